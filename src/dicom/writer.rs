@@ -51,6 +51,11 @@ impl Writer {
         self.element(tag, vr, &value);
     }
 
+    /// Writes elements that are encoded already.
+    pub fn raw(&mut self, elements: &[u8]) {
+        self.out.extend_from_slice(elements);
+    }
+
     /// Writes the header of an element whose value the caller sends itself.
     /// `None`: undefined length.
     pub fn header_only(&mut self, tag: Tag, vr: VR, len: Option<u32>) {
