@@ -1,3 +1,5 @@
 //! Veilgate: a DICOMweb gateway that pseudonymizes on the fly after DICOM PS3.15 Annex E.
 
 pub mod dicom;
+#[cfg(feature = "server")]
+pub mod dicomweb;
