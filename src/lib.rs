@@ -2,3 +2,5 @@
 
 pub mod deid;
 pub mod dicom;
+#[cfg(feature = "server")]
+pub mod dicomweb;

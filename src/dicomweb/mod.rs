@@ -1,0 +1,12 @@
+//! Floor 2: the wire forms of DICOMweb (PS3.18) — bytes and strings in and out. No HTTP
+//! server, no SQL, no IO, no clocks; nothing here decides about a patient's data.
+//!
+//! | I want to … | open |
+//! |---|---|
+//! | read a multipart body | [`parts`] |
+
+pub mod boundary;
+mod delimiter;
+pub mod media;
+pub mod part_headers;
+pub mod parts;
