@@ -1,7 +1,7 @@
 # Sourced by the rig scripts: where install.sh puts things and where the start scripts look for them.
 # Everything lies outside the repository, under RIGS_HOME.
 RIGS_SRC="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-RIGS_HOME="${RIGS_HOME:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/veilgate-rigs}"
+RIGS_HOME="${RIGS_HOME:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/veilgate-rigs}"
 RIGS_PY="$RIGS_HOME/venv/bin/python"
 RIGS_SHIM="$RIGS_HOME/loopback_bind.so"
 RIGS_CORPUS="$RIGS_HOME/corpus"
