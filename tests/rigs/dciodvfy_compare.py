@@ -37,7 +37,7 @@ def normal(line):
     if value:
         return " - ".join(value.groups())
     line = re.sub(r"\b\d+(\.\d+)+\b", "UID", line)
-    return re.sub(r"\b(0x)?\d[\da-fA-F]*\b", "N", line)
+    return re.sub(r"(?<!Type )\b(0x)?\d[\da-fA-F]*\b", "N", line)
 
 
 def files(folder):

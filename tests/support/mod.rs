@@ -4,7 +4,9 @@
 //! |---|---|
 //! | the real files | [`files`] |
 //! | what a Part 10 file says, without any code of the product | [`walk`] |
+//! | which leaves were kept, changed, removed | [`compare`] |
 //! | a file of my own making | [`build`] |
+//! | a file with a mark in every element, and which came through | [`plant`] |
 //! | one file for each transfer syntax and odd shape | [`samples`] |
 //! | the built binary, serving | [`server`] |
 //! | requests as real clients write them, multipart answers taken apart | [`http`], [`multipart`] |
@@ -14,9 +16,11 @@
 #![allow(dead_code)]
 
 pub mod build;
+pub mod compare;
 pub mod files;
 pub mod http;
 pub mod multipart;
+pub mod plant;
 pub mod rig;
 pub mod samples;
 pub mod server;
