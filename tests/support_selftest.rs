@@ -350,3 +350,31 @@ fn planted_marks_are_distinct_legal_and_found_at_every_depth() {
         assert!(planted.found(&samples::ct(uid, 1).write()).is_empty());
     }
 }
+
+#[test]
+fn reference_client_stores_into_and_retrieves_from_orthanc() {
+    let Some(orthanc) = rig::orthanc() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = files::fixtures_dir().join("CT_small.dcm");
+    let store = rig::dicomweb_client("store", &orthanc.url, "none", &[file.as_os_str()]);
+    let Some((stored, code)) = store else {
+        return;
+    };
+    assert_eq!(
+        (code, stored["referenced"].as_array().map(Vec::len)),
+        (0, Some(1)),
+        "{stored}"
+    );
+    let (found, _) = rig::dicomweb_client("search", &orthanc.url, "none", &[]).unwrap();
+    let study = found["studies"][0].as_str().unwrap();
+    let arguments = [study.as_ref(), folder.path().as_os_str()];
+    rig::dicomweb_client("retrieve", &orthanc.url, "none", &arguments).unwrap();
+    let back = walk(&std::fs::read(folder.path().join("0.dcm")).unwrap());
+    let sent = walk(&std::fs::read(&file).unwrap());
+    assert_eq!(
+        back.pixels().map(Leaf::bytes),
+        sent.pixels().map(Leaf::bytes)
+    );
+}

@@ -27,6 +27,47 @@ pub struct Planted {
 /// pass others.
 pub const NESTING: [Tag; 3] = [(0x0008, 0x1115), (0x0008, 0x1199), (0x0040, 0xa170)];
 
+/// The rows of PS3.15 Table E.1-1 as (tag, VR), from the checked-in table; the repeating groups by their first and
+/// last member, groups that no data set holds (command, meta, directory) and the private row left out.
+pub fn table_rows() -> Vec<(Tag, vr::Vr)> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/conformance/ps3_15/table_e1_1.tsv"
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut out = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut columns = line.split('\t');
+        let (Some(tag), Some(name)) = (columns.next(), columns.nth(1)) else {
+            continue;
+        };
+        for pair in ["00", "1E"] {
+            // 50xx and 60xx: even groups 00 to 1E.
+            let tag = tag
+                .to_ascii_lowercase()
+                .replacen("xx", pair, 1)
+                .replace("xxxx", "3000")
+                .replace("xx", "00");
+            let number = u32::from_str_radix(&tag, 16)
+                .ok()
+                .filter(|number| number >> 16 >= 8);
+            // The row of all curve data names no VR.
+            let name = if name.is_empty() { "OW" } else { name };
+            let name = name
+                .as_bytes()
+                .first_chunk::<2>()
+                .copied()
+                .filter(|name| vr::known(*name));
+            if let (Some(number), Some(name)) = (number, name) {
+                out.push((((number >> 16) as u16, number as u16), name));
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
 /// A CT in this transfer syntax with a mark in every one of `rows`, at the top level and inside each of the nested
 /// sequences of `nesting`. Rows of VR SQ get one item with a mark in Text Comments (4000,4000); rows whose tag
 /// the file needs to be a DICOM file at all (SOP Class UID, Specific Character Set) are left out.

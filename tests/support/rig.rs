@@ -3,6 +3,7 @@
 
 use super::files::rigs_home;
 use super::http::{Request, Response};
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -98,6 +99,29 @@ pub fn python() -> Option<PathBuf> {
     } else {
         missing("the Python environment")
     }
+}
+
+/// The reference Python client on a DICOMweb root: `store FILE...`, `search`, `retrieve STUDY DIR` (see
+/// `tests/rigs/reference_client.py`), with an API key; its JSON answer and exit code. None when it is missing and this is
+/// not CI.
+pub fn dicomweb_client(
+    command: &str,
+    url: &str,
+    key: &str,
+    arguments: &[&OsStr],
+) -> Option<(serde_json::Value, i32)> {
+    let mut run = Command::new(python()?);
+    run.arg(script("reference_client.py"))
+        .args([command, url])
+        .args(arguments);
+    let output = run.env("DICOMWEB_KEY", key).output().unwrap();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+        panic!(
+            "reference_client.py: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    Some((answer, output.status.code().unwrap_or(-1)))
 }
 
 /// A command of the system, such as `dcmdump`; None when it is missing and this is not CI.
