@@ -46,11 +46,7 @@ pub fn bytes(tag: Tag, vr: &vr::Vr, value: &[u8]) -> Element {
 
 /// Value bytes as they are, odd lengths included.
 pub fn odd(tag: Tag, vr: &vr::Vr, value: &[u8]) -> Element {
-    Element {
-        tag,
-        vr: *vr,
-        value: Value::Bytes(value.to_vec()),
-    }
+    Element { tag, vr: *vr, value: Value::Bytes(value.to_vec()) }
 }
 
 /// A number of VR US.
@@ -60,49 +56,26 @@ pub fn us(tag: Tag, value: u16) -> Element {
 
 /// A sequence of VR SQ.
 pub fn sequence(tag: Tag, length: Length, items: Vec<Vec<Element>>) -> Element {
-    Element {
-        tag,
-        vr: *b"SQ",
-        value: Value::Items(length, items),
-    }
+    Element { tag, vr: *b"SQ", value: Value::Items(length, items) }
 }
 
 /// A sequence whose writer did not know its VR: UN of undefined length, items in Implicit VR LE (PS3.5 6.2.2).
 pub fn unknown_sequence(tag: Tag, items: Vec<Vec<Element>>) -> Element {
-    Element {
-        tag,
-        vr: *b"UN",
-        value: Value::Items(Length::Undefined, items),
-    }
+    Element { tag, vr: *b"UN", value: Value::Items(Length::Undefined, items) }
 }
 
 /// Encapsulated Pixel Data with an empty Basic Offset Table (PS3.5 A.4).
 pub fn fragments(parts: &[&[u8]]) -> Element {
     let table = std::iter::once(Vec::new());
-    let parts = table
-        .chain(parts.iter().map(|part| part.to_vec()))
-        .collect();
-    Element {
-        tag: (0x7fe0, 0x0010),
-        vr: *b"OB",
-        value: Value::Fragments(parts),
-    }
+    let parts = table.chain(parts.iter().map(|part| part.to_vec())).collect();
+    Element { tag: (0x7fe0, 0x0010), vr: *b"OB", value: Value::Fragments(parts) }
 }
 
 /// A private block: the creator and its elements, given by their low byte (PS3.5 7.8.1).
-pub fn private(
-    group: u16,
-    block: u8,
-    creator: &str,
-    elements: &[(u8, &vr::Vr, &[u8])],
-) -> Vec<Element> {
+pub fn private(group: u16, block: u8, creator: &str, elements: &[(u8, &vr::Vr, &[u8])]) -> Vec<Element> {
     let mut out = vec![text((group, u16::from(block)), b"LO", creator)];
     for (low, name, value) in elements {
-        out.push(bytes(
-            (group, u16::from(block) << 8 | u16::from(*low)),
-            name,
-            value,
-        ));
+        out.push(bytes((group, u16::from(block) << 8 | u16::from(*low)), name, value));
     }
     out
 }
@@ -158,8 +131,7 @@ impl Part10 {
         let encoding = Encoding::of(&self.body);
         encoding.data_set(&self.elements, &mut body);
         if self.body == syntax::DEFLATED_LE {
-            let mut deflate =
-                flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
             deflate.write_all(&body).unwrap();
             body = deflate.finish().unwrap();
             if body.len() % 2 == 1 {
@@ -172,18 +144,11 @@ impl Part10 {
 
     fn group_2(&self) -> Vec<u8> {
         let named = |tag| {
-            self.elements
-                .iter()
-                .find(|element| element.tag == tag)
-                .map(|element| element.value.clone())
+            self.elements.iter().find(|element| element.tag == tag).map(|element| element.value.clone())
         };
         let mut meta = vec![bytes((2, 1), b"OB", &[0, 1])];
         for (to, from) in [((2, 2), (8, 0x16)), ((2, 3), (8, 0x18))] {
-            meta.extend(named(from).map(|value| Element {
-                tag: to,
-                vr: *b"UI",
-                value,
-            }));
+            meta.extend(named(from).map(|value| Element { tag: to, vr: *b"UI", value }));
         }
         meta.push(text((2, 0x10), b"UI", &self.declared));
         meta.push(text((2, 0x12), b"UI", "2.25.1"));
@@ -209,10 +174,7 @@ struct Encoding {
 
 impl Encoding {
     fn of(uid: &str) -> Self {
-        Encoding {
-            explicit: uid != syntax::IMPLICIT_LE,
-            big: uid == syntax::EXPLICIT_BE,
-        }
+        Encoding { explicit: uid != syntax::IMPLICIT_LE, big: uid == syntax::EXPLICIT_BE }
     }
 
     fn data_set(self, elements: &[Element], out: &mut Vec<u8>) {
@@ -222,19 +184,11 @@ impl Encoding {
     }
 
     fn u16(self, number: u16, out: &mut Vec<u8>) {
-        out.extend(if self.big {
-            number.to_be_bytes()
-        } else {
-            number.to_le_bytes()
-        });
+        out.extend(if self.big { number.to_be_bytes() } else { number.to_le_bytes() });
     }
 
     fn u32(self, number: u32, out: &mut Vec<u8>) {
-        out.extend(if self.big {
-            number.to_be_bytes()
-        } else {
-            number.to_le_bytes()
-        });
+        out.extend(if self.big { number.to_be_bytes() } else { number.to_le_bytes() });
     }
 
     fn tag(self, tag: Tag, out: &mut Vec<u8>) {
@@ -252,10 +206,7 @@ impl Encoding {
             out.extend([0, 0]);
             self.u32(length, out);
         } else {
-            assert!(
-                length <= 0xffff,
-                "a value of {length} bytes does not fit a short VR"
-            );
+            assert!(length <= 0xffff, "a value of {length} bytes does not fit a short VR");
             self.u16(length as u16, out);
         }
     }
@@ -264,11 +215,7 @@ impl Encoding {
         match &element.value {
             Value::Bytes(value) => {
                 self.header(element, value.len() as u32, out);
-                out.extend(if self.big {
-                    vr::swap(element.vr, value)
-                } else {
-                    value.clone()
-                });
+                out.extend(if self.big { vr::swap(element.vr, value) } else { value.clone() });
             }
             Value::Items(length, items) => self.items(element, *length, items, out),
             Value::Fragments(parts) => {
@@ -284,27 +231,13 @@ impl Encoding {
     }
 
     fn items(self, element: &Element, length: Length, items: &[Vec<Element>], out: &mut Vec<u8>) {
-        let inside = if element.vr == *b"UN" {
-            Encoding {
-                explicit: false,
-                big: false,
-            }
-        } else {
-            self
-        };
+        let inside = if element.vr == *b"UN" { Encoding { explicit: false, big: false } } else { self };
         let mut body = Vec::new();
         for item in items {
             let mut inner = Vec::new();
             inside.data_set(item, &mut inner);
             inside.tag((0xfffe, 0xe000), &mut body);
-            inside.u32(
-                if length == Length::Defined {
-                    inner.len() as u32
-                } else {
-                    UNDEFINED
-                },
-                &mut body,
-            );
+            inside.u32(if length == Length::Defined { inner.len() as u32 } else { UNDEFINED }, &mut body);
             body.extend(inner);
             if length == Length::Undefined {
                 inside.end((0xfffe, 0xe00d), &mut body);
@@ -313,15 +246,7 @@ impl Encoding {
         if length == Length::Undefined {
             inside.end((0xfffe, 0xe0dd), &mut body);
         }
-        self.header(
-            element,
-            if length == Length::Defined {
-                body.len() as u32
-            } else {
-                UNDEFINED
-            },
-            out,
-        );
+        self.header(element, if length == Length::Defined { body.len() as u32 } else { UNDEFINED }, out);
         out.extend(body);
     }
 

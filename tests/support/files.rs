@@ -16,8 +16,7 @@ pub fn fixtures_dir() -> PathBuf {
 
 /// One fixture by its file name.
 pub fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(fixtures_dir().join(name))
-        .unwrap_or_else(|error| panic!("fixture {name}: {error}"))
+    std::fs::read(fixtures_dir().join(name)).unwrap_or_else(|error| panic!("fixture {name}: {error}"))
 }
 
 /// Every fixture, by name.
@@ -27,17 +26,9 @@ pub fn fixtures() -> Vec<File> {
 
 /// Where tests/rigs keeps what it installs: `RIGS_HOME`, or the user's cache folder.
 pub fn rigs_home() -> PathBuf {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || {
-        set("XDG_CACHE_HOME").unwrap_or_else(|| {
-            set("HOME")
-                .unwrap_or_else(std::env::temp_dir)
-                .join(".cache")
-        })
+        set("XDG_CACHE_HOME").unwrap_or_else(|| set("HOME").unwrap_or_else(std::env::temp_dir).join(".cache"))
     };
     set("RIGS_HOME").unwrap_or_else(|| cache().join("veilgate-rigs"))
 }
@@ -54,27 +45,18 @@ pub fn corpus() -> Vec<File> {
         "no corpus in {}: run tests/rigs/install.sh corpus",
         dir.display()
     );
-    eprintln!(
-        "skipped: the fetched corpus (tests/rigs/install.sh corpus brings it); fixtures only"
-    );
+    eprintln!("skipped: the fetched corpus (tests/rigs/install.sh corpus brings it); fixtures only");
     fixtures()
 }
 
 fn read(dir: &Path) -> Vec<File> {
-    let entries =
-        std::fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .collect();
+    let entries = std::fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     paths.sort();
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     paths
         .into_iter()
-        .map(|path| File {
-            name: name(&path),
-            bytes: std::fs::read(&path).unwrap(),
-            path,
-        })
+        .map(|path| File { name: name(&path), bytes: std::fs::read(&path).unwrap(), path })
         .collect()
 }

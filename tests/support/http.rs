@@ -88,10 +88,8 @@ impl Request {
     }
 
     fn head(&self, address: &str) -> Vec<u8> {
-        let mut head = format!(
-            "{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n",
-            self.method, self.target
-        );
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
@@ -125,10 +123,7 @@ impl Response {
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let name = name.to_ascii_lowercase();
-        self.headers
-            .iter()
-            .find(|header| header.0 == name)
-            .map(|header| header.1.as_str())
+        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
     }
 
     /// The body as text; for messages and JSON.
@@ -138,9 +133,8 @@ impl Response {
 
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("{error} in the answer {}: {}", self.status, self.text())
-        })
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the answer {}: {}", self.status, self.text()))
     }
 }
 
@@ -163,32 +157,17 @@ fn read_head(stream: &mut TcpStream) -> std::io::Result<Response> {
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.lines();
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1))
-        .and_then(|code| code.parse().ok());
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
     let status = status.ok_or_else(|| std::io::Error::other("no status line"))?;
     let headers = lines.filter_map(|line| line.split_once(':'));
-    let headers = headers
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    Ok(Response {
-        status,
-        headers,
-        body: Vec::new(),
-    })
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    Ok(Response { status, headers, body: Vec::new() })
 }
 
 fn read_body(mut answer: Response, stream: &mut TcpStream) -> std::io::Result<Response> {
-    if answer
-        .header("transfer-encoding")
-        .is_some_and(|value| value.contains("chunked"))
-    {
+    if answer.header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
         answer.body = read_chunks(stream)?;
-    } else if let Some(length) = answer
-        .header("content-length")
-        .and_then(|value| value.parse().ok())
-    {
+    } else if let Some(length) = answer.header("content-length").and_then(|value| value.parse().ok()) {
         answer.body = vec![0; length];
         stream.read_exact(&mut answer.body)?;
     } else {

@@ -10,10 +10,7 @@ pub struct Part {
 impl Part {
     /// A part of this content type.
     pub fn new(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Part {
-            headers: vec![("content-type".to_owned(), content_type.to_owned())],
-            body: body.into(),
-        }
+        Part { headers: vec![("content-type".to_owned(), content_type.to_owned())], body: body.into() }
     }
 
     /// An instance as a part.
@@ -23,10 +20,7 @@ impl Part {
 
     /// The first header of this name (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|header| header.0 == name)
-            .map(|header| header.1.as_str())
+        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
     }
 }
 
@@ -71,13 +65,8 @@ fn part(bytes: &[u8]) -> Option<Part> {
     };
     let head = String::from_utf8_lossy(head);
     let headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
-    let headers = headers
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    Some(Part {
-        headers,
-        body: body.to_vec(),
-    })
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    Some(Part { headers, body: body.to_vec() })
 }
 
 /// A parameter of a media type, quotes taken off.
@@ -86,9 +75,7 @@ pub fn parameter(content_type: &str, name: &str) -> Option<String> {
     while let Some((_, after)) = rest.split_once(';') {
         let (key, value) = after.split_once('=')?;
         let bare = value.find(';').unwrap_or(value.len());
-        let quoted = value
-            .strip_prefix('"')
-            .and_then(|value| value.split_once('"'));
+        let quoted = value.strip_prefix('"').and_then(|value| value.split_once('"'));
         let (text, left) = quoted.unwrap_or(value.split_at(bare));
         if key.trim().eq_ignore_ascii_case(name) {
             return Some(text.trim().to_owned());
@@ -100,7 +87,5 @@ pub fn parameter(content_type: &str, name: &str) -> Option<String> {
 
 /// Where `needle` first stands in `bytes`.
 pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes
-        .windows(needle.len())
-        .position(|window| window == needle)
+    bytes.windows(needle.len()).position(|window| window == needle)
 }

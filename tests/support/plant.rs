@@ -27,24 +27,46 @@ pub struct Planted {
 /// pass others.
 pub const NESTING: [Tag; 3] = [(0x0008, 0x1115), (0x0008, 0x1199), (0x0040, 0xa170)];
 
+/// The rows of PS3.15 Table E.1-1 as (tag, VR), from the checked-in table; the repeating groups by their first and
+/// last member, groups that no data set holds (command, meta, directory) and the private row left out.
+pub fn table_rows() -> Vec<(Tag, vr::Vr)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/ps3_15/table_e1_1.tsv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut out = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut columns = line.split('\t');
+        let (Some(tag), Some(name)) = (columns.next(), columns.nth(1)) else {
+            continue;
+        };
+        for pair in ["00", "1E"] {
+            // 50xx and 60xx: even groups 00 to 1E.
+            let tag =
+                tag.to_ascii_lowercase().replacen("xx", pair, 1).replace("xxxx", "3000").replace("xx", "00");
+            let number = u32::from_str_radix(&tag, 16).ok().filter(|number| number >> 16 >= 8);
+            // The row of all curve data names no VR.
+            let name = if name.is_empty() { "OW" } else { name };
+            let name = name.as_bytes().first_chunk::<2>().copied().filter(|name| vr::known(*name));
+            if let (Some(number), Some(name)) = (number, name) {
+                out.push((((number >> 16) as u16, number as u16), name));
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
 /// A CT in this transfer syntax with a mark in every one of `rows`, at the top level and inside each of the nested
 /// sequences of `nesting`. Rows of VR SQ get one item with a mark in Text Comments (4000,4000); rows whose tag
 /// the file needs to be a DICOM file at all (SOP Class UID, Specific Character Set) are left out.
 pub fn plant(syntax: &str, rows: &[(Tag, vr::Vr)], nesting: &[Tag]) -> Planted {
-    let mut planted = Planted {
-        file: Part10::new(syntax, Vec::new()),
-        marks: Vec::new(),
-    };
+    let mut planted = Planted { file: Part10::new(syntax, Vec::new()), marks: Vec::new() };
     let mut level = Vec::new();
     for depth in (0..=nesting.len()).rev() {
         let mut elements = marked(rows, depth, &mut planted.marks);
         if let Some(tag) = nesting.get(depth) {
             elements.retain(|element| element.tag != *tag);
-            let length = if depth % 2 == 0 {
-                Length::Undefined
-            } else {
-                Length::Defined
-            };
+            let length = if depth % 2 == 0 { Length::Undefined } else { Length::Defined };
             elements.push(sequence(*tag, length, vec![level]));
         }
         elements.sort_by_key(|element| element.tag);
@@ -70,10 +92,7 @@ impl Planted {
             let places = starts.get(&value[..START]);
             places.is_some_and(|places| places.iter().any(|&at| output[at..].starts_with(value)))
         };
-        self.marks
-            .iter()
-            .filter(|mark| occurs(&mark.value))
-            .collect()
+        self.marks.iter().filter(|mark| occurs(&mark.value)).collect()
     }
 }
 
@@ -87,25 +106,13 @@ fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<El
         let number = marks.len() as u64;
         if *name == *b"SQ" {
             let value = value(*b"LT", number);
-            out.push(sequence(
-                *tag,
-                Length::Defined,
-                vec![vec![bytes((0x4000, 0x4000), b"LT", &value)]],
-            ));
-            marks.push(Mark {
-                tag: *tag,
-                depth,
-                value,
-            });
+            out.push(sequence(*tag, Length::Defined, vec![vec![bytes((0x4000, 0x4000), b"LT", &value)]]));
+            marks.push(Mark { tag: *tag, depth, value });
             continue;
         }
         let value = value(*name, number);
         out.push(bytes(*tag, name, &value));
-        marks.push(Mark {
-            tag: *tag,
-            depth,
-            value,
-        });
+        marks.push(Mark { tag: *tag, depth, value });
     }
     out
 }
@@ -121,22 +128,17 @@ fn value(name: vr::Vr, number: u64) -> Vec<u8> {
         // An age is four characters: two values make it long enough.
         b"AS" => {
             let unit = ["D", "W", "M", "Y"][(number / 1000 % 4) as usize];
-            format!(
-                "{:03}{unit}\\{:03}{unit}",
-                number % 1000,
-                999 - number % 1000
-            )
-            .into_bytes()
+            format!("{:03}{unit}\\{:03}{unit}", number % 1000, 999 - number % 1000).into_bytes()
         }
         b"DS" | b"IS" => format!("7{number:09}").into_bytes(),
         b"UI" => format!("2.25.987{number:07}1").into_bytes(),
         b"CS" | b"AE" => format!("MARK_{number:06}").into_bytes(),
         b"PN" => format!("Mark^N{number:06}").into_bytes(),
         b"UR" => format!("http://mark.example/{number:06}").into_bytes(),
-        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"FL" | b"OF" | b"SL" | b"UL" | b"OL"
-        | b"FD" | b"OD" | b"OV" | b"SV" | b"UV" => (0xa5c3_96e1_0000_0000 | number << 8 | 0x7b)
-            .to_le_bytes()
-            .to_vec(),
+        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"FL" | b"OF" | b"SL" | b"UL" | b"OL" | b"FD"
+        | b"OD" | b"OV" | b"SV" | b"UV" => {
+            (0xa5c3_96e1_0000_0000 | number << 8 | 0x7b).to_le_bytes().to_vec()
+        }
         _ => format!("Mark {number:06}").into_bytes(),
     }
 }

@@ -126,10 +126,7 @@ const PIXELS: Tag = (0x7fe0, 0x0010);
 
 /// A sequence that refers to one CT instance.
 fn references(tag: Tag, length: Length) -> Element {
-    let item = vec![
-        text((0x0008, 0x1150), b"UI", sop::CT),
-        text((0x0008, 0x1155), b"UI", "2.25.70001"),
-    ];
+    let item = vec![text((0x0008, 0x1150), b"UI", sop::CT), text((0x0008, 0x1155), b"UI", "2.25.70001")];
     sequence(tag, length, vec![item])
 }
 
@@ -138,11 +135,7 @@ pub fn pdf() -> Part10 {
     let mut elements = identified(sop::PDF, "DOC", 2);
     elements.push(text((0x0042, 0x0010), b"ST", "Report of Rosa"));
     elements.push(text((0x0042, 0x0012), b"LO", "application/pdf"));
-    elements.push(bytes(
-        (0x0042, 0x0011),
-        b"OB",
-        b"%PDF-1.4 of Rigpatient^Rosa %%EOF",
-    ));
+    elements.push(bytes((0x0042, 0x0011), b"OB", b"%PDF-1.4 of Rigpatient^Rosa %%EOF"));
     Part10::new(syntax::EXPLICIT_LE, elements).sorted()
 }
 
@@ -150,19 +143,15 @@ pub fn pdf() -> Part10 {
 pub fn key_object() -> Part10 {
     let mut elements = identified(sop::KEY_OBJECT, "KO", 3);
     elements.push(text((0x0040, 0xa040), b"CS", "CONTAINER"));
-    let series = vec![
-        references((0x0008, 0x1199), Length::Defined),
-        text((0x0020, 0x000e), b"UI", "2.25.72"),
-    ];
+    let series =
+        vec![references((0x0008, 0x1199), Length::Defined), text((0x0020, 0x000e), b"UI", "2.25.72")];
     let study = vec![
         sequence((0x0008, 0x1115), Length::Defined, vec![series]),
         text((0x0020, 0x000d), b"UI", "2.25.71"),
     ];
     elements.push(sequence((0x0040, 0xa375), Length::Undefined, vec![study]));
-    let note = vec![
-        text((0x0040, 0xa040), b"CS", "TEXT"),
-        text((0x0040, 0xa160), b"UT", "For Rigpatient^Rosa"),
-    ];
+    let note =
+        vec![text((0x0040, 0xa040), b"CS", "TEXT"), text((0x0040, 0xa160), b"UT", "For Rigpatient^Rosa")];
     elements.push(sequence((0x0040, 0xa730), Length::Defined, vec![note]));
     Part10::new(syntax::EXPLICIT_LE, elements).sorted()
 }
@@ -170,42 +159,26 @@ pub fn key_object() -> Part10 {
 /// A CT slice whose private sequence was written as UN of undefined length.
 pub fn unknown() -> Part10 {
     let mut file = ct(syntax::EXPLICIT_LE, 4);
-    let inner = vec![
-        text((0x0010, 0x0010), b"PN", "Rigpatient^Rosa"),
-        text((0x0010, 0x0020), b"LO", "RIG-0001"),
-    ];
-    file.elements
-        .push(unknown_sequence((0x0029, 0x1020), vec![inner]));
+    let inner =
+        vec![text((0x0010, 0x0010), b"PN", "Rigpatient^Rosa"), text((0x0010, 0x0020), b"LO", "RIG-0001")];
+    file.elements.push(unknown_sequence((0x0029, 0x1020), vec![inner]));
     file.sorted()
 }
 
 /// Repeated tags, odd lengths, an unsorted data set.
 pub fn disorderly() -> Part10 {
     let mut file = ct(syntax::EXPLICIT_LE, 5);
-    let at = file
-        .elements
-        .iter()
-        .position(|element| element.tag == PIXELS)
-        .unwrap_or_default();
-    file.elements
-        .insert(at, odd((0x0010, 0x0020), b"LO", b"RIG-ODD"));
-    file.elements
-        .insert(at, odd((0x0008, 0x0050), b"SH", b"ACC"));
+    let at = file.elements.iter().position(|element| element.tag == PIXELS).unwrap_or_default();
+    file.elements.insert(at, odd((0x0010, 0x0020), b"LO", b"RIG-ODD"));
+    file.elements.insert(at, odd((0x0008, 0x0050), b"SH", b"ACC"));
     file
 }
 
 /// Every sample with a name for messages.
 pub fn all() -> Vec<(String, Vec<u8>)> {
-    let plain = [
-        syntax::IMPLICIT_LE,
-        syntax::EXPLICIT_LE,
-        syntax::EXPLICIT_BE,
-        syntax::DEFLATED_LE,
-    ];
+    let plain = [syntax::IMPLICIT_LE, syntax::EXPLICIT_LE, syntax::EXPLICIT_BE, syntax::DEFLATED_LE];
     let syntaxes = plain.iter().chain(&ENCAPSULATED);
-    let mut out: Vec<_> = syntaxes
-        .map(|uid| (format!("CT in {uid}"), ct(uid, 1).write()))
-        .collect();
+    let mut out: Vec<_> = syntaxes.map(|uid| (format!("CT in {uid}"), ct(uid, 1).write())).collect();
     let bare = |preamble: bool, meta: bool, length: bool| {
         let mut file = ct(syntax::EXPLICIT_LE, 1);
         file.preamble = file.preamble.filter(|_| preamble);
@@ -214,16 +187,10 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
     };
     let mut mislabelled = ct(syntax::EXPLICIT_LE, 1);
     mislabelled.body = syntax::IMPLICIT_LE.to_owned();
-    out.push((
-        "meta without its group length".into(),
-        bare(true, true, false),
-    ));
+    out.push(("meta without its group length".into(), bare(true, true, false)));
     out.push(("no preamble".into(), bare(false, true, true)));
     out.push(("no preamble, no meta".into(), bare(false, false, false)));
-    out.push((
-        "implicit body under an explicit label".into(),
-        mislabelled.write(),
-    ));
+    out.push(("implicit body under an explicit label".into(), mislabelled.write()));
     out.push(("PDF".into(), pdf().write()));
     out.push(("key object".into(), key_object().write()));
     out.push(("unknown sequence".into(), unknown().write()));

@@ -39,31 +39,13 @@ impl Server {
     /// On a given data folder (a second start on the same one, for crash tests), with environment settings.
     pub fn on(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(arguments);
-        command
-            .envs(environment.iter().copied())
-            .current_dir(data.parent().unwrap_or(data));
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+        command.envs(environment.iter().copied()).current_dir(data.parent().unwrap_or(data));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = pump(&mut child);
         let url = wait_ready(&mut child, &lines);
-        let key = std::fs::read_to_string(data.join("first-api-key"))
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
-        Server {
-            child,
-            url,
-            key,
-            data: data.to_owned(),
-            _folder: None,
-        }
+        let key = std::fs::read_to_string(data.join("first-api-key")).unwrap_or_default().trim().to_owned();
+        Server { child, url, key, data: data.to_owned(), _folder: None }
     }
 
     /// host:port.
@@ -82,10 +64,7 @@ impl Server {
 
     /// Send with the first API key added.
     pub fn send(&self, request: Request) -> Response {
-        request
-            .header("X-API-Key", &self.key)
-            .send(self.address())
-            .unwrap()
+        request.header("X-API-Key", &self.key).send(self.address()).unwrap()
     }
 
     /// Send as it is, without a key.
@@ -115,11 +94,7 @@ impl Drop for Server {
 
 /// Send SIGTERM; by the shell's own kill, as the standard library has none.
 pub fn terminate(pid: u32) {
-    let status = Command::new("sh")
-        .args(["-c", "kill -TERM \"$0\""])
-        .arg(pid.to_string())
-        .status()
-        .unwrap();
+    let status = Command::new("sh").args(["-c", "kill -TERM \"$0\""]).arg(pid.to_string()).status().unwrap();
     assert!(status.success(), "kill -TERM {pid} failed");
 }
 
@@ -138,10 +113,8 @@ pub fn wait(child: &mut Child, most: Duration) -> Option<ExitStatus> {
 /// Read both outputs to their ends in threads, so that the child never blocks on a full pipe; the lines come out merged.
 fn pump(child: &mut Child) -> mpsc::Receiver<String> {
     let (to, lines) = mpsc::channel();
-    let outputs: [Option<Box<dyn Read + Send>>; 2] = [
-        child.stdout.take().map(|it| Box::new(it) as _),
-        child.stderr.take().map(|it| Box::new(it) as _),
-    ];
+    let outputs: [Option<Box<dyn Read + Send>>; 2] =
+        [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
     for output in outputs.into_iter().flatten() {
         let to = to.clone();
         std::thread::spawn(move || {

@@ -5,9 +5,9 @@ pub type Vr = [u8; 2];
 
 /// Every VR of PS3.5 Table 6.2-1.
 pub const ALL: [&Vr; 34] = [
-    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"OB",
-    b"OD", b"OF", b"OL", b"OV", b"OW", b"PN", b"SH", b"SL", b"SQ", b"SS", b"ST", b"SV", b"TM",
-    b"UC", b"UI", b"UL", b"UN", b"UR", b"US", b"UT", b"UV",
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"OB", b"OD", b"OF",
+    b"OL", b"OV", b"OW", b"PN", b"SH", b"SL", b"SQ", b"SS", b"ST", b"SV", b"TM", b"UC", b"UI", b"UL", b"UN",
+    b"UR", b"US", b"UT", b"UV",
 ];
 
 /// Whether these two bytes are a VR of the standard.
@@ -19,19 +19,7 @@ pub fn known(vr: Vr) -> bool {
 pub fn long(vr: Vr) -> bool {
     matches!(
         &vr,
-        b"OB"
-            | b"OD"
-            | b"OF"
-            | b"OL"
-            | b"OV"
-            | b"OW"
-            | b"SQ"
-            | b"SV"
-            | b"UC"
-            | b"UN"
-            | b"UR"
-            | b"UT"
-            | b"UV"
+        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV"
     )
 }
 
@@ -57,8 +45,8 @@ pub fn swap(vr: Vr, value: &[u8]) -> Vec<u8> {
 /// What fills a value up to an even length (PS3.5 6.2).
 pub fn pad(vr: Vr) -> u8 {
     match &vr {
-        b"AE" | b"AS" | b"CS" | b"DA" | b"DS" | b"DT" | b"IS" | b"LO" | b"LT" | b"PN" | b"SH"
-        | b"ST" | b"TM" | b"UC" | b"UR" | b"UT" => b' ',
+        b"AE" | b"AS" | b"CS" | b"DA" | b"DS" | b"DT" | b"IS" | b"LO" | b"LT" | b"PN" | b"SH" | b"ST"
+        | b"TM" | b"UC" | b"UR" | b"UT" => b' ',
         _ => 0,
     }
 }

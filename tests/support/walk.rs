@@ -66,36 +66,24 @@ pub struct Walked {
 impl Walked {
     /// The first leaf of this tag outside all sequences.
     pub fn top(&self, tag: Tag) -> Option<&Leaf> {
-        self.leaves
-            .iter()
-            .find(|leaf| leaf.path.is_empty() && leaf.tag == tag)
+        self.leaves.iter().find(|leaf| leaf.path.is_empty() && leaf.tag == tag)
     }
 
     /// Text of a top-level element without its padding; None when absent.
     pub fn text(&self, tag: Tag) -> Option<String> {
         let value = self.top(tag)?.bytes();
-        Some(
-            String::from_utf8_lossy(&value)
-                .trim_end_matches(['\0', ' '])
-                .to_owned(),
-        )
+        Some(String::from_utf8_lossy(&value).trim_end_matches(['\0', ' ']).to_owned())
     }
 
     /// Text of a file meta element without its padding.
     pub fn meta_text(&self, tag: Tag) -> Option<String> {
         let value = self.meta.iter().find(|leaf| leaf.tag == tag)?.bytes();
-        Some(
-            String::from_utf8_lossy(&value)
-                .trim_end_matches(['\0', ' '])
-                .to_owned(),
-        )
+        Some(String::from_utf8_lossy(&value).trim_end_matches(['\0', ' ']).to_owned())
     }
 
     /// The pixel element outside all sequences: Pixel Data, Float or Double Float Pixel Data.
     pub fn pixels(&self) -> Option<&Leaf> {
-        [(0x7fe0, 0x0010), (0x7fe0, 0x0008), (0x7fe0, 0x0009)]
-            .into_iter()
-            .find_map(|tag| self.top(tag))
+        [(0x7fe0, 0x0010), (0x7fe0, 0x0008), (0x7fe0, 0x0009)].into_iter().find_map(|tag| self.top(tag))
     }
 }
 
@@ -108,22 +96,10 @@ pub fn walk(file: &[u8]) -> Walked {
         None => 0,
     };
     let (meta, body) = read_meta(&file[after..]);
-    let declared = meta
-        .iter()
-        .find(|leaf| leaf.tag == (0x0002, 0x0010))
-        .map(Leaf::bytes)
-        .unwrap_or_default();
-    let declared = String::from_utf8_lossy(&declared)
-        .trim_end_matches(['\0', ' '])
-        .to_owned();
+    let declared = meta.iter().find(|leaf| leaf.tag == (0x0002, 0x0010)).map(Leaf::bytes).unwrap_or_default();
+    let declared = String::from_utf8_lossy(&declared).trim_end_matches(['\0', ' ']).to_owned();
     let (syntax, leaves, fault) = read_body(&declared, body);
-    Walked {
-        meta,
-        preamble,
-        syntax,
-        leaves,
-        fault,
-    }
+    Walked { meta, preamble, syntax, leaves, fault }
 }
 
 /// Group 0002, always Explicit VR LE (PS3.10 7.1); its group length is not trusted.
@@ -160,17 +136,8 @@ fn read_body(declared: &str, body: &[u8]) -> (String, Vec<Leaf>, Option<String>)
         _ => Order::ExplicitLe,
     };
     let mut best: Option<(String, Vec<Leaf>, Option<String>)> = None;
-    for order in [
-        first,
-        Order::ExplicitLe,
-        Order::ImplicitLe,
-        Order::ExplicitBe,
-    ] {
-        let name = if order == first && !declared.is_empty() {
-            declared
-        } else {
-            order.syntax()
-        };
+    for order in [first, Order::ExplicitLe, Order::ImplicitLe, Order::ExplicitBe] {
+        let name = if order == first && !declared.is_empty() { declared } else { order.syntax() };
         let mut walk = Body::new(bytes, order);
         let fault = walk.data_set();
         if fault.is_none() {

@@ -42,12 +42,7 @@ type Fault = String;
 
 impl<'a> Body<'a> {
     pub fn new(bytes: &'a [u8], order: Order) -> Self {
-        Body {
-            bytes,
-            at: 0,
-            order,
-            leaves: Vec::new(),
-        }
+        Body { bytes, at: 0, order, leaves: Vec::new() }
     }
 
     /// Walk to the end; the reason when the bytes do not add up. An empty body is one.
@@ -70,9 +65,7 @@ impl<'a> Body<'a> {
     /// Group of the element that comes next.
     pub fn next_group(&self) -> Option<u16> {
         let at = self.at;
-        self.bytes
-            .get(at..at + 2)
-            .map(|two| self.number16([two[0], two[1]]))
+        self.bytes.get(at..at + 2).map(|two| self.number16([two[0], two[1]]))
     }
 
     /// The bytes not walked yet.
@@ -85,10 +78,7 @@ impl<'a> Body<'a> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
-        let end = self
-            .at
-            .checked_add(count)
-            .filter(|&end| end <= self.bytes.len());
+        let end = self.at.checked_add(count).filter(|&end| end <= self.bytes.len());
         let end = end.ok_or_else(|| self.fault("value longer than what is left"))?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
@@ -96,11 +86,7 @@ impl<'a> Body<'a> {
     }
 
     fn number16(&self, two: [u8; 2]) -> u16 {
-        if self.order == Order::ExplicitBe {
-            u16::from_be_bytes(two)
-        } else {
-            u16::from_le_bytes(two)
-        }
+        if self.order == Order::ExplicitBe { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) }
     }
 
     fn u16(&mut self) -> Result<u16, Fault> {
@@ -111,11 +97,7 @@ impl<'a> Body<'a> {
     fn u32(&mut self) -> Result<u32, Fault> {
         let four = self.take(4)?;
         let four = [four[0], four[1], four[2], four[3]];
-        Ok(if self.order == Order::ExplicitBe {
-            u32::from_be_bytes(four)
-        } else {
-            u32::from_le_bytes(four)
-        })
+        Ok(if self.order == Order::ExplicitBe { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
     }
 
     fn tag(&mut self) -> Result<Tag, Fault> {
@@ -164,15 +146,7 @@ impl<'a> Body<'a> {
                 None => Content::Value(self.little_endian(name, raw)),
             }
         };
-        self.leaves.insert(
-            place,
-            Leaf {
-                path: path.clone(),
-                tag,
-                vr: name,
-                content,
-            },
-        );
+        self.leaves.insert(place, Leaf { path: path.clone(), tag, vr: name, content });
         Ok(())
     }
 
@@ -238,12 +212,7 @@ impl<'a> Body<'a> {
         Ok(count)
     }
 
-    fn item(
-        &mut self,
-        length: u32,
-        path: &mut Vec<(Tag, usize)>,
-        depth: usize,
-    ) -> Result<(), Fault> {
+    fn item(&mut self, length: u32, path: &mut Vec<(Tag, usize)>, depth: usize) -> Result<(), Fault> {
         let end = self.end_of(length)?;
         while self.at < end {
             if length == UNDEFINED && self.peek_tag() == Some(ITEM_END) {
@@ -263,19 +232,12 @@ impl<'a> Body<'a> {
             return Ok(self.bytes.len());
         }
         let end = self.at + length as usize;
-        if end > self.bytes.len() {
-            Err(self.fault("longer than what is left"))
-        } else {
-            Ok(end)
-        }
+        if end > self.bytes.len() { Err(self.fault("longer than what is left")) } else { Ok(end) }
     }
 
     fn peek_tag(&self) -> Option<Tag> {
         let four = self.bytes.get(self.at..self.at + 4)?;
-        Some((
-            self.number16([four[0], four[1]]),
-            self.number16([four[2], four[3]]),
-        ))
+        Some((self.number16([four[0], four[1]]), self.number16([four[2], four[3]])))
     }
 
     /// Encapsulated pixels up to their Sequence Delimitation Item (PS3.5 A.4).
@@ -304,11 +266,8 @@ impl<'a> Body<'a> {
         if !nameless || depth > DEEPEST || !raw.starts_with(&[0xfe, 0xff, 0x00, 0xe0]) {
             return None;
         }
-        let orders: &[Order] = if name.is_none() {
-            &[Order::ImplicitLe]
-        } else {
-            &[Order::ImplicitLe, Order::ExplicitLe]
-        };
+        let orders: &[Order] =
+            if name.is_none() { &[Order::ImplicitLe] } else { &[Order::ImplicitLe, Order::ExplicitLe] };
         orders.iter().find_map(|&order| {
             let mut inner = Body::new(raw, order);
             let items = inner.items(tag, raw.len() as u32, path, depth).ok()?;

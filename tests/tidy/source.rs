@@ -18,16 +18,8 @@ pub fn rust_files(folder: &str) -> Vec<Source> {
     collect(&root.join(folder), &mut paths);
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
     paths.sort();
-    let relative = |path: &Path| {
-        path.strip_prefix(root)
-            .unwrap()
-            .to_string_lossy()
-            .replace('\\', "/")
-    };
-    paths
-        .iter()
-        .map(|path| Source::new(relative(path), std::fs::read_to_string(path).unwrap()))
-        .collect()
+    let relative = |path: &Path| path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+    paths.iter().map(|path| Source::new(relative(path), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
@@ -36,11 +28,7 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
     };
     for entry in entries {
         let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, out)
-        } else {
-            out.push(path)
-        }
+        if path.is_dir() { collect(&path, out) } else { out.push(path) }
     }
 }
 
@@ -53,29 +41,18 @@ impl Source {
     /// The top-level module below `src`: `deid` for `src/deid/engine.rs` and for `src/deid.rs`.
     pub fn module(&self) -> &str {
         let inside = self.path.trim_start_matches("src/");
-        inside
-            .split('/')
-            .next()
-            .unwrap_or(inside)
-            .trim_end_matches(".rs")
+        inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs")
     }
 
     /// The blanked code up to the unit tests at the foot.
     pub fn product(&self) -> &str {
-        let end = self
-            .code
-            .find("#[cfg(test)]")
-            .filter(|&at| self.code[at..].contains("mod "));
+        let end = self.code.find("#[cfg(test)]").filter(|&at| self.code[at..].contains("mod "));
         &self.code[..end.unwrap_or(self.code.len())]
     }
 
     /// `path:line` of a byte offset, for messages editors can follow.
     pub fn at(&self, offset: usize) -> String {
-        format!(
-            "{}:{}",
-            self.path,
-            self.code[..offset].matches('\n').count() + 1
-        )
+        format!("{}:{}", self.path, self.code[..offset].matches('\n').count() + 1)
     }
 
     /// Names of the crate's own top-level modules that this file reaches, with the offset of each.
@@ -84,30 +61,17 @@ impl Source {
         let mut out = Vec::new();
         for root in ["crate::", "veilgate::"] {
             for (at, _) in code.match_indices(root) {
-                if !code[..at].ends_with(|before: char| {
-                    before.is_alphanumeric() || before == '_' || before == ':'
-                }) {
-                    out.extend(
-                        names_after(&code[at + root.len()..])
-                            .into_iter()
-                            .map(|name| (at, name)),
-                    );
+                if !code[..at]
+                    .ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+                {
+                    out.extend(names_after(&code[at + root.len()..]).into_iter().map(|name| (at, name)));
                 }
             }
         }
-        let depth = self
-            .path
-            .trim_start_matches("src/")
-            .split('/')
-            .filter(|part| *part != "mod.rs")
-            .count();
+        let depth = self.path.trim_start_matches("src/").split('/').filter(|part| *part != "mod.rs").count();
         let climb = "super::".repeat(depth);
         for (at, _) in code.match_indices(&climb) {
-            out.extend(
-                names_after(&code[at + climb.len()..])
-                    .into_iter()
-                    .map(|name| (at, name)),
-            );
+            out.extend(names_after(&code[at + climb.len()..]).into_iter().map(|name| (at, name)));
         }
         out
     }
@@ -122,10 +86,7 @@ impl Source {
 
     fn function(&self, at: usize) -> Option<(usize, String, usize)> {
         let rest = &self.code[at..];
-        let name: String = rest[3..]
-            .chars()
-            .take_while(|it| it.is_alphanumeric() || *it == '_')
-            .collect();
+        let name: String = rest[3..].chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect();
         let (mut round, mut curly) = (0, 0);
         for (offset, it) in rest.char_indices() {
             match it {
@@ -150,10 +111,7 @@ impl Source {
 /// The first path segment, or those of a `{a::b, c}` group.
 fn names_after(rest: &str) -> Vec<String> {
     let segment = |text: &str| {
-        text.trim()
-            .chars()
-            .take_while(|it| it.is_alphanumeric() || *it == '_')
-            .collect::<String>()
+        text.trim().chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect::<String>()
     };
     let Some(group) = rest.strip_prefix('{') else {
         return vec![segment(rest)];
@@ -206,25 +164,15 @@ fn literal_end(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = &bytes[at..];
     let word_before = at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
     match rest {
-        [b'/', b'/', ..] => Some(
-            at + rest
-                .iter()
-                .position(|&it| it == b'\n')
-                .unwrap_or(rest.len()),
-        ),
+        [b'/', b'/', ..] => Some(at + rest.iter().position(|&it| it == b'\n').unwrap_or(rest.len())),
         [b'/', b'*', ..] => Some(at + block_comment(rest)),
         [b'r', b'"' | b'#', ..] if !word_before => raw_string(rest).map(|length| at + length),
-        [b'b', b'r', b'"' | b'#', ..] if !word_before => {
-            raw_string(&rest[1..]).map(|length| at + 1 + length)
-        }
+        [b'b', b'r', b'"' | b'#', ..] if !word_before => raw_string(&rest[1..]).map(|length| at + 1 + length),
         [b'"', ..] => Some(at + quoted(rest, b'"')),
         // A lifetime has no closing quote after one character.
         [b'\'', b'\\', ..] => Some(at + quoted(rest, b'\'')),
         [b'\'', ..] => std::str::from_utf8(&rest[1..rest.len().min(5)])
-            .map_or_else(
-                |error| std::str::from_utf8(&rest[1..1 + error.valid_up_to()]).ok(),
-                Some,
-            )
+            .map_or_else(|error| std::str::from_utf8(&rest[1..1 + error.valid_up_to()]).ok(), Some)
             .and_then(|text| text.chars().next())
             .filter(|it| rest.get(1 + it.len_utf8()) == Some(&b'\''))
             .map(|it| at + 2 + it.len_utf8()),
