@@ -5,8 +5,12 @@
 //! |---|---|
 //! | read a multipart body | [`parts`] |
 
+pub mod accept;
 pub mod boundary;
 mod delimiter;
 pub mod media;
+mod media_range;
 pub mod part_headers;
 pub mod parts;
+pub mod stow_answer;
+pub mod syntaxes;
