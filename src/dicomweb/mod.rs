@@ -8,9 +8,12 @@
 pub mod accept;
 pub mod boundary;
 mod delimiter;
+pub mod links;
 pub mod media;
 mod media_range;
+pub mod multipart_out;
 pub mod part_headers;
 pub mod parts;
 pub mod stow_answer;
 pub mod syntaxes;
+pub mod zip_out;
