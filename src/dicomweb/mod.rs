@@ -14,6 +14,8 @@ mod media_range;
 pub mod multipart_out;
 pub mod part_headers;
 pub mod parts;
+pub mod store_response;
 pub mod stow_answer;
 pub mod syntaxes;
+pub mod xml_out;
 pub mod zip_out;
