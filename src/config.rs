@@ -63,15 +63,13 @@ pub enum Destination {
     Forward,
 }
 
-/// Bounds of one instance and one request, in bytes.
+/// Bounds of one instance and of what is held for a request, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Head, and tail, of an instance.
     pub head: u64,
     /// An instance.
     pub instance: u64,
-    /// A request body.
-    pub request: u64,
     /// What is held to join metadata and bulk data.
     pub metadata: u64,
     /// What an answer holds in memory.
@@ -217,7 +215,6 @@ fn limits(from: &mut Sources) -> Limits {
     Limits {
         head: from.take("limits.head", values::size),
         instance: from.take("limits.instance", values::size),
-        request: from.take("limits.request", values::size),
         metadata: from.take("limits.metadata", values::size),
         spool_memory: from.take("limits.spool_memory", values::size),
     }
@@ -229,6 +226,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         concurrent: from.take("limits.concurrent", values::count),
         uri: from.take("limits.uri", values::size),
         request: from.take("limits.request", values::size),
+        idle: from.take("limits.idle_time", values::time),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }

@@ -26,7 +26,7 @@ impl MasterKey {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| Fault::Failing("the system gives no random bytes"))?;
         let payload = Payload { msg: secret, aad: owner.as_bytes() };
-        let sealed = self.cipher().encrypt(XNonce::from_slice(&nonce), payload).map_err(|_| Fault::Sealed)?;
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| Fault::Sealed)?;
         Ok(hex(&[nonce.as_slice(), &sealed].concat()))
     }
 
@@ -36,9 +36,9 @@ impl MasterKey {
     /// It was sealed under another key, for another entry, or is damaged.
     pub fn open(&self, owner: &str, sealed: &str) -> Result<[u8; 32], Fault> {
         let bytes = unhex(sealed).ok_or(Fault::Sealed)?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or(Fault::Sealed)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(Fault::Sealed)?;
         let payload = Payload { msg: sealed, aad: owner.as_bytes() };
-        let secret = self.cipher().decrypt(XNonce::from_slice(nonce), payload).map_err(|_| Fault::Sealed)?;
+        let secret = self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Fault::Sealed)?;
         secret.try_into().map_err(|_| Fault::Sealed)
     }
 

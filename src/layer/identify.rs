@@ -54,7 +54,7 @@ impl Accounts {
             return Ok(engine);
         }
         let secret = self.db.project_key(&self.master, &owner.project).await?;
-        let engine = Engine::new(Plan::clone(&self.plan), &secret);
+        let engine = Engine::new(Arc::clone(&self.plan), &secret);
         self.engines().insert(owner.project.clone(), engine.clone());
         Ok(engine)
     }
