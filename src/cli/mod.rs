@@ -16,7 +16,7 @@ pub mod profile;
 mod stdio;
 
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -85,10 +85,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Deid(args)) => deid::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Profile(args)) => profile::run(&args.command),
-        None => {
-            stdio::print(&Cli::command().render_help().to_string())?;
-            Err(Failure::Usage("a command is needed".to_owned()))
-        }
+        None => Err(Failure::Usage("a command is needed; `veilgate --help` lists them".to_owned())),
     }
 }
 

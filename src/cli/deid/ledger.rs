@@ -100,7 +100,7 @@ impl Books {
         {
             let settled = match outcome {
                 Outcome::Ready { receipt, output } => self.ready(&about, &receipt, output),
-                Outcome::Not(verdict, reason) => self.not(&about, verdict, &reason),
+                Outcome::Not(reason) => self.not(&about, &reason),
             };
             self.broken = settled.err().map(|error| error.kind());
             self.turn += 1;
@@ -111,10 +111,7 @@ impl Books {
         let name = self.naming.give(&about.relative, &receipt.names);
         match self.shelf.place(output, &name) {
             Ok(verdict) => self.placed(about, verdict, receipt, name),
-            Err(reason) => {
-                let verdict = if reason.code == "exists" { Verdict::Refused } else { Verdict::Failed };
-                self.not(about, verdict, &reason)
-            }
+            Err(reason) => self.not(about, &reason),
         }
     }
 
@@ -132,9 +129,9 @@ impl Books {
         self.write(&Entry { about, verdict, reason: None, done: Some((receipt, &name)) })
     }
 
-    fn not(&mut self, about: &About, verdict: Verdict, reason: &Reason) -> io::Result<()> {
-        self.summary.count(verdict, 0, Some(&reason.text));
-        self.write(&Entry { about, verdict, reason: Some(reason), done: None })
+    fn not(&mut self, about: &About, reason: &Reason) -> io::Result<()> {
+        self.summary.count(reason.verdict, 0, Some(&reason.text));
+        self.write(&Entry { about, verdict: reason.verdict, reason: Some(reason), done: None })
     }
 
     fn write(&mut self, entry: &Entry<'_>) -> io::Result<()> {

@@ -44,8 +44,9 @@ pub fn run(args: &DeidArgs) -> Result<Exit, Failure> {
     let plan = Plan::new(&profile::load(&args.profile)?);
     let out = out_folder(&args.out)?;
     inputs.check_apart(&out)?;
+    let key = key::project_key(args.key_file.as_deref())?;
     let ledger = Ledger::open(args, &out, &plan)?;
-    let engine = Engine::new(plan, &key::project_key(args.key_file.as_deref())?);
+    let engine = Engine::new(plan, &key);
     let progress = Progress::start(&inputs);
     let own = [FileId::of(&out), args.receipt.as_deref().and_then(FileId::of)];
     let sources = Mutex::new(Sources::new(inputs, own.into_iter().flatten().collect()));

@@ -34,19 +34,21 @@ pub enum Outcome {
         output: TempPath,
     },
     /// Not.
-    Not(Verdict, Reason),
+    Not(Reason),
 }
 
 impl Outcome {
     /// Our own mistake: the input is not to blame, and nothing of it goes out.
     pub fn internal_error() -> Self {
-        Self::Not(Verdict::Failed, Reason::of("internal", "internal error"))
+        Self::Not(Reason { verdict: Verdict::Failed, ..Reason::of("internal", "internal error") })
     }
 }
 
 /// Why an input did not go through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
+    /// Refused, skipped or failed.
+    pub verdict: Verdict,
     /// Short and stable, for programs.
     pub code: &'static str,
     /// For people.
@@ -62,24 +64,31 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// A reason that is not in the data set.
+    /// A refusal whose reason is not in the data set.
     pub fn of(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), tag: None, clause: None, setting: None, names: None }
+        let text = text.into();
+        Self { verdict: Verdict::Refused, code, text, tag: None, clause: None, setting: None, names: None }
+    }
+
+    fn failed(code: &'static str, what: &str, error: &io::Error) -> Self {
+        let text = format!("the {what}: {}", error.kind());
+        Self { verdict: Verdict::Failed, ..Self::of(code, text) }
     }
 
     /// The input could not be read.
     pub fn unreadable(error: &io::Error) -> Self {
-        Self::of("unreadable", format!("the input cannot be read: {}", error.kind()))
+        Self::failed("unreadable", "input cannot be read", error)
     }
 
     /// The output could not be written.
     pub fn unwritable(error: &io::Error) -> Self {
-        Self::of("unwritable", format!("the output cannot be written: {}", error.kind()))
+        Self::failed("unwritable", "output cannot be written", error)
     }
 
     /// The engine's refusal.
     pub fn refused(refusal: &Refusal, names: Option<Box<Names>>) -> Self {
         Self {
+            verdict: Verdict::Refused,
             code: refusal.code(),
             text: refusal.to_string(),
             tag: refusal.tag(),

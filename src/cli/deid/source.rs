@@ -129,14 +129,6 @@ impl Sources {
         Self { inputs: inputs.all.into_iter(), folder: None, listing: None, own, turn: 0 }
     }
 
-    /// The next input and its number in the order, from 0.
-    pub fn next(&mut self) -> Option<(u64, Source)> {
-        let source = self.find()?;
-        let turn = self.turn;
-        self.turn += 1;
-        Some((turn, source))
-    }
-
     fn find(&mut self) -> Option<Source> {
         loop {
             if let Some(source) = self.listing.as_mut().and_then(Iterator::next) {
@@ -233,6 +225,18 @@ impl Sources {
         file.rewind()?;
         let archive = first.get(..len).is_some_and(archive::is_archive);
         Ok(if archive { Look::Archive(file) } else { Look::File(file) })
+    }
+}
+
+/// The next input and its number in the order, from 0.
+impl Iterator for Sources {
+    type Item = (u64, Source);
+
+    fn next(&mut self) -> Option<(u64, Source)> {
+        let source = self.find()?;
+        let turn = self.turn;
+        self.turn += 1;
+        Some((turn, source))
     }
 }
 
