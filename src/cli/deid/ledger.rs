@@ -9,8 +9,8 @@ use super::record::{Entry, Record};
 use super::source::About;
 use super::staging::Shelf;
 use super::summary::Summary;
-use crate::cli::Failure;
 use crate::cli::args::DeidArgs;
+use crate::cli::{Failure, stdio};
 use crate::deid::plan::Plan;
 use crate::deid::receipt::Receipt;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ struct Books {
     record: Option<Record>,
     mapping: Option<Mapping>,
     summary: Summary,
-    broken: Option<io::ErrorKind>,
+    broken: Option<io::Error>,
 }
 
 impl Ledger {
@@ -79,10 +79,12 @@ impl Ledger {
     pub fn close(self) -> Result<Summary, Failure> {
         let books = self.books.into_inner().unwrap_or_else(PoisonError::into_inner);
         let failed = |what: &'static str| {
-            move |kind: io::ErrorKind| Failure::Machine(format!("cannot write the {what}: {kind}"))
+            move |error: io::Error| {
+                Failure::Machine(format!("cannot write the {what}: {}", stdio::why(&error)))
+            }
         };
-        let closed = books.record.map_or(Ok(()), Record::close).map_err(|error| error.kind());
-        let mapped = books.mapping.map_or(Ok(()), Mapping::close).map_err(|error| error.kind());
+        let closed = books.record.map_or(Ok(()), Record::close);
+        let mapped = books.mapping.map_or(Ok(()), Mapping::close);
         books.broken.map_or(closed, Err).map_err(failed("receipt; stopped"))?;
         mapped.map_err(failed("mapping"))?;
         Ok(books.summary)
@@ -102,7 +104,7 @@ impl Books {
                 Outcome::Ready { receipt, output } => self.ready(&about, &receipt, output),
                 Outcome::Not(reason) => self.not(&about, &reason),
             };
-            self.broken = settled.err().map(|error| error.kind());
+            self.broken = settled.err();
             self.turn += 1;
         }
     }

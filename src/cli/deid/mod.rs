@@ -72,7 +72,8 @@ fn jobs(args: &DeidArgs) -> usize {
 
 /// Makes the output folder and tells its one true path.
 fn out_folder(out: &Path) -> Result<PathBuf, Failure> {
-    let wrong = |error: std::io::Error| Failure::Usage(format!("--out {}: {}", out.display(), error.kind()));
+    let wrong =
+        |error: std::io::Error| Failure::Usage(format!("--out {}: {}", out.display(), stdio::why(&error)));
     fs::create_dir_all(out).map_err(wrong)?;
     fs::canonicalize(out).map_err(wrong)
 }

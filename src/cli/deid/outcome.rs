@@ -1,6 +1,7 @@
 //! What became of one input and, where it did not go through, why. No path and no value
 //! of a data set.
 
+use crate::cli::stdio;
 use crate::deid::receipt::{Names, Receipt};
 use crate::deid::refusal::Refusal;
 use dicom_core::Tag;
@@ -70,8 +71,13 @@ impl Reason {
         Self { verdict: Verdict::Refused, code, text, tag: None, clause: None, setting: None, names: None }
     }
 
+    /// What is passed over on purpose.
+    pub fn skipped(code: &'static str, text: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Skipped, ..Self::of(code, text) }
+    }
+
     fn failed(code: &'static str, what: &str, error: &io::Error) -> Self {
-        let text = format!("the {what}: {}", error.kind());
+        let text = format!("the {what}: {}", stdio::why(error));
         Self { verdict: Verdict::Failed, ..Self::of(code, text) }
     }
 

@@ -46,15 +46,15 @@ impl<'a> Worker<'a> {
 
     /// Pseudonymizes one input.
     pub fn rewrite(&mut self, source: Source) -> Outcome {
-        let named = source.about.named;
+        let meant = source.about.meant;
         match source.content {
             Content::Unreadable(reason) => Outcome::Not(reason),
-            Content::File(mut file) => self.read(&mut file, named, true),
+            Content::File(mut file) => self.read(&mut file, meant, true),
             Content::Entry { archive, index } => {
                 let mut last = std::mem::take(&mut self.last);
                 let outcome = match last.entry(&archive, index) {
                     Ok(mut entry) => {
-                        let outcome = self.read(&mut entry, named, false);
+                        let outcome = self.read(&mut entry, meant, false);
                         self.progress.advance(entry.compressed_size());
                         outcome
                     }
@@ -66,12 +66,12 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, input: &mut dyn Read, named: bool, advance: bool) -> Outcome {
+    fn read(&mut self, input: &mut dyn Read, meant: bool, advance: bool) -> Outcome {
         let mut first = Bytes::new();
         match self.pump(input, &mut first, advance) {
             Ok(outcome) => outcome,
             Err(Stop::Not(reason)) => Outcome::Not(reason),
-            Err(Stop::Refused(refused)) => Outcome::Not(reason(refused, &first, named)),
+            Err(Stop::Refused(refused)) => Outcome::Not(reason(refused, &first, meant)),
         }
     }
 
@@ -110,15 +110,15 @@ fn has_prefix(first: &[u8]) -> bool {
     first.get(128..SAMPLE) == Some(b"DICM")
 }
 
-/// What is no DICOM was not meant to be, unless a user named it or it begins like DICOM.
-fn reason(refused: Refused, first: &[u8], named: bool) -> Reason {
+/// What is no DICOM was not meant to be, unless it says so by its name or its first bytes.
+fn reason(refused: Refused, first: &[u8], meant: bool) -> Reason {
     let reason = Reason::refused(&refused.refusal, refused.names);
     let stranger = matches!(refused.refusal, Refusal::Fault(Fault { kind: FaultKind::NotDicom, .. }));
     match stranger && !has_prefix(first) {
         true if archive::is_archive(first) => {
             Reason::of("archive-nested", "an archive in an archive is not opened; unpack it")
         }
-        true if !named => Reason { verdict: Verdict::Skipped, code: "no-dicom", ..reason },
+        true if !meant => Reason { verdict: Verdict::Skipped, code: "no-dicom", ..reason },
         _ => reason,
     }
 }
