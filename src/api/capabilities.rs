@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 /// The media types of a store request (PS3.18 10.5.4).
-const STORE_TAKES: [&str; 4] = [
+pub(super) const STORE_TAKES: [&str; 4] = [
     "multipart/related; type=\"application/dicom\"",
     "multipart/related; type=\"application/dicom+json\"",
     "multipart/related; type=\"application/dicom+xml\"",
@@ -44,5 +44,6 @@ pub(super) async fn capabilities(service: State) -> Response {
             },
         },
     });
-    ([(header::CONTENT_TYPE, "application/json"), (header::ALLOW, "OPTIONS, POST")], body.to_string()).into_response()
+    ([(header::CONTENT_TYPE, "application/json"), (header::ALLOW, "OPTIONS, POST")], body.to_string())
+        .into_response()
 }
