@@ -7,15 +7,21 @@
 
 pub mod accept;
 pub mod boundary;
+pub mod bulk;
+pub mod codestream;
 mod delimiter;
+pub mod json_in;
+mod json_node;
 pub mod links;
 pub mod media;
 mod media_range;
+pub mod metadata;
 pub mod multipart_out;
 pub mod part_headers;
 pub mod parts;
 pub mod store_response;
 pub mod stow_answer;
 pub mod syntaxes;
+mod values;
 pub mod xml_out;
 pub mod zip_out;
