@@ -85,25 +85,28 @@ pub fn describe(bytes: &[u8]) -> Option<Description> {
     match bytes {
         [0xFF, 0xD8, ..] => jpeg(bytes),
         [0xFF, 0x4F, 0xFF, 0x51, ..] => jpeg_2000(bytes),
-        _ => jpeg_2000(bytes.get(boxed_stream(bytes)?..)?),
+        _ => jpeg_2000(bytes.get(boxed_stream(bytes)?.0..)?),
     }
 }
 
 /// Where the bare code stream begins in a JP2 file, which DICOM does not hold
-/// (PS3.5 A.4.4); `None` if this is no such file.
-pub fn boxed_stream(bytes: &[u8]) -> Option<usize> {
+/// (PS3.5 A.4.4), and its length in bytes unless it runs to the end; `None` if this is
+/// no such file.
+pub fn boxed_stream(bytes: &[u8]) -> Option<(usize, Option<u64>)> {
     const SIGNATURE: &[u8] = b"\0\0\0\x0CjP  \r\n\x87\n";
     if !bytes.starts_with(SIGNATURE) {
         return None;
     }
     let mut at = SIGNATURE.len();
     loop {
-        let (size, kind) = (u32_at(bytes, at)?, bytes.get(at + 4..at + 8)?);
-        let header = if size == 1 { 16 } else { 8 };
+        let (short, kind) = (u32_at(bytes, at)?, bytes.get(at + 4..at + 8)?);
+        let (header, size) = match short {
+            1 => (16, u64::from(u32_at(bytes, at + 8)?) << 32 | u64::from(u32_at(bytes, at + 12)?)),
+            _ => (8, u64::from(short)),
+        };
         if kind == b"jp2c" {
-            return Some(at + header);
+            return Some((at + header, size.checked_sub(header as u64)));
         }
-        let size = if size == 1 { u32_at(bytes, at + 12)? } else { size };
         // A box of size 0 runs to the end; one smaller than its header never ends.
         at = at.checked_add(usize::try_from(size).ok().filter(|size| *size >= header)?)?;
     }
@@ -329,7 +332,7 @@ pub(super) mod tests {
     fn the_code_stream_inside_a_jp2_file_is_found() {
         let stream = j2k_of(1, 7, 0, 1, false);
         let file = [&b"\0\0\0\x0CjP  \r\n\x87\n\0\0\0\x0Cftypjp2 \0\0\0\0jp2c"[..], &stream].concat();
-        assert_eq!(boxed_stream(&file), Some(32));
+        assert_eq!(boxed_stream(&file), Some((32, None)));
         assert_eq!(describe(&file), describe(&stream));
         assert_eq!(boxed_stream(b"\0\0\0\x0CjP  \r\n\x87\n\0\0\0\0ftyp----------"), None);
     }
