@@ -75,6 +75,15 @@ pub enum MetadataFaultKind {
     /// A value does not fit its VR (PS3.18 F.2.3).
     #[error("a value does not fit its VR")]
     BadValue,
+    /// The part is no Native DICOM Model document (PS3.19 A.1), or holds a DTD.
+    #[error("the metadata is no Native DICOM Model document")]
+    NotADocument,
+    /// Items are nested deeper than 32 levels.
+    #[error("sequences are nested deeper than the limit")]
+    TooDeep,
+    /// A private creator has no free block left (PS3.5 7.8.1).
+    #[error("no private block is left in the group")]
+    NoPrivateBlock,
     /// SOP Class or SOP Instance UID is missing or cannot be one.
     #[error("SOP Class UID or SOP Instance UID is missing")]
     MissingUid,
