@@ -115,6 +115,7 @@ fn person_name(groups: Vec<(String, Node)>) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use proptest::prelude::*;
 
     const UIDS: &str = r#""00080016":{"vr":"UI","Value":["1.2"]},"00080018":{"vr":"UI","Value":["2.25.1"]}"#;
 
@@ -197,5 +198,19 @@ mod tests {
         let fault = read(r#""00280010":{"vr":"US","Value":["Doe"]}"#).unwrap_err();
         assert_eq!(fault.to_string(), "a value does not fit its VR at (0028,0010)");
         assert!(!format!("{fault:?}").contains("Doe") && !format!("{fault:?}").contains("2.25.1"));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_metadata_never_panics(at in 0usize..400, byte: u8, cut in 0usize..400) {
+            let json = format!("[{{{UIDS},\"00100010\":{{\"vr\":\"PN\",\"Value\":[{{\"Alphabetic\":\"A\"}},null]}},\"00081140\":{{\"vr\":\"SQ\",\"Value\":[{{\"7FE00010\":{{\"vr\":\"OW\",\"InlineBinary\":\"AQ==\"}}}}]}},\"00281050\":{{\"vr\":\"DS\",\"Value\":[1.5e-300]}}}}]");
+            let mut bytes = json.into_bytes();
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+            for instance in parse(&bytes[..cut.min(bytes.len())]).into_iter().chain(parse(&bytes)).flatten().flatten() {
+                let _ = instance.assemble(&|_| None);
+            }
+        }
     }
 }

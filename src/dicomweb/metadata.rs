@@ -12,6 +12,10 @@ const SOP_INSTANCE: Tag = Tag(0x0008, 0x0018);
 /// Specific Character Set.
 pub(super) const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 
+/// Longest UID taken. The legal limit is 64 characters (PS3.5 9.1), but real instances
+/// exceed it, and pseudonymization replaces the UID anyway.
+const MAX_UID: usize = 256;
+
 /// An element whose value is encoded: little endian, even length, text in UTF-8.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Element {
@@ -174,8 +178,8 @@ fn uid_of(elements: &[Element], tag: Tag) -> Option<String> {
     let element = elements.iter().find(|element| element.tag == tag)?;
     let Content::Value(value) = &element.content else { return None };
     let text = crate::dicom::value::ascii(value)?;
-    let plausible =
-        (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let plausible = (1..=MAX_UID).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     plausible.then(|| text.to_owned())
 }
 
@@ -195,7 +199,7 @@ pub(super) fn tag(text: &str) -> Result<Tag, At> {
     let hex = text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
     let number = u32::from_str_radix(text, 16).ok().filter(|_| hex);
     let tag = number.map(|number| Tag((number >> 16) as u16, (number & 0xFFFF) as u16));
-    tag.filter(|tag| tag.group() < 0xFFFE).ok_or(At(MetadataFaultKind::BadTag, None))
+    tag.filter(|tag| tag.group() != 0xFFFE).ok_or(At(MetadataFaultKind::BadTag, None))
 }
 
 /// The VR of two letters.

@@ -7,7 +7,7 @@ use super::metadata::{
 use super::private_blocks;
 use super::values::{self, Atom};
 use super::xml_out::{NAME_GROUPS, NAME_PARTS};
-use super::xml_source::{Source, XmlFault};
+use super::xml_source::{Attributes, Source, XmlFault};
 use dicom_core::{Tag, VR};
 
 /// Deepest nesting of items.
@@ -50,8 +50,6 @@ impl From<XmlFault> for At {
         }
     }
 }
-
-type Attributes = Vec<(String, String)>;
 
 struct Model<'a, 'u> {
     source: Source<'a>,
@@ -229,6 +227,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::super::json_in;
     use super::*;
+    use proptest::prelude::*;
 
     const UIDS: &str = r#"<DicomAttribute tag="00080016" vr="UI" keyword="SOPClassUID"><Value number="1">1.2</Value></DicomAttribute>
         <DicomAttribute tag="00080018" vr="UI"><Value>2.25.1</Value></DicomAttribute>"#;
@@ -330,6 +329,20 @@ mod tests {
             let fault = read(&inner).unwrap_err();
             let uid = fault.sop_instance.as_deref();
             assert!(fault.kind == kind && uid.is_some(), "{fault:?}, expected {kind:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_documents_never_panic(at in 0usize..600, byte: u8, cut in 0usize..600) {
+            let inner = attribute_of("00081140", "SQ", "<Item number=\"1\"><DicomAttribute tag=\"00090001\" vr=\"PN\" privateCreator=\"A\"><PersonName number=\"1\"><Alphabetic><FamilyName>&amp;</FamilyName></Alphabetic></PersonName></DicomAttribute></Item>");
+            let mut bytes = format!("<NativeDicomModel>{UIDS}{inner}</NativeDicomModel>").into_bytes();
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+            for instance in [parse(&bytes[..cut.min(bytes.len())]), parse(&bytes)].into_iter().flatten() {
+                let _ = instance.assemble(&|_| None);
+            }
         }
     }
 }

@@ -11,11 +11,14 @@ const MAX_DEPTH: usize = 70;
 /// Most attributes of an element.
 const MAX_ATTRIBUTES: usize = 16;
 
+/// Attributes of an element: local name and value, in the order written.
+pub(super) type Attributes = Vec<(String, String)>;
+
 /// What stands next in the document.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// An element opens: its local name and its attributes.
-    Open(String, Vec<(String, String)>),
+    /// An element of this local name opens.
+    Open(String, Attributes),
     /// Character data, references resolved; may come in several pieces.
     Text(String),
     /// The innermost open element closes.
@@ -104,7 +107,7 @@ impl<'a> Source<'a> {
 
     /// The next child element, or `None` where the open element closes. Only white space
     /// may stand between.
-    pub fn child(&mut self) -> Result<Option<(String, Vec<(String, String)>)>, XmlFault> {
+    pub fn child(&mut self) -> Result<Option<(String, Attributes)>, XmlFault> {
         loop {
             match self.next()? {
                 Token::Open(name, attributes) => return Ok(Some((name, attributes))),
