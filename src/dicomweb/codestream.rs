@@ -78,6 +78,9 @@ impl Coding {
 /// Bytes of a code stream that are looked at: headers with colour profile and preview.
 pub const HEADER_LIMIT: usize = 1 << 20;
 
+/// The first box of a JP2 file (ITU-T T.800 I.5.1).
+pub const JP2_SIGNATURE: &[u8] = b"\0\0\0\x0CjP  \r\n\x87\n";
+
 /// Reads the headers at the start of `bytes`; `None` if they are of another kind,
 /// damaged, longer than the bytes, or describe what DICOM cannot hold.
 pub fn describe(bytes: &[u8]) -> Option<Description> {
@@ -93,11 +96,10 @@ pub fn describe(bytes: &[u8]) -> Option<Description> {
 /// (PS3.5 A.4.4), and its length in bytes unless it runs to the end; `None` if this is
 /// no such file.
 pub fn boxed_stream(bytes: &[u8]) -> Option<(usize, Option<u64>)> {
-    const SIGNATURE: &[u8] = b"\0\0\0\x0CjP  \r\n\x87\n";
-    if !bytes.starts_with(SIGNATURE) {
+    if !bytes.starts_with(JP2_SIGNATURE) {
         return None;
     }
-    let mut at = SIGNATURE.len();
+    let mut at = JP2_SIGNATURE.len();
     loop {
         let (short, kind) = (u32_at(bytes, at)?, bytes.get(at + 4..at + 8)?);
         let (header, size) = match short {
@@ -264,7 +266,8 @@ pub(super) mod tests {
         [parts.concat(), vec![1, 2, 3, 0xFF, 0xD9]].concat()
     }
 
-    fn j2k_of(components: u16, depth: u8, mct: u8, transformation: u8, cap: bool) -> Vec<u8> {
+    /// A JPEG 2000 head of 3 rows and 5 columns.
+    pub fn j2k_of(components: u16, depth: u8, mct: u8, transformation: u8, cap: bool) -> Vec<u8> {
         let mut siz = vec![0, 0];
         for extent in [105u32, 53, 100, 50, 105, 53, 0, 0] {
             siz.extend(extent.to_be_bytes());

@@ -87,6 +87,9 @@ fn transfer_syntax(
 
 /// The bare code stream of a frame: without the boxes of a JP2 file.
 fn bare(frame: &[Bytes]) -> Vec<Bytes> {
+    if *front(frame, codestream::JP2_SIGNATURE.len()) != *codestream::JP2_SIGNATURE {
+        return frame.to_vec();
+    }
     match codestream::boxed_stream(&front(frame, 1 << 16)) {
         Some((start, len)) => window(frame, start as u64, len.unwrap_or(u64::MAX)),
         None => frame.to_vec(),
@@ -212,4 +215,67 @@ fn item(tag: Tag, len: u32) -> Bytes {
     out.put_u16_le(tag.element());
     out.put_u32_le(len);
     out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::super::codestream::tests::{j2k_of, jpeg_of};
+    use super::super::media::MediaType;
+    use super::*;
+
+    /// A part whose frames come in chunks of five bytes.
+    fn part(media: &str, frames: &[Vec<u8>]) -> BulkPart {
+        let chunks = |frame: &Vec<u8>| frame.chunks(5).map(Bytes::copy_from_slice).collect();
+        BulkPart { media: MediaType::parse(media).unwrap(), parts: frames.iter().map(chunks).collect() }
+    }
+
+    fn syntax(media: &str, frame: Vec<u8>) -> Result<&'static str, Kind> {
+        of(&part(media, &[frame]), None).map(|pixels| pixels.syntax).map_err(|fault| fault.kind)
+    }
+
+    #[test]
+    fn stow_17_a_jp2_file_loses_its_boxes_and_nothing_of_its_code_stream() {
+        let stream = j2k_of(1, 7, 0, 1, false);
+        let size = u32::try_from(stream.len() + 8).unwrap().to_be_bytes();
+        let file =
+            [codestream::JP2_SIGNATURE, b"\0\0\0\x0Cftypjp2 ", &size, b"jp2c", &stream, b"\0\0\0\x08free"]
+                .concat();
+        let pixels = of(&part("image/jp2", &[file]), None).unwrap();
+        assert_eq!(pixels.fragments.unwrap()[0].concat(), stream);
+        assert_eq!(pixels.syntax, "1.2.840.10008.1.2.4.90");
+    }
+
+    #[test]
+    fn acc_23_the_syntax_follows_from_the_name_the_code_stream_or_the_media_type() {
+        let (grey, wavelet) = (jpeg_of(0xC0, 8, &[(1, 0x11)], 0), j2k_of(1, 7, 0, 1, false));
+        let uid = |last: &str| Ok(format!("1.2.840.10008.1.2.4.{last}"));
+        let found = |media: &str, frame: &[u8]| syntax(media, frame.to_vec()).map(str::to_owned);
+        assert_eq!(found("image/jpeg", &grey), uid("50"));
+        assert_eq!(found("image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.51", &grey), uid("51"));
+        assert_eq!(
+            found("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.50", &grey),
+            uid("50")
+        );
+        assert_eq!(found("image/jp2", &wavelet), uid("90"));
+        assert_eq!(found("image/jpx", &wavelet), uid("92"));
+        assert_eq!(found("image/jphc", &j2k_of(1, 7, 0, 1, true)), uid("201"));
+        assert_eq!(found("image/x-dicom-rle", b"rle").unwrap(), "1.2.840.10008.1.2.5");
+        assert_eq!(found("video/mp4", b"mp4"), uid("102"));
+        assert_eq!(found("image/jphc", &wavelet), Err(Kind::TransferSyntax));
+    }
+
+    #[test]
+    fn stow_15_a_video_is_one_part_however_many_frames_it_has() {
+        let video = [b"mpeg".to_vec(), b"mpeg".to_vec()];
+        assert!(of(&part("video/mpeg", &video[..1]), Some(500)).is_ok());
+        assert_eq!(
+            of(&part("video/mpeg", &video), Some(2)).err().map(|fault| fault.kind),
+            Some(Kind::FrameCount)
+        );
+        assert_eq!(
+            of(&part("image/jxl", &video[..1]), Some(2)).err().map(|fault| fault.kind),
+            Some(Kind::FrameCount)
+        );
+    }
 }
