@@ -7,7 +7,7 @@ use super::rule::dictionary_vr;
 use super::sop::{SopClass, SopKind};
 use super::types::{Iod, types};
 use super::{gaps, private, table, tsv};
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, TagRange};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
 use std::fmt;
@@ -242,24 +242,26 @@ fn shorten(names: &[&str]) -> String {
 /// Reads `0010,0010`, `(0010,0010)`, `00100010` or a keyword of PS3.6.
 pub fn resolve_name(text: &str) -> Option<Tag> {
     let text = text.trim();
+    resolve_digits(text).or_else(|| resolve_keyword(text))
+}
+
+/// Reads `0010,0010`, `(0010,0010)` or `00100010`.
+pub(super) fn resolve_digits(text: &str) -> Option<Tag> {
     let plain = text
         .strip_prefix('(')
         .and_then(|rest| rest.strip_suffix(')'))
         .unwrap_or(text);
-    let digits = match plain.split_once(',') {
-        Some((group, element)) if group.len() == 4 => format!("{group}{element}"),
-        Some(_) => return None,
-        None => plain.to_owned(),
-    };
-    if let Some(tag) = tsv::tag(&digits) {
-        return Some(tag);
+    match plain.split_once(',') {
+        Some((group, element)) if group.len() == 4 => tsv::tag(&format!("{group}{element}")),
+        Some(_) => None,
+        None => tsv::tag(plain),
     }
+}
+
+/// Reads a keyword of PS3.6 that names exactly one attribute.
+pub(super) fn resolve_keyword(text: &str) -> Option<Tag> {
     let entry = StandardDataDictionary.by_name(text)?;
-    matches!(
-        entry.tag_range(),
-        dicom_core::dictionary::TagRange::Single(_)
-    )
-    .then(|| entry.tag())
+    matches!(entry.tag_range(), TagRange::Single(_)).then(|| entry.tag())
 }
 
 #[cfg(test)]

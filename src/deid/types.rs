@@ -266,7 +266,11 @@ mod tests {
             "CT has no such attribute"
         );
         let content_date = Tag(0x0008, 0x0023);
-        assert_eq!(place(CT, &[], content_date), Place::Three, "Z/D asks only for Type 1");
+        assert_eq!(
+            place(CT, &[], content_date),
+            Place::Three,
+            "Z/D asks only for Type 1"
+        );
         assert_eq!(place(KOS, &[], content_date), Place::One);
     }
 
