@@ -27,9 +27,9 @@ pub struct Explanation {
     pub gap: Option<(&'static str, &'static str)>,
     /// Rows of Table E.3.10-1 with this group and low byte, for private attributes.
     pub safe_private: Vec<&'static private::SafeRow>,
-    /// The decisions, each with the IODs it holds for. One alone holds for all; the last is that for SOP classes whose
-    /// IOD is not known.
-    pub decisions: Vec<(Decided, Vec<&'static str>)>,
+    /// The decisions, each with the IODs it holds for. One alone holds for all; those for SOP classes
+    /// whose IOD is not known, and for those that rules of the profile name, stand last.
+    pub decisions: Vec<(Decided, Vec<String>)>,
     /// Name of the profile.
     pub profile: String,
     /// Digest of the plan.
@@ -40,9 +40,9 @@ pub struct Explanation {
 pub fn explain(plan: &Plan, tag: Tag, sop_class: Option<&str>) -> Explanation {
     let entry = StandardDataDictionary
         .by_tag(tag)
-        .filter(|_| tag.group() % 2 == 0);
+        .filter(|_| tag.group() & 1 == 0);
     let vr = dictionary_vr(tag).map_or(VR::UN, |vr| vr.relaxed());
-    let is_private = tag.group() % 2 == 1;
+    let is_private = tag.group() & 1 == 1;
     Explanation {
         tag,
         keyword: entry.map_or("", |entry| entry.alias()),
@@ -77,7 +77,7 @@ fn row_of(tag: Tag) -> Option<&'static table::Row> {
         (0x5000..=0x50FF, _) => "50xxxxxx",
         (0x6000..=0x60FF, 0x3000) => "60xx3000",
         (0x6000..=0x60FF, 0x4000) => "60xx4000",
-        (group, _) if group % 2 == 1 => "private",
+        (group, _) if group & 1 == 1 => "private",
         _ => "",
     };
     table::rows()
@@ -94,14 +94,14 @@ fn safe_private(tag: Tag) -> Vec<&'static private::SafeRow> {
 }
 
 /// A private attribute is decided by its creator: with none given, what an unlisted creator gets.
-fn private_decisions(plan: &Plan, tag: Tag) -> Vec<(Decided, Vec<&'static str>)> {
+fn private_decisions(plan: &Plan, tag: Tag) -> Vec<(Decided, Vec<String>)> {
     let sop = SopKind {
         class: SopClass::Standard,
         scope: None,
     };
     let mut all = vec![(
         plan.decide_private(sop, Some("(any other)"), tag, VR::UN, &[]),
-        vec!["any other creator"],
+        vec!["any other creator".to_owned()],
     )];
     for row in safe_private(tag) {
         let vr = row.known_vr().unwrap_or(VR::UN);
@@ -119,7 +119,7 @@ fn decisions(
     tag: Tag,
     vr: VR,
     sop_class: Option<&str>,
-) -> Vec<(Decided, Vec<&'static str>)> {
+) -> Vec<(Decided, Vec<String>)> {
     if let Some(uid) = sop_class {
         let sop = plan.sop(uid);
         let name = match sop.class() {
@@ -128,7 +128,7 @@ fn decisions(
             SopClass::Private => "a private class",
             SopClass::Directory => "a directory",
         };
-        return vec![(plan.decide(sop, &[], tag, vr), vec![name])];
+        return vec![(plan.decide(sop, &[], tag, vr), vec![name.to_owned()])];
     }
     let mut all = Vec::new();
     for (number, name) in (0u8..=u8::MAX).zip(types().iods()) {
@@ -148,13 +148,21 @@ fn decisions(
         plan.decide(unknown, &[], tag, vr),
         "SOP classes whose IOD is not known",
     );
+    for uid in plan
+        .profile()
+        .rules
+        .iter()
+        .filter_map(|rule| rule.sop_class.as_deref())
+    {
+        add(&mut all, plan.decide(plan.sop(uid), &[], tag, vr), uid);
+    }
     all
 }
 
-fn add(all: &mut Vec<(Decided, Vec<&'static str>)>, decided: Decided, name: &'static str) {
+fn add(all: &mut Vec<(Decided, Vec<String>)>, decided: Decided, name: &str) {
     match all.iter_mut().find(|(other, _)| *other == decided) {
-        Some((_, names)) => names.push(name),
-        None => all.push((decided, vec![name])),
+        Some((_, names)) => names.push(name.to_owned()),
+        None => all.push((decided, vec![name.to_owned()])),
     }
 }
 
@@ -173,6 +181,12 @@ impl fmt::Display for Explanation {
             if self.decisions.len() > 1 || names.len() == 1 {
                 writeln!(f, "     for {}", shorten(names))?;
             }
+        }
+        if self.decisions.len() > 1 && self.tag.group() & 1 == 0 {
+            writeln!(
+                f,
+                "  at the top level; inside a sequence the Type there decides in the same way"
+            )?;
         }
         Ok(())
     }
@@ -231,8 +245,8 @@ fn describe(action: &Action) -> &'static str {
 }
 
 /// At most eight names, and how many more.
-fn shorten(names: &[&str]) -> String {
-    let shown: Vec<_> = names.iter().take(8).copied().collect();
+fn shorten(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(8).map(String::as_str).collect();
     match names.len().saturating_sub(shown.len()) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

@@ -270,7 +270,7 @@ impl Plan {
 fn never_passes(tag: Tag) -> Option<Reason> {
     match (tag.group(), tag.element()) {
         (0x0000..=0x0007, _) | (0xFFFE.., _) => Some(Reason::Container),
-        (group, _) if group % 2 == 1 => Some(Reason::Private),
+        (group, _) if group & 1 == 1 => Some(Reason::Private),
         (_, 0) => Some(Reason::GroupLength),
         (0x5000..=0x50FF, _) => Some(Reason::Curve),
         (0x6000..=0x60FF, _) => Some(Reason::Overlay),
@@ -280,7 +280,7 @@ fn never_passes(tag: Tag) -> Option<Reason> {
 
 /// PS3.5 7.8.1: odd groups from 0009 to FFFD, elements above the creator elements.
 fn is_private_data(tag: Tag) -> bool {
-    tag.group() % 2 == 1 && (0x0009..=0xFFFD).contains(&tag.group()) && tag.element() >= 0x1000
+    tag.group() & 1 == 1 && (0x0009..=0xFFFD).contains(&tag.group()) && tag.element() >= 0x1000
 }
 
 /// All attributes that a table names.

@@ -149,7 +149,7 @@ pub fn find_tcia(creator: &str, tag: Tag, vr: VR, path: &[Tag]) -> Option<Dispos
 
 /// A path step as the list writes it: private ones without their block number.
 fn step_text(tag: Tag) -> String {
-    if tag.group() % 2 == 1 {
+    if tag.group() & 1 == 1 {
         format!("{:04X}{:02X}", tag.group(), low_byte(tag))
     } else {
         format!("{:04X}{:04X}", tag.group(), tag.element())

@@ -86,7 +86,7 @@ impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(tag) => write!(f, "tag {tag}"),
-            Self::Vr(vr) => write!(f, "vr {}", vr.to_string()),
+            Self::Vr(vr) => write!(f, "vr {vr}"),
             Self::Private {
                 creator,
                 group,

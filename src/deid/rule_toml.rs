@@ -132,7 +132,7 @@ fn tag(key: &str, value: &Value<'_>, mistakes: &mut Mistakes<'_>) -> Option<Tag>
     } else {
         resolve_keyword(text)
     };
-    match found.filter(|tag| tag.group() % 2 == 0 && dictionary_vr(*tag).is_some()) {
+    match found.filter(|tag| tag.group() & 1 == 0 && dictionary_vr(*tag).is_some()) {
         Some(tag) => decidable(tag, value, mistakes),
         None => {
             mistakes.add(value.span(), format!("{text:?} is no {key} of PS3.6"));
@@ -204,7 +204,7 @@ fn private(value: &Value<'_>, mistakes: &mut Mistakes<'_>) -> Option<Selector> {
     };
     match (creator, group) {
         (Some(creator), Some(group))
-            if !creator.is_empty() && creator.len() <= 64 && group % 2 == 1 && group > 8 =>
+            if !creator.is_empty() && creator.len() <= 64 && group & 1 == 1 && group > 8 =>
         {
             Some(Selector::Private {
                 creator: creator.to_owned(),
@@ -315,8 +315,8 @@ mod tests {
                 "exactly one",
             ),
             ("action = \"keep\"", "exactly one"),
-            ("keyword = \"PatientsNam\"\naction = \"keep\"", "no tag"),
-            ("keyword = \"0010,0010\"\naction = \"keep\"", "no tag"),
+            ("keyword = \"PatientsNam\"\naction = \"keep\"", "no keyword"),
+            ("keyword = \"0010,0010\"\naction = \"keep\"", "no keyword"),
             ("tag = \"0011,1010\"\naction = \"keep\"", "no tag"),
             ("tag = \"0002,0010\"\naction = \"keep\"", "always rebuilt"),
             ("tag = \"6000,3000\"\naction = \"keep\"", "whole group"),
