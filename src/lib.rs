@@ -1,2 +1,4 @@
 //! Veilgate: a DICOMweb gateway that pseudonymizes on the fly after DICOM PS3.15 Annex E.
+
 pub mod deid;
+pub mod dicom;

@@ -1,12 +1,7 @@
 //! Table E.1-1 against the plan: every row under every choice of one or two options, with the file read and the codes
 //! interpreted here once more, apart from the product's own reading. And: no decision breaks an IOD.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
 use dicom_core::{Tag, VR};
 use std::collections::{HashMap, HashSet};
@@ -24,22 +19,14 @@ const OPTIONS: [(&str, &str); 8] = [
     ("retain-uids", "retain_uids"),
     ("retain-device-identity", "retain_device_identity"),
     ("retain-institution-identity", "retain_institution_identity"),
-    (
-        "retain-patient-characteristics",
-        "retain_patient_characteristics",
-    ),
+    ("retain-patient-characteristics", "retain_patient_characteristics"),
     ("retain-full-dates", "retain_longitudinal_full_dates"),
-    (
-        "retain-modified-dates",
-        "retain_longitudinal_modified_dates",
-    ),
+    ("retain-modified-dates", "retain_longitudinal_modified_dates"),
     ("clean-graphics", "clean_graphics"),
 ];
 
 fn lines(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    text.lines()
-        .filter(|l| !l.starts_with('#'))
-        .map(|l| l.split('\t').collect())
+    text.lines().filter(|l| !l.starts_with('#')).map(|l| l.split('\t').collect())
 }
 
 fn parse_tag(text: &str) -> Option<Tag> {
@@ -49,20 +36,12 @@ fn parse_tag(text: &str) -> Option<Tag> {
 
 /// Column name -> cell, for every row that names one attribute of the data set.
 fn rows() -> Vec<HashMap<&'static str, &'static str>> {
-    let head = TABLE
-        .lines()
-        .take_while(|l| l.starts_with('#'))
-        .last()
-        .unwrap();
+    let head = TABLE.lines().take_while(|l| l.starts_with('#')).last().unwrap();
     let names: Vec<_> = head.trim_start_matches("# ").split('\t').collect();
-    let all: Vec<HashMap<_, _>> = lines(TABLE)
-        .map(|row| names.iter().copied().zip(row).collect())
-        .collect();
+    let all: Vec<HashMap<_, _>> = lines(TABLE).map(|row| names.iter().copied().zip(row).collect()).collect();
     assert_eq!(all.len(), 657);
     let of_data_set = |tag: &str| parse_tag(tag).is_some_and(|tag| tag.0 >= 8 && tag.0 < 0xFFFA);
-    all.into_iter()
-        .filter(|row| of_data_set(row["tag"]))
-        .collect()
+    all.into_iter().filter(|row| of_data_set(row["tag"])).collect()
 }
 
 /// IOD -> SOP classes.
@@ -86,11 +65,7 @@ fn typed_paths() -> Vec<(Vec<Tag>, [HashSet<&'static str>; 2])> {
         }
         path.truncate(row[0].parse().unwrap());
         path.push(parse_tag(row[1]).unwrap());
-        let set = |text: &str| {
-            text.parse::<usize>()
-                .map(|n| sets[n].clone())
-                .unwrap_or_default()
-        };
+        let set = |text: &str| text.parse::<usize>().map(|n| sets[n].clone()).unwrap_or_default();
         all.push((path.clone(), [set(row[2]), set(row[3])]));
     }
     all
@@ -158,19 +133,14 @@ fn every_row_is_decided_as_its_columns_say_under_every_pair_of_options() {
             if first.ends_with("dates") && second.ends_with("dates") && first != second {
                 continue;
             }
-            let plan = if first == second {
-                plan(&[first])
-            } else {
-                plan(&[first, second])
-            };
+            let plan = if first == second { plan(&[first]) } else { plan(&[first, second]) };
             for row in &rows {
                 checked += check(&plan, row, &[column, other], &tops, &iods);
             }
         }
     }
     let basic = plan(&[]);
-    rows.iter()
-        .for_each(|row| checked += check(&basic, row, &[], &tops, &iods));
+    rows.iter().for_each(|row| checked += check(&basic, row, &[], &tops, &iods));
     assert!(checked > 100_000, "{checked}");
 }
 
@@ -197,18 +167,10 @@ fn check(
             _ => '3',
         };
         let name = format!("{} {columns:?} {iod}", row["keyword"]);
-        assert_eq!(
-            found(iods[iod][0], &[]),
-            expected(row, columns, kind),
-            "{name}"
-        );
+        assert_eq!(found(iods[iod][0], &[]), expected(row, columns, kind), "{name}");
     }
     // No IOD has anything inside these three: what the table says at "Type 3 or absent" holds at any depth (CORE-02).
-    let deep = [
-        Tag(0x0040, 0xA730),
-        Tag(0x0008, 0x1199),
-        Tag(0x0018, 0x9074),
-    ];
+    let deep = [Tag(0x0040, 0xA730), Tag(0x0008, 0x1199), Tag(0x0018, 0x9074)];
     assert_eq!(
         found("1.2.840.10008.5.1.4.1.1.2", &deep),
         expected(row, columns, '3'),
@@ -221,12 +183,7 @@ fn check(
         "{} {columns:?}",
         row["keyword"]
     );
-    assert_eq!(
-        found("1.2.3", &deep),
-        expected(row, columns, '?'),
-        "{} {columns:?}",
-        row["keyword"]
-    );
+    assert_eq!(found("1.2.3", &deep), expected(row, columns, '?'), "{} {columns:?}", row["keyword"]);
     8
 }
 
@@ -237,19 +194,11 @@ fn no_decision_breaks_an_iod_at_any_depth() {
         let plan = Plan::new(preset);
         for (path, [one, two]) in typed_paths() {
             let (tag, parents) = path.split_last().unwrap();
-            for (iod, kind) in one
-                .iter()
-                .map(|iod| (iod, 1))
-                .chain(two.iter().map(|iod| (iod, 2)))
-            {
+            for (iod, kind) in one.iter().map(|iod| (iod, 1)).chain(two.iter().map(|iod| (iod, 2))) {
                 let sop = plan.sop(iods[iod][0]);
                 let action = plan.decide(sop, parents, *tag, VR::UN).action;
                 let broken = action == Action::Remove || kind == 1 && action == Action::Empty;
-                assert!(
-                    !broken,
-                    "{}: {iod} {path:?} Type {kind} {action}",
-                    preset.name
-                );
+                assert!(!broken, "{}: {iod} {path:?} Type {kind} {action}", preset.name);
             }
         }
     }
@@ -260,33 +209,13 @@ fn groups_rows_hold_for_every_group_and_element() {
     let plan = plan(&["clean-graphics", "retain-safe-private"]);
     let sop = plan.sop("1.2.840.10008.5.1.4.1.1.2");
     for group in (0x00..=0x1E).step_by(2) {
-        for (tag, vr) in [
-            (Tag(0x5000 | group, 0x3000), VR::OW),
-            (Tag(0x6000 | group, 0x3000), VR::OW),
-        ] {
-            assert_eq!(
-                plan.decide(sop, &[], tag, vr).action,
-                Action::Remove,
-                "{tag}"
-            );
+        for (tag, vr) in [(Tag(0x5000 | group, 0x3000), VR::OW), (Tag(0x6000 | group, 0x3000), VR::OW)] {
+            assert_eq!(plan.decide(sop, &[], tag, vr).action, Action::Remove, "{tag}");
         }
         let rest = Tag(0x6000 | group, 0x0010);
-        assert_eq!(
-            plan.decide(sop, &[], rest, VR::US).action,
-            Action::Remove,
-            "GFX-06: {rest}"
-        );
+        assert_eq!(plan.decide(sop, &[], rest, VR::US).action, Action::Remove, "GFX-06: {rest}");
     }
-    for tag in [
-        Tag(0xFFFC, 0xFFFC),
-        Tag(0xFFFA, 0xFFFA),
-        Tag(0x0002, 0x0016),
-        Tag(0x0004, 0x1500),
-    ] {
-        assert_eq!(
-            plan.decide(sop, &[], tag, VR::UN).action,
-            Action::Remove,
-            "{tag}"
-        );
+    for tag in [Tag(0xFFFC, 0xFFFC), Tag(0xFFFA, 0xFFFA), Tag(0x0002, 0x0016), Tag(0x0004, 0x1500)] {
+        assert_eq!(plan.decide(sop, &[], tag, VR::UN).action, Action::Remove, "{tag}");
     }
 }

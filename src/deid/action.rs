@@ -149,11 +149,7 @@ impl fmt::Display for By {
                 write!(f, "option {} (PS3.15 {})", option.name(), option.clause())
             }
             Self::Uncleaned(option) => {
-                write!(
-                    f,
-                    "option {} asks for cleaning, which is not built: Basic Profile",
-                    option.name()
-                )
+                write!(f, "option {} asks for cleaning, which is not built: Basic Profile", option.name())
             }
             Self::WholeDays => {
                 f.write_str("option retain-modified-dates (PS3.15 E.3.6) moves whole days only")
@@ -166,23 +162,15 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Row { row, by, place } => {
-                let code = table::rows()
-                    .get(usize::from(row))
-                    .map_or(Code::X, |row| row.basic);
-                write!(
-                    f,
-                    "PS3.15 Table E.1-1 ({}), row {code}, {by}{place}",
-                    table::edition()
-                )
+                let code = table::rows().get(usize::from(row)).map_or(Code::X, |row| row.basic);
+                write!(f, "PS3.15 Table E.1-1 ({}), row {code}, {by}{place}", table::edition())
             }
             Self::Gap { row, by, place } => {
                 let why = gaps::rows().get(usize::from(row)).map_or("", |row| row.why);
                 write!(f, "not in Table E.1-1, gaps.tsv: {why}; {by}{place}")
             }
             Self::Default { row, by, place } => {
-                let why = defaults::rows()
-                    .get(usize::from(row))
-                    .map_or("", |row| row.why);
+                let why = defaults::rows().get(usize::from(row)).map_or("", |row| row.why);
                 write!(f, "not in Table E.1-1, defaults.tsv: {why}; {by}{place}")
             }
             Self::Rule(index) => write!(f, "rule {} of the profile", u32::from(index) + 1),

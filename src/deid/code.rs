@@ -41,19 +41,13 @@ impl Code {
 
     /// Reads a cell of the Basic Profile column.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, name)| *name == text)
-            .map(|(code, _)| *code)
+        Self::ALL.iter().find(|(_, name)| *name == text).map(|(code, _)| *code)
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL
-            .iter()
-            .find(|(code, _)| code == self)
-            .map_or("", |(_, name)| name);
+        let name = Self::ALL.iter().find(|(code, _)| code == self).map_or("", |(_, name)| name);
         f.write_str(name)
     }
 }

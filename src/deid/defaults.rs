@@ -61,15 +61,10 @@ fn parse(row: &[&'static str]) -> Option<Row> {
         "remove" => Kind::Remove,
         _ => return None,
     };
-    Some(Row {
-        selector,
-        kind,
-        why,
-    })
+    Some(Row { selector, kind, why })
 }
 
-static ROWS: LazyLock<Vec<Row>> =
-    LazyLock::new(|| tsv::rows(TEXT).filter_map(|row| parse(&row)).collect());
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| tsv::rows(TEXT).filter_map(|row| parse(&row)).collect());
 
 /// All rows: first those by VR, then those by tag.
 pub fn rows() -> &'static [Row] {
@@ -83,12 +78,7 @@ pub(super) fn digest() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::deid::{gaps, table};
     use std::collections::HashSet;
@@ -110,14 +100,8 @@ mod tests {
             let Selector::Tag(tag) = row.selector else {
                 continue;
             };
-            assert!(
-                table::rows().iter().all(|other| other.tag != Some(tag)),
-                "{tag}"
-            );
-            assert!(
-                gaps::rows().iter().all(|other| other.tag != Some(tag)),
-                "{tag}"
-            );
+            assert!(table::rows().iter().all(|other| other.tag != Some(tag)), "{tag}");
+            assert!(gaps::rows().iter().all(|other| other.tag != Some(tag)), "{tag}");
         }
     }
 }

@@ -38,29 +38,16 @@ pub struct Explanation {
 
 /// Explains an attribute: for one SOP class, or for all of them.
 pub fn explain(plan: &Plan, tag: Tag, sop_class: Option<&str>) -> Explanation {
-    let entry = StandardDataDictionary
-        .by_tag(tag)
-        .filter(|_| tag.group() & 1 == 0);
+    let entry = StandardDataDictionary.by_tag(tag).filter(|_| tag.group() & 1 == 0);
     let vr = dictionary_vr(tag).map_or(VR::UN, |vr| vr.relaxed());
     let is_private = tag.group() & 1 == 1;
     Explanation {
         tag,
         keyword: entry.map_or("", |entry| entry.alias()),
-        vr: if is_private || entry.is_none() {
-            String::new()
-        } else {
-            vr.to_string().to_owned()
-        },
+        vr: if is_private || entry.is_none() { String::new() } else { vr.to_string().to_owned() },
         row: row_of(tag),
-        gap: gaps::rows()
-            .iter()
-            .find(|row| row.tag == Some(tag))
-            .map(|row| (row.class_name, row.why)),
-        safe_private: if is_private {
-            safe_private(tag)
-        } else {
-            Vec::new()
-        },
+        gap: gaps::rows().iter().find(|row| row.tag == Some(tag)).map(|row| (row.class_name, row.why)),
+        safe_private: if is_private { safe_private(tag) } else { Vec::new() },
         decisions: if is_private {
             private_decisions(plan, tag)
         } else {
@@ -80,46 +67,29 @@ fn row_of(tag: Tag) -> Option<&'static table::Row> {
         (group, _) if group & 1 == 1 => "private",
         _ => "",
     };
-    table::rows()
-        .iter()
-        .find(|row| row.tag == Some(tag) || row.selector == selector)
+    table::rows().iter().find(|row| row.tag == Some(tag) || row.selector == selector)
 }
 
 fn safe_private(tag: Tag) -> Vec<&'static private::SafeRow> {
     let [_, low] = tag.element().to_be_bytes();
-    private::safe_rows()
-        .iter()
-        .filter(|row| (row.group, row.low_byte) == (tag.group(), low))
-        .collect()
+    private::safe_rows().iter().filter(|row| (row.group, row.low_byte) == (tag.group(), low)).collect()
 }
 
 /// A private attribute is decided by its creator: with none given, what an unlisted creator gets.
 fn private_decisions(plan: &Plan, tag: Tag) -> Vec<(Decided, Vec<String>)> {
-    let sop = SopKind {
-        class: SopClass::Standard,
-        scope: None,
-    };
+    let sop = SopKind { class: SopClass::Standard, scope: None };
     let mut all = vec![(
         plan.decide_private(sop, Some("(any other)"), tag, VR::UN, &[]),
         vec!["any other creator".to_owned()],
     )];
     for row in safe_private(tag) {
         let vr = row.known_vr().unwrap_or(VR::UN);
-        add(
-            &mut all,
-            plan.decide_private(sop, Some(row.creator), tag, vr, &[]),
-            row.creator,
-        );
+        add(&mut all, plan.decide_private(sop, Some(row.creator), tag, vr, &[]), row.creator);
     }
     all
 }
 
-fn decisions(
-    plan: &Plan,
-    tag: Tag,
-    vr: VR,
-    sop_class: Option<&str>,
-) -> Vec<(Decided, Vec<String>)> {
+fn decisions(plan: &Plan, tag: Tag, vr: VR, sop_class: Option<&str>) -> Vec<(Decided, Vec<String>)> {
     if let Some(uid) = sop_class {
         let sop = plan.sop(uid);
         let name = match sop.class() {
@@ -132,28 +102,13 @@ fn decisions(
     }
     let mut all = Vec::new();
     for (number, name) in (0u8..=u8::MAX).zip(types().iods()) {
-        let sop = SopKind {
-            class: SopClass::Iod(Iod(number)),
-            scope: None,
-        };
+        let sop = SopKind { class: SopClass::Iod(Iod(number)), scope: None };
         add(&mut all, plan.decide(sop, &[], tag, vr), name);
     }
     all.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
-    let unknown = SopKind {
-        class: SopClass::Standard,
-        scope: None,
-    };
-    add(
-        &mut all,
-        plan.decide(unknown, &[], tag, vr),
-        "SOP classes whose IOD is not known",
-    );
-    for uid in plan
-        .profile()
-        .rules
-        .iter()
-        .filter_map(|rule| rule.sop_class.as_deref())
-    {
+    let unknown = SopKind { class: SopClass::Standard, scope: None };
+    add(&mut all, plan.decide(unknown, &[], tag, vr), "SOP classes whose IOD is not known");
+    for uid in plan.profile().rules.iter().filter_map(|rule| rule.sop_class.as_deref()) {
         add(&mut all, plan.decide(plan.sop(uid), &[], tag, vr), uid);
     }
     all
@@ -170,12 +125,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {} {}", self.tag, self.keyword, self.vr)?;
         self.fmt_sources(f)?;
-        writeln!(
-            f,
-            "  profile {}, plan {}",
-            self.profile,
-            self.plan.get(..16).unwrap_or("")
-        )?;
+        writeln!(f, "  profile {}, plan {}", self.profile, self.plan.get(..16).unwrap_or(""))?;
         for (decided, names) in &self.decisions {
             writeln!(f, "  -> {}: {}", describe(&decided.action), decided.reason)?;
             if self.decisions.len() > 1 || names.len() == 1 {
@@ -183,10 +133,7 @@ impl fmt::Display for Explanation {
             }
         }
         if self.decisions.len() > 1 && self.tag.group() & 1 == 0 {
-            writeln!(
-                f,
-                "  at the top level; inside a sequence the Type there decides in the same way"
-            )?;
+            writeln!(f, "  at the top level; inside a sequence the Type there decides in the same way")?;
         }
         Ok(())
     }
@@ -202,16 +149,8 @@ impl Explanation {
                 row.selector,
                 row.basic
             )?;
-            for option in ProfileOption::ALL
-                .into_iter()
-                .filter(|option| option.column().is_some())
-            {
-                writeln!(
-                    f,
-                    "    {:<32}{}",
-                    option.name(),
-                    cell_text(row.cell(option))
-                )?;
+            for option in ProfileOption::ALL.into_iter().filter(|option| option.column().is_some()) {
+                writeln!(f, "    {:<32}{}", option.name(), cell_text(row.cell(option)))?;
             }
         } else {
             writeln!(f, "  not in PS3.15 Table E.1-1 ({})", table::edition())?;
@@ -220,11 +159,7 @@ impl Explanation {
             writeln!(f, "  gaps.tsv, {class}: {why}")?;
         }
         for row in &self.safe_private {
-            writeln!(
-                f,
-                "  PS3.15 Table E.3.10-1: {:?} {} {}",
-                row.creator, row.vr, row.meaning
-            )?;
+            writeln!(f, "  PS3.15 Table E.3.10-1: {:?} {} {}", row.creator, row.vr, row.meaning)?;
         }
         Ok(())
     }
@@ -261,10 +196,7 @@ pub fn resolve_name(text: &str) -> Option<Tag> {
 
 /// Reads `0010,0010`, `(0010,0010)` or `00100010`.
 pub(super) fn resolve_digits(text: &str) -> Option<Tag> {
-    let plain = text
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'))
-        .unwrap_or(text);
+    let plain = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
     match plain.split_once(',') {
         Some((group, element)) if group.len() == 4 => tsv::tag(&format!("{group}{element}")),
         Some(_) => None,
@@ -280,12 +212,7 @@ pub(super) fn resolve_keyword(text: &str) -> Option<Tag> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::deid::profile::Profile;
 
@@ -297,25 +224,11 @@ mod tests {
     #[test]
     fn names_are_read_in_every_spelling() {
         let name = Some(Tag(0x0010, 0x0010));
-        for spelling in [
-            "0010,0010",
-            "(0010,0010)",
-            "00100010",
-            "PatientName",
-            " PatientName ",
-        ] {
+        for spelling in ["0010,0010", "(0010,0010)", "00100010", "PatientName", " PatientName "] {
             assert_eq!(resolve_name(spelling), name, "{spelling}");
         }
         assert_eq!(resolve_name("7fe0,0010"), Some(Tag(0x7FE0, 0x0010)));
-        for wrong in [
-            "",
-            "0010",
-            "0010,001",
-            "00,100010",
-            "PatientsName",
-            "OverlayData",
-            "(0010,0010",
-        ] {
+        for wrong in ["", "0010", "0010,001", "00,100010", "PatientsName", "OverlayData", "(0010,0010"] {
             assert_eq!(resolve_name(wrong), None, "{wrong}");
         }
     }
@@ -325,30 +238,20 @@ mod tests {
         let found = text("basic", "PatientName", None);
         let lines: Vec<_> = found.lines().collect();
         assert_eq!(lines[0], "(0010,0010) PatientName PN");
-        assert_eq!(
-            lines[1],
-            "  PS3.15 Table E.1-1 (2026d), row 00100010: Basic Profile Z"
-        );
+        assert_eq!(lines[1], "  PS3.15 Table E.1-1 (2026d), row 00100010: Basic Profile Z");
         assert!(
-            lines[lines.len() - 1]
-                .contains("made from the patient's pseudonym: PS3.15 Table E.1-1"),
+            lines[lines.len() - 1].contains("made from the patient's pseudonym: PS3.15 Table E.1-1"),
             "{found}"
         );
         assert_eq!(found.matches("->").count(), 1);
-        assert_eq!(
-            found.matches("retain-").count() + found.matches("clean-").count(),
-            10
-        );
+        assert_eq!(found.matches("retain-").count() + found.matches("clean-").count(), 10);
     }
 
     #[test]
     fn decisions_that_depend_on_the_iod_are_grouped() {
         let found = text("basic", "ContentDate", None);
         assert!(found.matches("->").count() >= 2, "{found}");
-        assert!(
-            found.contains("Type 1 here") && found.contains("IOD is not known"),
-            "{found}"
-        );
+        assert!(found.contains("Type 1 here") && found.contains("IOD is not known"), "{found}");
         let ct = text("basic", "ContentDate", Some("1.2.840.10008.5.1.4.1.1.2"));
         assert_eq!(ct.matches("->").count(), 1, "{ct}");
         assert!(ct.contains("for ct-image"), "{ct}");
@@ -356,10 +259,7 @@ mod tests {
 
     #[test]
     fn options_and_gaps_are_named() {
-        assert!(
-            text("research", "StudyDate", None)
-                .contains("option retain-modified-dates (PS3.15 E.3.6)")
-        );
+        assert!(text("research", "StudyDate", None).contains("option retain-modified-dates (PS3.15 E.3.6)"));
         assert!(text("basic", "SegmentLabel", None).contains("gaps.tsv, free-text"));
         assert!(text("basic", "Manufacturer", None).contains("names a product"));
     }
@@ -371,9 +271,6 @@ mod tests {
             found.contains("Philips PET Private Group") && found.contains("any other creator"),
             "{found}"
         );
-        assert!(
-            text("basic", "7053,1000", None)
-                .contains("-> removed: PS3.15 Table E.1-1, private row")
-        );
+        assert!(text("basic", "7053,1000", None).contains("-> removed: PS3.15 Table E.1-1, private row"));
     }
 }

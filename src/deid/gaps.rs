@@ -67,17 +67,10 @@ fn parse(row: &[&'static str]) -> Option<Row> {
     let [tag, keyword, _vr, class_name, why] = row else {
         return None;
     };
-    Some(Row {
-        tag: tsv::tag(tag),
-        keyword,
-        class_name,
-        class: Class::parse(class_name)?,
-        why,
-    })
+    Some(Row { tag: tsv::tag(tag), keyword, class_name, class: Class::parse(class_name)?, why })
 }
 
-static ROWS: LazyLock<Vec<Row>> =
-    LazyLock::new(|| tsv::rows(TEXT).filter_map(|row| parse(&row)).collect());
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| tsv::rows(TEXT).filter_map(|row| parse(&row)).collect());
 
 /// All rows, in the order of their tags.
 pub fn rows() -> &'static [Row] {
@@ -91,12 +84,7 @@ pub(super) fn digest() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::deid::table;
 
@@ -109,11 +97,7 @@ mod tests {
     #[test]
     fn no_row_repeats_one_of_the_table() {
         for row in rows().iter().filter(|row| row.tag.is_some()) {
-            assert!(
-                table::rows().iter().all(|other| other.tag != row.tag),
-                "{}",
-                row.keyword
-            );
+            assert!(table::rows().iter().all(|other| other.tag != row.tag), "{}", row.keyword);
         }
     }
 }

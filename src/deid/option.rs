@@ -155,20 +155,11 @@ pub struct MethodCode {
 }
 
 static METHOD_CODES: LazyLock<Vec<MethodCode>> = LazyLock::new(|| {
-    tsv::rows(CODES)
-        .filter_map(|row| <[&'static str; 5]>::try_from(row).ok())
-        .map(method_code)
-        .collect()
+    tsv::rows(CODES).filter_map(|row| <[&'static str; 5]>::try_from(row).ok()).map(method_code).collect()
 });
 
 fn method_code([value, scheme, meaning, option, clause]: [&'static str; 5]) -> MethodCode {
-    MethodCode {
-        value,
-        scheme,
-        meaning,
-        clause,
-        option,
-    }
+    MethodCode { value, scheme, meaning, clause, option }
 }
 
 /// All codes of CID 7050.
@@ -188,12 +179,7 @@ pub(super) fn digest() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]

@@ -53,10 +53,8 @@ impl Outcome {
     fn typed(actions: [Action; 4], reason: impl Fn(Place) -> Reason) -> Self {
         let [one, two, three, unknown] = actions;
         let by_type = one != two || two != three || three != unknown;
-        let decided = |action, place| Decided {
-            action,
-            reason: reason(if by_type { place } else { Place::Three }),
-        };
+        let decided =
+            |action, place| Decided { action, reason: reason(if by_type { place } else { Place::Three }) };
         Self {
             one: decided(one, Place::One),
             two: decided(two, Place::Two),
@@ -98,51 +96,24 @@ fn emptied(actions: [Action; 4]) -> [Action; 4] {
         Action::Remove | Action::Dummy => Action::Empty,
         other => other,
     };
-    [
-        one,
-        soften(two),
-        soften(three),
-        if unknown == Action::Remove {
-            Action::Empty
-        } else {
-            unknown
-        },
-    ]
+    [one, soften(two), soften(three), if unknown == Action::Remove { Action::Empty } else { unknown }]
 }
 
 fn basic(profile: &Profile, code: Code, reason: impl Fn(Place) -> Reason) -> Outcome {
     let plain = actions(code);
-    Outcome::typed(
-        if profile.removed == Removed::Empty {
-            emptied(plain)
-        } else {
-            plain
-        },
-        reason,
-    )
+    Outcome::typed(if profile.removed == Removed::Empty { emptied(plain) } else { plain }, reason)
 }
 
 /// The chosen option that speaks about a row; of several the more protective, C over K.
 fn spoken(row: &table::Row, profile: &Profile) -> Option<(ProfileOption, Cell)> {
-    let said = |cell| {
-        profile
-            .options
-            .iter()
-            .find(|option| row.cell(**option) == cell)
-            .map(|option| (*option, cell))
-    };
+    let said =
+        |cell| profile.options.iter().find(|option| row.cell(**option) == cell).map(|option| (*option, cell));
     said(Cell::Clean).or_else(|| said(Cell::Keep))
 }
 
 /// The outcome of a row of Table E.1-1 that names one tag.
 pub(super) fn of_row(position: u16, row: &table::Row, tag: Tag, profile: &Profile) -> Outcome {
-    let reason = |by| {
-        move |place| Reason::Row {
-            row: position,
-            by,
-            place,
-        }
-    };
+    let reason = |by| move |place| Reason::Row { row: position, by, place };
     let fixed = |action, by| Outcome::fixed(action, reason(by)(Place::Three));
     match spoken(row, profile) {
         Some((option, Cell::Keep)) => fixed(Action::Keep, By::Option(option)),
@@ -160,12 +131,7 @@ pub(super) fn of_row(position: u16, row: &table::Row, tag: Tag, profile: &Profil
 
 use ProfileOption as O;
 
-fn of_identity(
-    row: &table::Row,
-    tag: Tag,
-    profile: &Profile,
-    reason: impl Fn(Place) -> Reason,
-) -> Outcome {
+fn of_identity(row: &table::Row, tag: Tag, profile: &Profile, reason: impl Fn(Place) -> Reason) -> Outcome {
     let action = match tag {
         PATIENT_NAME => Action::PatientName,
         PATIENT_ID => Action::PatientId,
@@ -193,12 +159,7 @@ fn of_date(vr: Option<VR>, profile: &Profile, reason: impl Fn(By, Place) -> Reas
 }
 
 /// Kept when the option is chosen, else by the code.
-fn unless(
-    option: O,
-    code: Code,
-    profile: &Profile,
-    reason: impl Fn(By, Place) -> Reason,
-) -> Outcome {
+fn unless(option: O, code: Code, profile: &Profile, reason: impl Fn(By, Place) -> Reason) -> Outcome {
     if profile.has(option) {
         Outcome::fixed(Action::Keep, reason(By::Option(option), Place::Three))
     } else {
@@ -208,20 +169,12 @@ fn unless(
 
 /// The outcome of a row of `gaps.tsv`.
 pub(super) fn of_gap(position: u16, row: &gaps::Row, vr: Option<VR>, profile: &Profile) -> Outcome {
-    let reason = |by, place| Reason::Gap {
-        row: position,
-        by,
-        place,
-    };
+    let reason = |by, place| Reason::Gap { row: position, by, place };
     match row.class {
         gaps::Class::UidStructural => Outcome::fixed(Action::Keep, reason(By::Basic, Place::Three)),
         gaps::Class::UidFileMeta => Outcome::fixed(Action::Remove, Reason::Container),
-        gaps::Class::UidInstance | gaps::Class::UidMixed => {
-            unless(O::RetainUids, Code::U, profile, reason)
-        }
-        gaps::Class::UidOrganization => {
-            unless(O::RetainInstitutionIdentity, Code::U, profile, reason)
-        }
+        gaps::Class::UidInstance | gaps::Class::UidMixed => unless(O::RetainUids, Code::U, profile, reason),
+        gaps::Class::UidOrganization => unless(O::RetainInstitutionIdentity, Code::U, profile, reason),
         gaps::Class::DateTime => of_date(vr, profile, reason),
         gaps::Class::Identity => basic(profile, Code::X, |place| reason(By::Basic, place)),
         gaps::Class::Device => unless(O::RetainDeviceIdentity, Code::XorZorD, profile, reason),
@@ -230,17 +183,8 @@ pub(super) fn of_gap(position: u16, row: &gaps::Row, vr: Option<VR>, profile: &P
 }
 
 /// The outcome of a row of `defaults.tsv` for attributes of a VR.
-pub(super) fn of_default(
-    position: u16,
-    row: &defaults::Row,
-    vr: Option<VR>,
-    profile: &Profile,
-) -> Outcome {
-    let reason = |by, place| Reason::Default {
-        row: position,
-        by,
-        place,
-    };
+pub(super) fn of_default(position: u16, row: &defaults::Row, vr: Option<VR>, profile: &Profile) -> Outcome {
+    let reason = |by, place| Reason::Default { row: position, by, place };
     match row.kind {
         defaults::Kind::Keep => Outcome::fixed(Action::Keep, reason(By::Basic, Place::Three)),
         defaults::Kind::ByType => basic(profile, Code::XorZorD, |place| reason(By::Basic, place)),

@@ -66,10 +66,7 @@ static RISKS: LazyLock<Vec<Risk>> = LazyLock::new(|| {
         image_type,
         why,
     };
-    tsv::rows(TEXT)
-        .filter_map(|row| row.try_into().ok())
-        .map(risk)
-        .collect()
+    tsv::rows(TEXT).filter_map(|row| row.try_into().ok()).map(risk).collect()
 });
 
 impl Risk {
@@ -77,18 +74,13 @@ impl Risk {
         (self.sop_class.is_empty() || self.sop_class == facts.sop_class.trim())
             && (self.modality.is_empty() || same(self.modality, facts.modality))
             && (self.image_type.is_empty()
-                || facts
-                    .image_type
-                    .iter()
-                    .any(|value| same(self.image_type, value)))
+                || facts.image_type.iter().any(|value| same(self.image_type, value)))
     }
 }
 
 /// Codes compare without regard to case and padding.
 fn same(expected: &str, value: &str) -> bool {
-    value
-        .trim_matches([' ', '\0'])
-        .eq_ignore_ascii_case(expected)
+    value.trim_matches([' ', '\0']).eq_ignore_ascii_case(expected)
 }
 
 /// Judges one instance (PS3.3 C.7.6.1; PS3.15 E.2 note, E.3.1, E.3.2). Fail closed: on a risky kind anything but a plain
@@ -124,12 +116,7 @@ pub fn judge(profile: &Profile, facts: &PixelFacts<'_>) -> PixelVerdict {
 
 fn burned_in(why: &'static str) -> PixelVerdict {
     let (clause, setting) = ("PS3.15 E.3.1, PS3.3 C.7.6.1", "burned_in = \"pass\"");
-    PixelVerdict::Refuse {
-        tag: BURNED_IN_ANNOTATION,
-        clause,
-        setting,
-        why,
-    }
+    PixelVerdict::Refuse { tag: BURNED_IN_ANNOTATION, clause, setting, why }
 }
 
 /// SHA-256 of the rows, in hex.
@@ -139,26 +126,11 @@ pub(super) fn digest() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
 
-    fn image<'a>(
-        sop_class: &'a str,
-        modality: &'a str,
-        image_type: &'a [&'a str],
-    ) -> PixelFacts<'a> {
-        PixelFacts {
-            sop_class,
-            modality,
-            image_type,
-            has_pixels: true,
-            ..PixelFacts::default()
-        }
+    fn image<'a>(sop_class: &'a str, modality: &'a str, image_type: &'a [&'a str]) -> PixelFacts<'a> {
+        PixelFacts { sop_class, modality, image_type, has_pixels: true, ..PixelFacts::default() }
     }
 
     fn refused(facts: &PixelFacts<'_>) -> Option<Tag> {
@@ -177,41 +149,24 @@ mod tests {
         tsv::tests::assert_well_formed(TEXT, 4, lines);
         assert_eq!(RISKS.len(), lines);
         for risk in RISKS.iter() {
-            assert!(
-                [risk.sop_class, risk.modality, risk.image_type]
-                    .iter()
-                    .any(|column| !column.is_empty())
-            );
+            assert!([risk.sop_class, risk.modality, risk.image_type].iter().any(|column| !column.is_empty()));
         }
     }
 
     #[test]
     fn plain_cross_sections_pass() {
-        for (class, modality) in [
-            (CT, "CT"),
-            ("1.2.840.10008.5.1.4.1.1.4", "MR"),
-            ("1.2.840.10008.5.1.4.1.1.128", "PT"),
-        ] {
+        for (class, modality) in
+            [(CT, "CT"), ("1.2.840.10008.5.1.4.1.1.4", "MR"), ("1.2.840.10008.5.1.4.1.1.128", "PT")]
+        {
             assert_eq!(
                 refused(&image(class, modality, &["ORIGINAL", "PRIMARY", "AXIAL"])),
                 None,
                 "{modality}"
             );
         }
+        assert_eq!(refused(&image("1.2.840.10008.5.1.4.1.1.12.1", "XA", &["ORIGINAL", "PRIMARY"])), None);
         assert_eq!(
-            refused(&image(
-                "1.2.840.10008.5.1.4.1.1.12.1",
-                "XA",
-                &["ORIGINAL", "PRIMARY"]
-            )),
-            None
-        );
-        assert_eq!(
-            refused(&image(
-                "1.2.840.10008.5.1.4.1.1.77.1.6",
-                "SM",
-                &["ORIGINAL", "PRIMARY", "VOLUME"]
-            )),
+            refused(&image("1.2.840.10008.5.1.4.1.1.77.1.6", "SM", &["ORIGINAL", "PRIMARY", "VOLUME"])),
             None
         );
     }
@@ -224,106 +179,40 @@ mod tests {
             image(CT, "US", &[]),
             image(CT, "CT", &["DERIVED", "SECONDARY", "SCREEN SAVE"]),
             image(CT, "CT", &["derived", "secondary", "screen save "]),
-            image(
-                "1.2.840.10008.5.1.4.1.1.12.1",
-                "XA",
-                &["DERIVED", "PRIMARY"],
-            ),
-            image(
-                "1.2.840.10008.5.1.4.1.1.77.1.6",
-                "SM",
-                &["ORIGINAL", "PRIMARY", "LABEL"],
-            ),
+            image("1.2.840.10008.5.1.4.1.1.12.1", "XA", &["DERIVED", "PRIMARY"]),
+            image("1.2.840.10008.5.1.4.1.1.77.1.6", "SM", &["ORIGINAL", "PRIMARY", "LABEL"]),
         ] {
             assert_eq!(refused(&facts), Some(BURNED_IN_ANNOTATION), "{facts:?}");
-            assert_eq!(
-                refused(&PixelFacts {
-                    burned_in: Some("NO "),
-                    ..facts
-                }),
-                None,
-                "{facts:?}"
-            );
-            assert!(
-                refused(&PixelFacts {
-                    burned_in: Some("MAYBE"),
-                    ..facts
-                })
-                .is_some(),
-                "{facts:?}"
-            );
-            assert!(
-                refused(&PixelFacts {
-                    burned_in: Some("NOT KNOWN"),
-                    ..facts
-                })
-                .is_some(),
-                "{facts:?}"
-            );
-            assert_eq!(
-                refused(&PixelFacts {
-                    has_pixels: false,
-                    ..facts
-                }),
-                None,
-                "{facts:?}"
-            );
+            assert_eq!(refused(&PixelFacts { burned_in: Some("NO "), ..facts }), None, "{facts:?}");
+            assert!(refused(&PixelFacts { burned_in: Some("MAYBE"), ..facts }).is_some(), "{facts:?}");
+            assert!(refused(&PixelFacts { burned_in: Some("NOT KNOWN"), ..facts }).is_some(), "{facts:?}");
+            assert_eq!(refused(&PixelFacts { has_pixels: false, ..facts }), None, "{facts:?}");
         }
     }
 
     #[test]
     fn an_instance_that_says_yes_is_refused_whatever_its_kind() {
         let plain = image(CT, "CT", &["ORIGINAL"]);
-        assert!(
-            refused(&PixelFacts {
-                burned_in: Some("YES"),
-                ..plain
-            })
-            .is_some()
-        );
-        assert!(
-            refused(&PixelFacts {
-                burned_in: Some("yes "),
-                has_pixels: false,
-                ..plain
-            })
-            .is_some()
-        );
-        let face = PixelFacts {
-            recognizable: Some("YES"),
-            ..plain
-        };
+        assert!(refused(&PixelFacts { burned_in: Some("YES"), ..plain }).is_some());
+        assert!(refused(&PixelFacts { burned_in: Some("yes "), has_pixels: false, ..plain }).is_some());
+        let face = PixelFacts { recognizable: Some("YES"), ..plain };
         assert_eq!(refused(&face), Some(RECOGNIZABLE_VISUAL_FEATURES));
     }
 
     #[test]
     fn documents_are_refused_even_under_an_unknown_class() {
-        let document = PixelFacts {
-            sop_class: "1.2.3",
-            is_document: true,
-            ..PixelFacts::default()
-        };
+        let document = PixelFacts { sop_class: "1.2.3", is_document: true, ..PixelFacts::default() };
         assert!(refused(&document).is_some());
     }
 
     #[test]
     fn each_refusal_names_the_setting_that_would_let_it_pass() {
-        let facts = PixelFacts {
-            burned_in: Some("YES"),
-            recognizable: Some("YES"),
-            ..image(SC, "OT", &[])
-        };
-        let PixelVerdict::Refuse { setting, .. } = judge(&Profile::basic(), &facts) else {
-            panic!()
-        };
+        let facts = PixelFacts { burned_in: Some("YES"), recognizable: Some("YES"), ..image(SC, "OT", &[]) };
+        let PixelVerdict::Refuse { setting, .. } = judge(&Profile::basic(), &facts) else { panic!() };
         let first = Profile::parse(setting).unwrap();
-        let PixelVerdict::Refuse { setting, .. } = judge(&first, &facts) else {
-            panic!()
-        };
+        let PixelVerdict::Refuse { setting, .. } = judge(&first, &facts) else { panic!() };
         let both = Profile {
-            recognizable_visual_features: Profile::parse(setting)
-                .unwrap()
-                .recognizable_visual_features,
+            recognizable_visual_features: Profile::parse(setting).unwrap().recognizable_visual_features,
             ..first
         };
         assert_eq!(judge(&both, &facts), PixelVerdict::Pass);

@@ -41,11 +41,7 @@ impl Plan {
     pub fn new(profile: &Profile) -> Self {
         let mut plan = Self {
             profile: profile.clone(),
-            id: profile
-                .digest()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            id: profile.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
             entries: entries(profile),
             by_vr: by_vr(profile),
             rules: Rules::new(&profile.rules),
@@ -55,10 +51,8 @@ impl Plan {
         };
         let earned = profile.removed == Removed::Remove && !plan.is_weakened();
         if earned {
-            plan.codes = basic_code()
-                .into_iter()
-                .chain(profile.options.iter().filter_map(|o| o.code()))
-                .collect();
+            plan.codes =
+                basic_code().into_iter().chain(profile.options.iter().filter_map(|o| o.code())).collect();
         }
         plan.method = method(&plan, earned);
         plan
@@ -76,10 +70,7 @@ impl Plan {
 
     /// Resolves a SOP Class UID (without padding); done once per instance.
     pub fn sop(&self, sop_class_uid: &str) -> SopKind {
-        SopKind {
-            class: SopClass::of(sop_class_uid),
-            scope: self.rules.scope(sop_class_uid),
-        }
+        SopKind { class: SopClass::of(sop_class_uid), scope: self.rules.scope(sop_class_uid) }
     }
 
     /// Decides about a standard attribute (even group) inside the sequences `path`, outermost first.
@@ -88,41 +79,24 @@ impl Plan {
     /// one is kept only where that cannot matter.
     pub fn decide(&self, sop: SopKind, path: &[Tag], tag: Tag, vr: VR) -> Decided {
         if let Some(reason) = never_passes(tag) {
-            return Decided {
-                action: Action::Remove,
-                reason,
-            };
+            return Decided { action: Action::Remove, reason };
         }
         let entry = self.entries.get(&tsv::number(tag));
         let expected = entry.map_or_else(|| dictionary_vr(tag), |entry| entry.vr);
         let Some(expected) = expected else {
-            return Decided {
-                action: Action::Remove,
-                reason: Reason::NotInDictionary,
-            };
+            return Decided { action: Action::Remove, reason: Reason::NotInDictionary };
         };
         let decided = match self.rules.standard(sop.scope, tag, expected) {
             Some(ruled) => ruled,
-            None => match entry
-                .map(|entry| &entry.outcome)
-                .or_else(|| self.of_vr(expected))
-            {
-                Some(outcome) => outcome
-                    .at(self.place(outcome, sop.class, path, tag))
-                    .clone(),
-                None => Decided {
-                    action: Action::Remove,
-                    reason: Reason::NotInDictionary,
-                },
+            None => match entry.map(|entry| &entry.outcome).or_else(|| self.of_vr(expected)) {
+                Some(outcome) => outcome.at(self.place(outcome, sop.class, path, tag)).clone(),
+                None => Decided { action: Action::Remove, reason: Reason::NotInDictionary },
             },
         };
         if fits(expected, vr) || stays_harmless(&decided.action, expected, vr) {
             decided
         } else {
-            Decided {
-                action: Action::Remove,
-                reason: Reason::VrMismatch,
-            }
+            Decided { action: Action::Remove, reason: Reason::VrMismatch }
         }
     }
 
@@ -137,9 +111,7 @@ impl Plan {
         path: &[Tag],
     ) -> Decided {
         let decided = |action, reason| Decided { action, reason };
-        let owned = creator
-            .map(|name| name.trim_matches(' '))
-            .filter(|name| !name.is_empty());
+        let owned = creator.map(|name| name.trim_matches(' ')).filter(|name| !name.is_empty());
         let Some(creator) = owned.filter(|_| is_private_data(tag)) else {
             return decided(Action::Remove, Reason::NotPrivateData);
         };
@@ -189,9 +161,7 @@ impl Plan {
         }
         match self.entries.get(&tsv::number(tag)) {
             Some(entry) => Ok(&entry.outcome),
-            None => dictionary_vr(tag)
-                .and_then(|vr| self.of_vr(vr))
-                .ok_or(Reason::NotInDictionary),
+            None => dictionary_vr(tag).and_then(|vr| self.of_vr(vr)).ok_or(Reason::NotInDictionary),
         }
     }
 
@@ -211,11 +181,7 @@ impl Plan {
 
     /// A listed UID that names an instance would link the output to its source, whoever calls it safe.
     fn safe_action(&self, vr: VR) -> Action {
-        if vr == VR::UI && !self.profile.has(ProfileOption::RetainUids) {
-            Action::Uid
-        } else {
-            Action::Keep
-        }
+        if vr == VR::UI && !self.profile.has(ProfileOption::RetainUids) { Action::Uid } else { Action::Keep }
     }
 
     fn tcia_action(&self, creator: &str, tag: Tag, vr: VR, path: &[Tag]) -> Option<Action> {
@@ -223,8 +189,8 @@ impl Plan {
             Disposition::Keep => Some(self.safe_action(vr)),
             Disposition::Uid => (vr == VR::UI).then(|| self.safe_action(vr)),
             Disposition::Shift => {
-                let moved = self.profile.has(ProfileOption::RetainModifiedDates)
-                    && matches!(vr, VR::DA | VR::DT);
+                let moved =
+                    self.profile.has(ProfileOption::RetainModifiedDates) && matches!(vr, VR::DA | VR::DT);
                 moved.then_some(Action::Shift)
             }
         }
@@ -234,24 +200,20 @@ impl Plan {
     fn is_weakened(&self) -> bool {
         self.profile.rules.iter().any(|rule| {
             let weaker = |outcome: &Outcome| {
-                outcome
-                    .all()
-                    .iter()
-                    .any(|d| d.action.discloses() < rule.action.discloses())
+                outcome.all().iter().any(|d| d.action.discloses() < rule.action.discloses())
             };
             match &rule.selector {
                 super::rule::Selector::Tag(tag) => self.outcome(*tag).map_or(true, weaker),
                 super::rule::Selector::Vr(vr) => {
                     self.of_vr(VirtualVr::Exact(*vr)).is_none_or(weaker)
-                        || self.entries.values().any(|entry| {
-                            entry.vr.is_some_and(|v| fits(v, *vr)) && weaker(&entry.outcome)
-                        })
+                        || self
+                            .entries
+                            .values()
+                            .any(|entry| entry.vr.is_some_and(|v| fits(v, *vr)) && weaker(&entry.outcome))
                 }
-                super::rule::Selector::Private {
-                    creator,
-                    group,
-                    element,
-                } => rule.action == Action::Keep && !self.keeps_private(creator, *group, *element),
+                super::rule::Selector::Private { creator, group, element } => {
+                    rule.action == Action::Keep && !self.keeps_private(creator, *group, *element)
+                }
             }
         })
     }
@@ -260,9 +222,8 @@ impl Plan {
         let listed = self.profile.has(ProfileOption::RetainSafePrivate)
             && self.profile.private_lists.contains(&PrivateList::Standard);
         listed
-            && element.is_some_and(|low| {
-                private::find_safe(creator, Tag(group, 0x1000 | u16::from(low))).is_some()
-            })
+            && element
+                .is_some_and(|low| private::find_safe(creator, Tag(group, 0x1000 | u16::from(low))).is_some())
     }
 }
 
@@ -288,13 +249,7 @@ fn entries(profile: &Profile) -> KeyMap<u32, Entry> {
     let mut entries = KeyMap::default();
     let mut add = |tag: Tag, outcome: &dyn Fn(Option<VR>) -> Outcome| {
         let vr = dictionary_vr(tag);
-        entries.insert(
-            tsv::number(tag),
-            Entry {
-                vr,
-                outcome: outcome(vr.and_then(|vr| vr.exact())),
-            },
-        );
+        entries.insert(tsv::number(tag), Entry { vr, outcome: outcome(vr.and_then(|vr| vr.exact())) });
     };
     for (position, row) in (0u16..).zip(table::rows()) {
         if let Some(tag) = row.tag {
@@ -335,13 +290,9 @@ fn by_vr(profile: &Profile) -> Vec<Option<Outcome>> {
 fn longitudinal(profile: &Profile) -> &'static str {
     let dated = |action: &Action| {
         let is_date = |vr| matches!(vr, Some(VR::DA | VR::DT | VR::TM));
-        profile
-            .rules
-            .iter()
-            .any(|rule| rule.action == *action && is_date(rule.selector.vr()))
+        profile.rules.iter().any(|rule| rule.action == *action && is_date(rule.selector.vr()))
     };
-    if profile.has(ProfileOption::RetainFullDates) && !dated(&Action::Shift) || dated(&Action::Keep)
-    {
+    if profile.has(ProfileOption::RetainFullDates) && !dated(&Action::Shift) || dated(&Action::Keep) {
         "UNMODIFIED"
     } else if profile.has(ProfileOption::RetainModifiedDates) || dated(&Action::Shift) {
         "MODIFIED"
@@ -353,18 +304,9 @@ fn longitudinal(profile: &Profile) -> &'static str {
 fn method(plan: &Plan, earned: bool) -> Vec<String> {
     let profile = &plan.profile;
     let edition = table::edition();
-    let kind = if earned {
-        "Basic Profile"
-    } else {
-        "derived profile, no code claimed"
-    };
+    let kind = if earned { "Basic Profile" } else { "derived profile, no code claimed" };
     let mut lines = vec![format!("Veilgate: PS3.15 {edition} {kind}")];
-    lines.extend(
-        profile
-            .options
-            .iter()
-            .map(|option| format!("Option: {option}")),
-    );
+    lines.extend(profile.options.iter().map(|option| format!("Option: {option}")));
     if profile.removed == Removed::Empty {
         lines.push("Identifying attributes left empty".to_owned());
     }

@@ -55,9 +55,7 @@ impl SafeRow {
 
     /// Whether an element of this VR is the one that was judged. UN may be any VR (implicit VR sources).
     pub(super) fn admits(&self, vr: VR) -> bool {
-        vr == VR::UN
-            || self.vr.is_empty()
-            || self.vr.split('/').any(|known| known == vr.to_string())
+        vr == VR::UN || self.vr.is_empty() || self.vr.split('/').any(|known| known == vr.to_string())
     }
 }
 
@@ -88,9 +86,7 @@ pub fn safe_rows() -> &'static [SafeRow] {
 /// The row of Table E.3.10-1 for a private attribute, with its position.
 pub fn find_safe(creator: &str, tag: Tag) -> Option<(u16, &'static SafeRow)> {
     let key = (tag.group(), low_byte(tag), creator.trim_matches(' '));
-    let at = safe_rows()
-        .binary_search_by_key(&key, |row| (row.group, row.low_byte, row.creator))
-        .ok()?;
+    let at = safe_rows().binary_search_by_key(&key, |row| (row.group, row.low_byte, row.creator)).ok()?;
     Some((u16::try_from(at).ok()?, safe_rows().get(at)?))
 }
 
@@ -113,9 +109,7 @@ static TCIA_ROWS: LazyLock<TciaRows> = LazyLock::new(|| {
         if let [path, creator, vr, disposition] = row.as_slice()
             && let Some(disposition) = disposition_of(disposition)
         {
-            rows.entry(*path)
-                .or_default()
-                .push((*creator, *vr, disposition));
+            rows.entry(*path).or_default().push((*creator, *vr, disposition));
         }
     }
     rows
@@ -163,20 +157,12 @@ fn low_byte(tag: Tag) -> u8 {
 
 /// SHA-256 of the rows of both lists, in hex.
 pub(super) fn digests() -> [&'static str; 2] {
-    [
-        tsv::head(SAFE, "body sha256"),
-        tsv::head(TCIA, "body sha256"),
-    ]
+    [tsv::head(SAFE, "body sha256"), tsv::head(TCIA, "body sha256")]
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -193,17 +179,10 @@ mod tests {
         for row in safe_rows() {
             for block in [0x1000u16, 0x1100, 0xFF00] {
                 let (_, found) =
-                    find_safe(row.creator, Tag(row.group, block | u16::from(row.low_byte)))
-                        .unwrap();
+                    find_safe(row.creator, Tag(row.group, block | u16::from(row.low_byte))).unwrap();
                 assert_eq!((found.creator, found.group), (row.creator, row.group));
             }
-            assert!(
-                find_safe(
-                    "SOMEBODY ELSE",
-                    Tag(row.group, 0x1000 | u16::from(row.low_byte))
-                )
-                .is_none()
-            );
+            assert!(find_safe("SOMEBODY ELSE", Tag(row.group, 0x1000 | u16::from(row.low_byte))).is_none());
         }
     }
 
@@ -218,19 +197,10 @@ mod tests {
     fn the_tcia_list_is_asked_by_exact_path_creator_and_vr() {
         let (creator, tag) = ("Philips Imaging DD 001", Tag(0x2001, 0x10C1));
         let path = [Tag(0x0008, 0x1110)];
-        assert_eq!(
-            find_tcia(creator, tag, VR::LO, &path),
-            Some(Disposition::Keep)
-        );
+        assert_eq!(find_tcia(creator, tag, VR::LO, &path), Some(Disposition::Keep));
         assert_eq!(find_tcia(creator, tag, VR::LT, &path), None);
         assert_eq!(find_tcia("OTHER", tag, VR::LO, &path), None);
-        assert_eq!(
-            find_tcia(creator, tag, VR::LO, &[Tag(0x0010, 0x0010)]),
-            None
-        );
-        assert_eq!(
-            find_tcia("GEMS_PETD_01", Tag(0x0009, 0x1207), VR::UI, &[]),
-            Some(Disposition::Uid)
-        );
+        assert_eq!(find_tcia(creator, tag, VR::LO, &[Tag(0x0010, 0x0010)]), None);
+        assert_eq!(find_tcia("GEMS_PETD_01", Tag(0x0009, 0x1207), VR::UI, &[]), Some(Disposition::Uid));
     }
 }

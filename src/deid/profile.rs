@@ -76,12 +76,8 @@ const PRESETS: [(&str, &str); 3] = [
     ("blank", include_str!("presets/blank.toml")),
 ];
 
-static READ: LazyLock<Vec<Profile>> = LazyLock::new(|| {
-    PRESETS
-        .iter()
-        .filter_map(|(_, text)| Profile::parse(text).ok())
-        .collect()
-});
+static READ: LazyLock<Vec<Profile>> =
+    LazyLock::new(|| PRESETS.iter().filter_map(|(_, text)| Profile::parse(text).ok()).collect());
 
 impl Profile {
     /// The Basic Profile alone: no option, everything doubtful refused.
@@ -101,10 +97,7 @@ impl Profile {
 
     /// The preset of that name.
     pub fn preset(name: &str) -> Option<Self> {
-        Self::presets()
-            .iter()
-            .find(|profile| profile.name == name)
-            .cloned()
+        Self::presets().iter().find(|profile| profile.name == name).cloned()
     }
 
     /// All presets; the first is the default.
@@ -114,10 +107,7 @@ impl Profile {
 
     /// The text of a preset, as an example to start a profile from.
     pub fn preset_text(name: &str) -> Option<&'static str> {
-        PRESETS
-            .iter()
-            .find(|(preset, _)| *preset == name)
-            .map(|(_, text)| *text)
+        PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
     }
 
     /// Reads a profile. Every key may be left out; `base` is a preset whose settings hold where nothing is said, and whose
@@ -168,42 +158,17 @@ impl Profile {
     fn canonical(&self) -> String {
         let mut lines = vec![format!("veilgate profile 1, PS3.15 {}", table::edition())];
         lines.extend(
-            [
-                table::digest(),
-                gaps::digest(),
-                defaults::digest(),
-                option::digest(),
-                pixel::digest(),
-            ]
-            .map(String::from),
-        );
-        lines.extend(
-            private::digests()
-                .into_iter()
-                .chain(types::digests())
+            [table::digest(), gaps::digest(), defaults::digest(), option::digest(), pixel::digest()]
                 .map(String::from),
         );
+        lines.extend(private::digests().into_iter().chain(types::digests()).map(String::from));
         lines.extend(self.options.iter().map(|option| format!("option {option}")));
-        lines.extend(
-            self.private_lists
-                .iter()
-                .map(|list| format!("private list {}", list.name())),
-        );
-        lines.push(format!(
-            "removed {:?}, burned in {:?}",
-            self.removed, self.burned_in
-        ));
-        lines.push(format!(
-            "visual features {:?}",
-            self.recognizable_visual_features
-        ));
+        lines.extend(self.private_lists.iter().map(|list| format!("private list {}", list.name())));
+        lines.push(format!("removed {:?}, burned in {:?}", self.removed, self.burned_in));
+        lines.push(format!("visual features {:?}", self.recognizable_visual_features));
         lines.push(format!("private SOP class {:?}", self.private_sop_class));
         lines.push(format!("trust sender {}", self.trust_sender_private_claim));
-        let mut rules: Vec<_> = self
-            .rules
-            .iter()
-            .map(|rule| format!("rule {rule}"))
-            .collect();
+        let mut rules: Vec<_> = self.rules.iter().map(|rule| format!("rule {rule}")).collect();
         rules.sort_unstable();
         lines.extend(rules);
         lines.join("\n")

@@ -21,20 +21,12 @@ pub(super) struct Mistakes<'a> {
 impl Mistakes<'_> {
     /// Notes a mistake at a place of the text.
     pub(super) fn add(&mut self, at: Range<usize>, text: impl Into<String>) {
-        self.found.push(Mistake {
-            line: self.line(&at),
-            text: text.into(),
-        });
+        self.found.push(Mistake { line: self.line(&at), text: text.into() });
     }
 
     /// The line of a place, from 1.
     pub(super) fn line(&self, at: &Range<usize>) -> usize {
-        self.text
-            .bytes()
-            .take(at.start)
-            .filter(|byte| *byte == b'\n')
-            .count()
-            + 1
+        self.text.bytes().take(at.start).filter(|byte| *byte == b'\n').count() + 1
     }
 
     /// A text value, or a mistake.
@@ -49,30 +41,16 @@ impl Mistakes<'_> {
     /// One of a list of words, or a mistake.
     fn word<T: Copy>(&mut self, key: &str, value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(key, value)?;
-        let found = words
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, meaning)| *meaning);
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
             let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.add(
-                value.span(),
-                format!(
-                    "{key} cannot be {text:?}: it is one of {}",
-                    known.join(", ")
-                ),
-            );
+            self.add(value.span(), format!("{key} cannot be {text:?}: it is one of {}", known.join(", ")));
         }
         found
     }
 
     /// A list of different words.
-    fn words<T: Copy + Ord>(
-        &mut self,
-        key: &str,
-        value: &Value<'_>,
-        words: &[(&str, T)],
-    ) -> BTreeSet<T> {
+    fn words<T: Copy + Ord>(&mut self, key: &str, value: &Value<'_>, words: &[(&str, T)]) -> BTreeSet<T> {
         let mut set = BTreeSet::new();
         let Some(list) = value.get_ref().as_array() else {
             self.add(value.span(), format!("{key} must be a list"));
@@ -91,10 +69,7 @@ impl Mistakes<'_> {
 
 /// Reads a profile; see [`Profile::parse`].
 pub(super) fn parse(text: &str) -> Result<Profile, Vec<Mistake>> {
-    let mut mistakes = Mistakes {
-        text,
-        found: Vec::new(),
-    };
+    let mut mistakes = Mistakes { text, found: Vec::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         mistakes.add(error.span().unwrap_or(0..0), error.message());
@@ -104,14 +79,9 @@ pub(super) fn parse(text: &str) -> Result<Profile, Vec<Mistake>> {
     for (key, value) in table {
         setting(&mut profile, key, value, &mut mistakes);
     }
-    if profile.has(ProfileOption::RetainFullDates)
-        && profile.has(ProfileOption::RetainModifiedDates)
-    {
+    if profile.has(ProfileOption::RetainFullDates) && profile.has(ProfileOption::RetainModifiedDates) {
         let at = table.get("options").map_or(0..0, Value::span);
-        mistakes.add(
-            at,
-            "retain-full-dates and retain-modified-dates exclude each other (PS3.15 E.3.6)",
-        );
+        mistakes.add(at, "retain-full-dates and retain-modified-dates exclude each other (PS3.15 E.3.6)");
     }
     if mistakes.found.is_empty() {
         return Ok(profile);
@@ -122,10 +92,7 @@ pub(super) fn parse(text: &str) -> Result<Profile, Vec<Mistake>> {
 
 /// The preset a profile starts from: everything of it holds unless said otherwise, options and rules are added.
 fn base(table: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Profile {
-    let plain = Profile {
-        name: "custom".to_owned(),
-        ..Profile::basic()
-    };
+    let plain = Profile { name: "custom".to_owned(), ..Profile::basic() };
     let Some(value) = table.get("base") else {
         return plain;
     };
@@ -133,10 +100,7 @@ fn base(table: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Profile {
         return plain;
     };
     match Profile::preset_text(name).map(parse) {
-        Some(Ok(preset)) => Profile {
-            name: plain.name,
-            ..preset
-        },
+        Some(Ok(preset)) => Profile { name: plain.name, ..preset },
         _ => {
             mistakes.add(
                 value.span(),
@@ -162,20 +126,11 @@ fn setting(
         "name" => profile_name(profile, value, mistakes),
         "options" => options(profile, value, mistakes),
         "removed" => set(&mut profile.removed, mistakes.word(name, value, &REMOVED)),
-        "burned_in" => set(
-            &mut profile.burned_in,
-            mistakes.word(name, value, &POLICIES),
-        ),
+        "burned_in" => set(&mut profile.burned_in, mistakes.word(name, value, &POLICIES)),
         "recognizable_visual_features" => {
-            set(
-                &mut profile.recognizable_visual_features,
-                mistakes.word(name, value, &POLICIES),
-            );
+            set(&mut profile.recognizable_visual_features, mistakes.word(name, value, &POLICIES));
         }
-        "private_sop_class" => set(
-            &mut profile.private_sop_class,
-            mistakes.word(name, value, &POLICIES),
-        ),
+        "private_sop_class" => set(&mut profile.private_sop_class, mistakes.word(name, value, &POLICIES)),
         "private_lists" => {
             let lists = PrivateList::ALL.map(|list| (list.name(), list));
             profile.private_lists = mistakes.words(name, value, &lists);
@@ -199,16 +154,11 @@ fn profile_name(profile: &mut Profile, value: &Value<'_>, mistakes: &mut Mistake
     let Some(name) = mistakes.text("name", value) else {
         return;
     };
-    let plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     if plain && !name.is_empty() && name.len() <= 40 {
         profile.name = name.to_owned();
     } else {
-        mistakes.add(
-            value.span(),
-            "name is 1 to 40 letters, digits, hyphens, dots or underscores",
-        );
+        mistakes.add(value.span(), "name is 1 to 40 letters, digits, hyphens, dots or underscores");
     }
 }
 
@@ -229,28 +179,16 @@ fn options(profile: &mut Profile, value: &Value<'_>, mistakes: &mut Mistakes<'_>
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
 
     fn texts(toml: &str) -> Vec<String> {
-        parse(toml)
-            .unwrap_err()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        parse(toml).unwrap_err().iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn the_presets_parse_and_bear_their_names() {
-        let names: Vec<_> = Profile::presets()
-            .iter()
-            .map(|profile| profile.name.as_str())
-            .collect();
+        let names: Vec<_> = Profile::presets().iter().map(|profile| profile.name.as_str()).collect();
         assert_eq!(names, ["basic", "research", "blank"]);
         assert_eq!(Profile::preset("basic").unwrap(), Profile::basic());
         assert!(Profile::preset("web").is_none());
@@ -263,9 +201,9 @@ mod tests {
              removed = \"blank\"\ntrust_sender_private_claim = 1\n[[rule]]\ntag = \"0010,0010\"\n",
         );
         assert_eq!(found.len(), 7, "{found:#?}");
-        for (mistake, start) in found.iter().zip([
-            "line 1", "line 2", "line 3", "line 3", "line 4", "line 5", "line 6",
-        ]) {
+        for (mistake, start) in
+            found.iter().zip(["line 1", "line 2", "line 3", "line 3", "line 4", "line 5", "line 6"])
+        {
             assert!(mistake.starts_with(start), "{mistake}");
         }
     }
@@ -283,26 +221,17 @@ mod tests {
 
     #[test]
     fn full_and_modified_dates_exclude_each_other() {
-        assert!(
-            texts("options = [\"retain-full-dates\", \"retain-modified-dates\"]")[0]
-                .contains("E.3.6")
-        );
-        assert!(
-            texts("base = \"research\"\noptions = [\"retain-full-dates\"]")[0].contains("exclude")
-        );
+        assert!(texts("options = [\"retain-full-dates\", \"retain-modified-dates\"]")[0].contains("E.3.6"));
+        assert!(texts("base = \"research\"\noptions = [\"retain-full-dates\"]")[0].contains("exclude"));
     }
 
     #[test]
     fn a_base_gives_what_the_profile_does_not_say() {
-        let profile = parse("base = \"research\"\nname = \"trial\"\noptions = [\"retain-uids\"]\nburned_in = \"pass\"").unwrap();
-        assert!(
-            profile.has(ProfileOption::RetainUids)
-                && profile.has(ProfileOption::RetainModifiedDates)
-        );
-        assert_eq!(
-            (profile.name.as_str(), profile.burned_in),
-            ("trial", Policy::Pass)
-        );
+        let profile =
+            parse("base = \"research\"\nname = \"trial\"\noptions = [\"retain-uids\"]\nburned_in = \"pass\"")
+                .unwrap();
+        assert!(profile.has(ProfileOption::RetainUids) && profile.has(ProfileOption::RetainModifiedDates));
+        assert_eq!((profile.name.as_str(), profile.burned_in), ("trial", Policy::Pass));
         assert_eq!(profile.private_sop_class, Policy::Refuse);
     }
 

@@ -62,18 +62,11 @@ pub(super) const RESERVED: [(Tag, &str); 8] = [
     (Tag(0x0012, 0x0064), "is written by the profile"),
     (Tag(0x0028, 0x0303), "is written by the profile"),
     (Tag(0x0028, 0x0301), "is judged by burned_in"),
-    (
-        Tag(0x0028, 0x0302),
-        "is judged by recognizable_visual_features",
-    ),
+    (Tag(0x0028, 0x0302), "is judged by recognizable_visual_features"),
 ];
 
 /// Study, Series and SOP Instance UID: Type 1 everywhere, so only kept or replaced.
-const INSTANCE_UIDS: [Tag; 3] = [
-    Tag(0x0008, 0x0018),
-    Tag(0x0020, 0x000D),
-    Tag(0x0020, 0x000E),
-];
+const INSTANCE_UIDS: [Tag; 3] = [Tag(0x0008, 0x0018), Tag(0x0020, 0x000D), Tag(0x0020, 0x000E)];
 
 /// Whether rules by VR pass an attribute by.
 pub(super) fn is_reserved(tag: Tag) -> bool {
@@ -87,18 +80,12 @@ impl fmt::Display for Selector {
         match self {
             Self::Tag(tag) => write!(f, "tag {tag}"),
             Self::Vr(vr) => write!(f, "vr {vr}"),
-            Self::Private {
-                creator,
-                group,
-                element: Some(element),
-            } => {
+            Self::Private { creator, group, element: Some(element) } => {
                 write!(f, "private ({group:04X},xx{element:02X}) {creator:?}")
             }
-            Self::Private {
-                creator,
-                group,
-                element: None,
-            } => write!(f, "private ({group:04X},xxxx) {creator:?}"),
+            Self::Private { creator, group, element: None } => {
+                write!(f, "private ({group:04X},xxxx) {creator:?}")
+            }
         }
     }
 }
@@ -138,9 +125,7 @@ pub(super) fn misfit(selector: &Selector, action: &Action) -> Option<&'static st
 
 /// Why a text is no legal single value of a VR (PS3.5 6.2). Plain ASCII only: it must read the same in every character set.
 fn illegal(vr: VR, text: &str) -> Option<&'static str> {
-    let code = |byte: u8| {
-        byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'_')
-    };
+    let code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'_');
     let (longest, legal): (usize, &dyn Fn(u8) -> bool) = match vr {
         VR::SH | VR::AE => (16, &|_| true),
         VR::CS => (16, &code),
@@ -148,17 +133,11 @@ fn illegal(vr: VR, text: &str) -> Option<&'static str> {
         VR::ST | VR::LT | VR::UT | VR::UC | VR::UR => (1024, &|_| true),
         VR::DA => (8, &|byte| byte.is_ascii_digit()),
         VR::AS => {
-            return if is_age(text) {
-                None
-            } else {
-                Some("an age is three digits and D, W, M or Y")
-            };
+            return if is_age(text) { None } else { Some("an age is three digits and D, W, M or Y") };
         }
         _ => return Some("only text attributes can be replaced by a text"),
     };
-    let printable = text
-        .bytes()
-        .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\');
+    let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\');
     if text.is_empty() || text.len() > longest || (vr == VR::DA && text.len() != 8) {
         Some("the value is too short or too long for the VR")
     } else if !printable || !text.bytes().all(legal) {

@@ -29,19 +29,11 @@ impl Rules {
         let mut all = Self::default();
         for (position, rule) in (0u16..).zip(rules) {
             let scope = rule.sop_class.as_deref().map(|uid| all.scope_or_new(uid));
-            let entry = Entry {
-                scope,
-                action: rule.action.clone(),
-                position,
-            };
+            let entry = Entry { scope, action: rule.action.clone(), position };
             match &rule.selector {
                 Selector::Tag(tag) => all.tags.entry(tsv::number(*tag)).or_default().push(entry),
                 Selector::Vr(vr) => all.vrs.push((*vr, entry)),
-                Selector::Private {
-                    creator,
-                    group,
-                    element,
-                } => {
+                Selector::Private { creator, group, element } => {
                     all.blocks.push((creator.clone(), *group, *element, entry));
                 }
             }
@@ -51,10 +43,7 @@ impl Rules {
 
     /// The number of a SOP class that a rule names.
     pub(super) fn scope(&self, sop_class_uid: &str) -> Option<u16> {
-        let position = self
-            .scopes
-            .iter()
-            .position(|scope| scope == sop_class_uid)?;
+        let position = self.scopes.iter().position(|scope| scope == sop_class_uid)?;
         u16::try_from(position).ok()
     }
 
@@ -66,31 +55,15 @@ impl Rules {
     }
 
     /// What the rules say about a standard attribute.
-    pub(super) fn standard(
-        &self,
-        scope: Option<u16>,
-        tag: Tag,
-        expected: VirtualVr,
-    ) -> Option<Decided> {
+    pub(super) fn standard(&self, scope: Option<u16>, tag: Tag, expected: VirtualVr) -> Option<Decided> {
         if self.tags.is_empty() && self.vrs.is_empty() {
             return None;
         }
-        let by_tag = self
-            .tags
-            .get(&tsv::number(tag))
-            .and_then(|list| narrowest(list.iter(), scope));
+        let by_tag = self.tags.get(&tsv::number(tag)).and_then(|list| narrowest(list.iter(), scope));
         by_tag.or_else(|| {
             let same = |found: VR| found != VR::UN && vr::fits(expected, found);
-            let list = self
-                .vrs
-                .iter()
-                .filter(|(vr, _)| same(*vr))
-                .map(|(_, entry)| entry);
-            if is_reserved(tag) {
-                None
-            } else {
-                narrowest(list, scope)
-            }
+            let list = self.vrs.iter().filter(|(vr, _)| same(*vr)).map(|(_, entry)| entry);
+            if is_reserved(tag) { None } else { narrowest(list, scope) }
         })
     }
 
@@ -112,8 +85,5 @@ fn narrowest<'a>(entries: impl Iterator<Item = &'a Entry>, scope: Option<u16>) -
     entries
         .filter(|entry| entry.scope.is_none() || entry.scope == scope)
         .max_by_key(|entry| entry.scope.is_some())
-        .map(|entry| Decided {
-            action: entry.action.clone(),
-            reason: Reason::Rule(entry.position),
-        })
+        .map(|entry| Decided { action: entry.action.clone(), reason: Reason::Rule(entry.position) })
 }

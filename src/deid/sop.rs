@@ -58,14 +58,8 @@ mod tests {
     #[test]
     fn classes_are_told_apart_by_their_uid() {
         assert_eq!(SopClass::of(DIRECTORY), SopClass::Directory);
-        assert!(matches!(
-            SopClass::of("1.2.840.10008.5.1.4.1.1.2"),
-            SopClass::Iod(_)
-        ));
-        assert_eq!(
-            SopClass::of("1.2.840.10008.5.1.4.1.1.501.1"),
-            SopClass::Standard
-        );
+        assert!(matches!(SopClass::of("1.2.840.10008.5.1.4.1.1.2"), SopClass::Iod(_)));
+        assert_eq!(SopClass::of("1.2.840.10008.5.1.4.1.1.501.1"), SopClass::Standard);
         assert_eq!(SopClass::of("1.3.12.2.1107.5.9.1"), SopClass::Private);
         assert_eq!(SopClass::of(""), SopClass::Private);
         assert_eq!(SopClass::of("1.2.840.100081"), SopClass::Private);

@@ -31,25 +31,11 @@ pub struct Row {
 impl Row {
     /// What the column of an option says about this row; blank for the options without a column.
     pub fn cell(&self, option: ProfileOption) -> Cell {
-        option
-            .column()
-            .and_then(|column| self.cells.get(column))
-            .copied()
-            .unwrap_or(Cell::Blank)
+        option.column().and_then(|column| self.cells.get(column)).copied().unwrap_or(Cell::Blank)
     }
 
     fn parse(columns: &[&'static str]) -> Option<Self> {
-        let [
-            selector,
-            keyword,
-            vr,
-            _vm,
-            retired,
-            in_iod,
-            basic,
-            cells @ ..,
-        ] = columns
-        else {
+        let [selector, keyword, vr, _vm, retired, in_iod, basic, cells @ ..] = columns else {
             return None;
         };
         let cells: Vec<Cell> = cells.iter().filter_map(|text| Cell::parse(text)).collect();
@@ -86,12 +72,7 @@ pub(super) fn digest() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -99,11 +80,7 @@ mod tests {
         tsv::tests::assert_well_formed(TEXT, 17, 657);
         assert_eq!(rows().len(), 657);
         assert_eq!(edition(), "2026d");
-        let odd: Vec<_> = rows()
-            .iter()
-            .filter(|row| row.tag.is_none())
-            .map(|row| row.selector)
-            .collect();
+        let odd: Vec<_> = rows().iter().filter(|row| row.tag.is_none()).map(|row| row.selector).collect();
         assert_eq!(odd, ["50xxxxxx", "60xx3000", "60xx4000", "private"]);
     }
 
@@ -116,11 +93,7 @@ mod tests {
 
     #[test]
     fn the_columns_stand_where_the_options_look_for_them() {
-        let names = TEXT
-            .lines()
-            .take_while(|l| l.starts_with('#'))
-            .last()
-            .unwrap();
+        let names = TEXT.lines().take_while(|l| l.starts_with('#')).last().unwrap();
         let names: Vec<_> = names.split('\t').skip(7).collect();
         for option in ProfileOption::ALL {
             if let Some(column) = option.column() {

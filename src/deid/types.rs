@@ -94,10 +94,7 @@ pub fn types() -> &'static Types {
 
 /// SHA-256 of the rows of both tables, in hex.
 pub(super) fn digests() -> [&'static str; 2] {
-    [
-        tsv::head(TYPES, "body sha256"),
-        tsv::head(SOP_CLASSES, "body sha256"),
-    ]
+    [tsv::head(TYPES, "body sha256"), tsv::head(SOP_CLASSES, "body sha256")]
 }
 
 impl Types {
@@ -143,15 +140,12 @@ impl Types {
     }
 
     fn read() -> Self {
-        let mut iods: Vec<&'static str> = tsv::rows(SOP_CLASSES)
-            .filter_map(|row| row.get(1).copied())
-            .collect();
+        let mut iods: Vec<&'static str> =
+            tsv::rows(SOP_CLASSES).filter_map(|row| row.get(1).copied()).collect();
         iods.sort_unstable();
         iods.dedup();
-        let numbers: KeyMap<&'static str, Iod> = (0u8..=u8::MAX)
-            .zip(&iods)
-            .map(|(number, name)| (*name, Iod(number)))
-            .collect();
+        let numbers: KeyMap<&'static str, Iod> =
+            (0u8..=u8::MAX).zip(&iods).map(|(number, name)| (*name, Iod(number))).collect();
         let sop_classes = tsv::rows(SOP_CLASSES)
             .filter_map(|row| Some((*row.first()?, *numbers.get(row.get(1)?)?)))
             .collect();
@@ -203,12 +197,7 @@ fn key(parent: u32, tag: u32) -> u64 {
 }
 
 fn set(sets: &[Bits], number: &str) -> Bits {
-    number
-        .parse()
-        .ok()
-        .and_then(|number: usize| sets.get(number))
-        .copied()
-        .unwrap_or_default()
+    number.parse().ok().and_then(|number: usize| sets.get(number)).copied().unwrap_or_default()
 }
 
 fn bits(names: &str, numbers: &KeyMap<&'static str, Iod>) -> Bits {
@@ -222,18 +211,12 @@ fn bits(names: &str, numbers: &KeyMap<&'static str, Iod>) -> Bits {
 }
 
 fn has(bits: &Bits, iod: Iod) -> bool {
-    bits.get(usize::from(iod.0 >> 6))
-        .is_some_and(|word| word >> (iod.0 & 63) & 1 == 1)
+    bits.get(usize::from(iod.0 >> 6)).is_some_and(|word| word >> (iod.0 & 63) & 1 == 1)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::expect_used,
-        clippy::panic
-    )]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
 
     const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
@@ -254,23 +237,11 @@ mod tests {
     #[test]
     fn types_follow_the_place_in_the_iod() {
         let (study_date, presentation_date) = (Tag(0x0008, 0x0020), Tag(0x0070, 0x0082));
-        assert_eq!(
-            place(CT, &[], study_date),
-            Place::Three,
-            "Z never needs a Type 2 entry"
-        );
+        assert_eq!(place(CT, &[], study_date), Place::Three, "Z never needs a Type 2 entry");
         assert_eq!(place(GSPS, &[], presentation_date), Place::One);
-        assert_eq!(
-            place(CT, &[], presentation_date),
-            Place::Three,
-            "CT has no such attribute"
-        );
+        assert_eq!(place(CT, &[], presentation_date), Place::Three, "CT has no such attribute");
         let content_date = Tag(0x0008, 0x0023);
-        assert_eq!(
-            place(CT, &[], content_date),
-            Place::Three,
-            "Z/D asks only for Type 1"
-        );
+        assert_eq!(place(CT, &[], content_date), Place::Three, "Z/D asks only for Type 1");
         assert_eq!(place(KOS, &[], content_date), Place::One);
     }
 

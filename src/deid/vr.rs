@@ -42,17 +42,9 @@ enum Kind {
 
 fn kind(vr: VR) -> Kind {
     match vr {
-        VR::DS
-        | VR::IS
-        | VR::FD
-        | VR::FL
-        | VR::US
-        | VR::SS
-        | VR::UL
-        | VR::SL
-        | VR::UV
-        | VR::SV
-        | VR::AT => Kind::Number,
+        VR::DS | VR::IS | VR::FD | VR::FL | VR::US | VR::SS | VR::UL | VR::SL | VR::UV | VR::SV | VR::AT => {
+            Kind::Number
+        }
         VR::SH | VR::LO | VR::UC | VR::ST | VR::LT | VR::UT => Kind::Text,
         VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW => Kind::Bytes,
         _ => Kind::Other,
@@ -65,14 +57,8 @@ mod tests {
 
     #[test]
     fn a_kept_value_stays_only_in_a_vr_that_holds_no_more() {
-        let keep =
-            |expected, found| stays_harmless(&Action::Keep, VirtualVr::Exact(expected), found);
-        assert!(
-            keep(VR::DS, VR::IS)
-                && keep(VR::US, VR::SS)
-                && keep(VR::LO, VR::SH)
-                && keep(VR::OW, VR::OB)
-        );
+        let keep = |expected, found| stays_harmless(&Action::Keep, VirtualVr::Exact(expected), found);
+        assert!(keep(VR::DS, VR::IS) && keep(VR::US, VR::SS) && keep(VR::LO, VR::SH) && keep(VR::OW, VR::OB));
         assert!(!keep(VR::CS, VR::LT) && !keep(VR::DS, VR::LO) && !keep(VR::LO, VR::UT));
         assert!(!keep(VR::SQ, VR::LO) && !keep(VR::LO, VR::SQ) && !keep(VR::US, VR::OB));
     }
@@ -80,11 +66,7 @@ mod tests {
     #[test]
     fn un_and_the_ambiguous_vrs_fit() {
         assert!(fits(VirtualVr::Exact(VR::CS), VR::UN));
-        assert!(
-            fits(VirtualVr::Px, VR::OW)
-                && fits(VirtualVr::Xs, VR::SS)
-                && fits(VirtualVr::Lt, VR::OW)
-        );
+        assert!(fits(VirtualVr::Px, VR::OW) && fits(VirtualVr::Xs, VR::SS) && fits(VirtualVr::Lt, VR::OW));
         assert!(!fits(VirtualVr::Exact(VR::DA), VR::DT));
     }
 }

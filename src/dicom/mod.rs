@@ -1,0 +1,30 @@
+//! Floor 0: encoded DICOM as bytes — splitting, walking, writing. No opinions on
+//! de-identification, no IO, no panics; nothing here knows HTTP or a database.
+//!
+//! | I want to … | open |
+//! |---|---|
+//! | know how an instance is cut into head, bulk and tail | [`splitter`] |
+//! | walk the elements of a head | [`walker`] |
+//! | write Explicit VR Little Endian | [`writer`] |
+//! | know what a transfer syntax means to us | [`syntax`] |
+
+pub mod bulk;
+pub mod detect;
+pub mod dictionary;
+pub mod fault;
+mod fragments;
+pub mod header;
+pub mod inflate;
+pub mod instance;
+pub mod meta;
+mod scan;
+pub mod splitter;
+pub mod syntax;
+pub mod token;
+pub mod uid;
+pub mod value;
+pub mod walker;
+pub mod writer;
+
+pub use fault::{Fault, FaultKind};
+pub use syntax::{Encoding, TransferSyntax};

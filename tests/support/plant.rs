@@ -1,0 +1,144 @@
+//! Files in which every element carries a mark of its own, to see afterwards which marks came through.
+//! A mark is a value legal for its VR that stands nowhere else: found in an output, it tells its place.
+
+use super::build::{Element, Length, Part10, bytes, sequence};
+use super::samples;
+use super::{Tag, vr};
+use std::collections::{BTreeSet, HashMap};
+
+/// One planted value.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub tag: Tag,
+    /// Sequences around it: 0 at the top level.
+    pub depth: usize,
+    /// The bytes to look for, without padding.
+    pub value: Vec<u8>,
+}
+
+/// A file full of marks.
+pub struct Planted {
+    pub file: Part10,
+    pub marks: Vec<Mark>,
+}
+
+/// Sequences that exist in the standard at any level, to nest in: Referenced Series, Referenced Instance, Purpose of
+/// Reference Code. What a profile does with them decides whether the marks inside are met at all, so a caller may
+/// pass others.
+pub const NESTING: [Tag; 3] = [(0x0008, 0x1115), (0x0008, 0x1199), (0x0040, 0xa170)];
+
+/// The rows of PS3.15 Table E.1-1 as (tag, VR), from the checked-in table; the repeating groups by their first and
+/// last member, groups that no data set holds (command, meta, directory) and the private row left out.
+pub fn table_rows() -> Vec<(Tag, vr::Vr)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/ps3_15/table_e1_1.tsv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut out = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut columns = line.split('\t');
+        let (Some(tag), Some(name)) = (columns.next(), columns.nth(1)) else {
+            continue;
+        };
+        for pair in ["00", "1E"] {
+            // 50xx and 60xx: even groups 00 to 1E.
+            let tag =
+                tag.to_ascii_lowercase().replacen("xx", pair, 1).replace("xxxx", "3000").replace("xx", "00");
+            let number = u32::from_str_radix(&tag, 16).ok().filter(|number| number >> 16 >= 8);
+            // The row of all curve data names no VR.
+            let name = if name.is_empty() { "OW" } else { name };
+            let name = name.as_bytes().first_chunk::<2>().copied().filter(|name| vr::known(*name));
+            if let (Some(number), Some(name)) = (number, name) {
+                out.push((((number >> 16) as u16, number as u16), name));
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// A CT in this transfer syntax with a mark in every one of `rows`, at the top level and inside each of the nested
+/// sequences of `nesting`. Rows of VR SQ get one item with a mark in Text Comments (4000,4000); rows whose tag
+/// the file needs to be a DICOM file at all (SOP Class UID, Specific Character Set) are left out.
+pub fn plant(syntax: &str, rows: &[(Tag, vr::Vr)], nesting: &[Tag]) -> Planted {
+    let mut planted = Planted { file: Part10::new(syntax, Vec::new()), marks: Vec::new() };
+    let mut level = Vec::new();
+    for depth in (0..=nesting.len()).rev() {
+        let mut elements = marked(rows, depth, &mut planted.marks);
+        if let Some(tag) = nesting.get(depth) {
+            elements.retain(|element| element.tag != *tag);
+            let length = if depth % 2 == 0 { Length::Undefined } else { Length::Defined };
+            elements.push(sequence(*tag, length, vec![level]));
+        }
+        elements.sort_by_key(|element| element.tag);
+        level = elements;
+    }
+    let taken: BTreeSet<Tag> = level.iter().map(|element| element.tag).collect();
+    let mut base = samples::ct(syntax, 1).elements;
+    base.retain(|element| !taken.contains(&element.tag));
+    base.extend(level);
+    planted.file.elements = base;
+    planted.file = planted.file.sorted();
+    planted
+}
+
+impl Planted {
+    /// Marks whose whole value occurs anywhere in these bytes of a little endian file.
+    pub fn found(&self, output: &[u8]) -> Vec<&Mark> {
+        let mut starts: HashMap<&[u8], Vec<usize>> = HashMap::new();
+        for (at, window) in output.windows(START).enumerate() {
+            starts.entry(window).or_default().push(at);
+        }
+        let occurs = |value: &[u8]| {
+            let places = starts.get(&value[..START]);
+            places.is_some_and(|places| places.iter().any(|&at| output[at..].starts_with(value)))
+        };
+        self.marks.iter().filter(|mark| occurs(&mark.value)).collect()
+    }
+}
+
+/// All marks are at least so long, so that none occurs by chance.
+const START: usize = 8;
+
+fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<Element> {
+    let needed = [(0x0008, 0x0005), (0x0008, 0x0016)];
+    let mut out = Vec::new();
+    for (tag, name) in rows.iter().filter(|(tag, _)| !needed.contains(tag)) {
+        let number = marks.len() as u64;
+        if *name == *b"SQ" {
+            let value = value(*b"LT", number);
+            out.push(sequence(*tag, Length::Defined, vec![vec![bytes((0x4000, 0x4000), b"LT", &value)]]));
+            marks.push(Mark { tag: *tag, depth, value });
+            continue;
+        }
+        let value = value(*name, number);
+        out.push(bytes(*tag, name, &value));
+        marks.push(Mark { tag: *tag, depth, value });
+    }
+    out
+}
+
+/// A value for this VR that no other number gives: legal (PS3.5 Table 6.2-1), at least eight bytes.
+fn value(name: vr::Vr, number: u64) -> Vec<u8> {
+    let (year, rest) = (1000 + number / 336, number % 336);
+    let (month, day) = (1 + rest / 28, 1 + rest % 28);
+    match &name {
+        b"DA" => format!("{year:04}{month:02}{day:02}").into_bytes(),
+        b"DT" => format!("{year:04}{month:02}{day:02}010203.5").into_bytes(),
+        b"TM" => format!("{:02}{:02}07.{number:06}", number % 24, number % 60).into_bytes(),
+        // An age is four characters: two values make it long enough.
+        b"AS" => {
+            let unit = ["D", "W", "M", "Y"][(number / 1000 % 4) as usize];
+            format!("{:03}{unit}\\{:03}{unit}", number % 1000, 999 - number % 1000).into_bytes()
+        }
+        b"DS" | b"IS" => format!("7{number:09}").into_bytes(),
+        b"UI" => format!("2.25.987{number:07}1").into_bytes(),
+        b"CS" | b"AE" => format!("MARK_{number:06}").into_bytes(),
+        b"PN" => format!("Mark^N{number:06}").into_bytes(),
+        b"UR" => format!("http://mark.example/{number:06}").into_bytes(),
+        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"FL" | b"OF" | b"SL" | b"UL" | b"OL" | b"FD"
+        | b"OD" | b"OV" | b"SV" | b"UV" => {
+            (0xa5c3_96e1_0000_0000 | number << 8 | 0x7b).to_le_bytes().to_vec()
+        }
+        _ => format!("Mark {number:06}").into_bytes(),
+    }
+}
