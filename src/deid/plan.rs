@@ -126,7 +126,10 @@ impl Plan {
             && let Some((position, row)) = private::find_safe(creator, tag)
         {
             if row.admits(vr) {
-                return decided(self.safe_action(vr), Reason::SafePrivate(position));
+                return decided(
+                    self.safe_action(row.known_vr().unwrap_or(vr)),
+                    Reason::SafePrivate(position),
+                );
             }
             reason = Reason::PrivateVr;
         }
