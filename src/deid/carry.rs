@@ -27,7 +27,12 @@ pub struct Carrier<'a> {
 
 impl<'a> Carrier<'a> {
     /// Carries for one instance; `stamps` in ascending order go in where they belong.
-    pub fn new(engine: &'a Engine, subject: &'a Subject, mut stamps: Vec<(Tag, Vec<u8>)>, capacity: usize) -> Self {
+    pub fn new(
+        engine: &'a Engine,
+        subject: &'a Subject,
+        mut stamps: Vec<(Tag, Vec<u8>)>,
+        capacity: usize,
+    ) -> Self {
         stamps.reverse();
         Self {
             engine,

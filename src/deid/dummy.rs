@@ -1,6 +1,7 @@
 //! Values that are legal and tell nothing: action D of PS3.15 Table E.1-1a. Which
 //! attribute gets one is decided in `plan`.
 
+use crate::dicom::dictionary;
 use crate::dicom::writer::Writer;
 use dicom_core::{Tag, VR};
 
@@ -41,9 +42,7 @@ pub fn item(sequence: Tag) -> Vec<u8> {
         Tag(0x0034, 0x0001) => out.element(Tag(0x0034, 0x0002), VR::OB, &leaf(VR::OB)),
         Tag(0x0008, 0x1111) => reference(&mut out, "1.2.840.10008.3.1.2.3.3"),
         Tag(0x3006, 0x004E) => person(&mut out),
-        Tag(0x0040, 0x1101 | 0x100A | 0xA088) | Tag(0x0008, 0x0082) => {
-            code(&mut out, TEXT, "99VEILGATE", TEXT)
-        }
+        _ if dictionary::is_code_sequence(sequence) => code(&mut out, TEXT, "99VEILGATE", TEXT),
         _ => {}
     }
     out.finish()
@@ -171,7 +170,7 @@ mod tests {
             .chain([VR::ST, VR::SV, VR::TM, VR::UC, VR::UI, VR::UL, VR::UN, VR::UR, VR::US, VR::UT, VR::UV])
         {
             let value = leaf(vr);
-            assert!(!value.is_empty() && value.len() % 2 == 0, "{vr:?}");
+            assert!(!value.is_empty() && value.len().is_multiple_of(2), "{vr:?}");
         }
     }
 

@@ -144,7 +144,9 @@ impl Engine {
         );
         match verdict {
             PixelVerdict::Pass => Ok(()),
-            PixelVerdict::Refuse { tag, clause, setting, why } => Err(Refusal::Pixels { tag, clause, setting, why }),
+            PixelVerdict::Refuse { tag, clause, setting, why } => {
+                Err(Refusal::Pixels { tag, clause, setting, why })
+            }
         }
     }
 
@@ -182,13 +184,15 @@ impl Engine {
             Action::Shift => self.shift(subject, meaning, value),
             Action::PatientId => self.patient_id(subject, place, value),
             Action::PatientName => self.patient_name(subject, place, value),
-            Action::Replace(text) => Decision::Value(padded(text.as_bytes().to_vec(), meaning), Fate::Replaced),
+            Action::Replace(text) => {
+                Decision::Value(padded(text.as_bytes().to_vec(), meaning), Fate::Replaced)
+            }
         })
     }
 
     fn action(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Action {
         let Decided { action, .. } = if dictionary::is_private(tag) {
-            self.plan.decide_private(place.creator, tag, vr, place.path)
+            self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path)
         } else {
             self.plan.decide(subject.sop, place.path, tag, vr)
         };
@@ -222,7 +226,11 @@ impl Engine {
             self.pseudonyms.uid(part)
         };
         let uids: Vec<String> = value.split(|byte| *byte == b'\\').map(&mut one).collect();
-        if changed { Decision::Value(padded(uids.join("\\").into_bytes(), VR::UI), Fate::Uid) } else { Decision::Keep }
+        if changed {
+            Decision::Value(padded(uids.join("\\").into_bytes(), VR::UI), Fate::Uid)
+        } else {
+            Decision::Keep
+        }
     }
 
     /// PS3.15 E.3.6. What is no date falls back to what the Basic Profile does at worst:

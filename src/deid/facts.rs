@@ -34,6 +34,7 @@ fn is_number(tag: Tag) -> bool {
 pub struct Gather {
     seen: Vec<(Tag, Vec<u8>)>,
     overlays: Vec<Overlay>,
+    directory: bool,
 }
 
 /// What decides whether an overlay sits in the pixels (PS3.3 C.9.2, retired form).
@@ -48,8 +49,10 @@ struct Overlay {
 impl Gather {
     /// Notes a top-level element; `value` in little endian order.
     pub fn see(&mut self, tag: Tag, value: &[u8]) -> Result<(), Refusal> {
-        if (0x6000..=0x60FF).contains(&tag.group()) {
-            self.overlay(tag, value);
+        match tag.group() {
+            0x0004 => self.directory = true,
+            0x6000..=0x60FF => self.overlay(tag, value),
+            _ => {}
         }
         if !DECIDING.contains(&tag) {
             return Ok(());
@@ -63,11 +66,6 @@ impl Gather {
                 Ok(())
             }
         }
-    }
-
-    /// True if an element after the pixel data would have decided.
-    pub fn decides(tag: Tag) -> bool {
-        DECIDING.contains(&tag) || (0x6000..=0x60FF).contains(&tag.group())
     }
 
     fn overlay(&mut self, tag: Tag, value: &[u8]) {
@@ -91,6 +89,9 @@ impl Gather {
             let text = self.ascii(tag).unwrap_or_default();
             if uid::is_legal(text) { Ok(text.to_owned()) } else { Err(Refusal::NoIdentity(tag)) }
         };
+        if self.directory && self.value(Tag(0x0008, 0x0016)).is_none() {
+            return Err(Refusal::Directory);
+        }
         let sop_class = legal(Tag(0x0008, 0x0016))?;
         let instance = legal(Tag(0x0008, 0x0018))?;
         let bits_allocated = self.us(Tag(0x0028, 0x0100)).unwrap_or(0);

@@ -105,7 +105,7 @@ pub struct Refused {
     /// Why.
     pub refusal: Refusal,
     /// Its names, as far as they could be read before the refusal.
-    pub names: Option<Names>,
+    pub names: Option<Box<Names>>,
 }
 
 impl<E: Into<Refusal>> From<E> for Refused {

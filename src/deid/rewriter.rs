@@ -125,7 +125,7 @@ impl Rewriter {
     fn refused(&self, refusal: Refusal) -> Refused {
         let names = match &self.stage {
             Stage::Head => None,
-            Stage::Bulk { instance, .. } => Some(instance.subject.names.clone()),
+            Stage::Bulk { instance, .. } => Some(Box::new(instance.subject.names.clone())),
         };
         Refused { refusal, names }
     }
@@ -133,7 +133,7 @@ impl Rewriter {
     fn head(&mut self, head: &Head, out: &mut Vec<Bytes>) -> Result<(), Refused> {
         let (gather, prior) = survey(head, self.options.limits)?;
         let facts = gather.finish()?;
-        let names = Some(self.engine.names(&facts));
+        let names = Some(Box::new(self.engine.names(&facts)));
         let named = |refusal: Refusal| Refused { refusal, names: names.clone() };
         if self.options.study.as_ref().is_some_and(|study| *study != facts.study) {
             return Err(named(Refusal::OtherStudy));
@@ -154,7 +154,13 @@ impl Rewriter {
 
     /// Writes file meta, the new head and the header of the bulk value; true if the bulk
     /// value follows.
-    fn write_head(&mut self, head: &Head, instance: &Instance, prior: &Prior, out: &mut Vec<Bytes>) -> Result<bool, Refusal> {
+    fn write_head(
+        &mut self,
+        head: &Head,
+        instance: &Instance,
+        prior: &Prior,
+        out: &mut Vec<Bytes>,
+    ) -> Result<bool, Refusal> {
         let subject = &instance.subject;
         let stamps = stamp::stamps(self.engine.plan(), prior);
         let mut carrier = Carrier::new(&self.engine, subject, stamps, head.data.len() + 1024);
@@ -172,7 +178,12 @@ impl Rewriter {
         Ok(passing)
     }
 
-    fn bulk_header(&mut self, bulk: BulkHeader, subject: &Subject, bytes: &mut Vec<u8>) -> Result<bool, Refusal> {
+    fn bulk_header(
+        &mut self,
+        bulk: BulkHeader,
+        subject: &Subject,
+        bytes: &mut Vec<u8>,
+    ) -> Result<bool, Refusal> {
         let place = Place { path: &[], creator: None };
         match self.engine.element(subject, place, bulk.tag, bulk.vr, &[])? {
             Decision::Keep => {

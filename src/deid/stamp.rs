@@ -1,9 +1,10 @@
 //! The marks that a de-identified instance carries (PS3.15 E.1.1, PS3.3 C.7.1.1 and
 //! C.12.1). Which codes are earned is decided in `plan`.
 
+use super::option::codes;
 use super::plan::Plan;
-use crate::dicom::value;
 use crate::dicom::token::Token;
+use crate::dicom::value;
 use crate::dicom::walker::Walker;
 use crate::dicom::writer::Writer;
 use dicom_core::{Tag, VR};
@@ -50,7 +51,12 @@ impl Prior {
 }
 
 fn is_cid_7050(code: &str) -> bool {
-    super::option::meaning_of(code).is_some()
+    meaning(code).is_some()
+}
+
+/// The Code Meaning of a code of CID 7050.
+fn meaning(value: &str) -> Option<&'static str> {
+    codes().iter().find(|code| code.value == value).map(|code| code.meaning)
 }
 
 /// The stamps of one instance, in ascending order of their tags, encoded.
@@ -58,7 +64,7 @@ pub fn stamps(plan: &Plan, prior: &Prior) -> Vec<(Tag, Vec<u8>)> {
     vec![
         (IDENTITY_REMOVED, one(|out| out.text(IDENTITY_REMOVED, VR::CS, "YES"))),
         (METHOD, one(|out| method(out, plan, prior))),
-        (METHOD_CODES, one(|out| codes(out, plan, prior))),
+        (METHOD_CODES, one(|out| method_codes(out, plan, prior))),
         (LONGITUDINAL, one(|out| out.text(LONGITUDINAL, VR::CS, longitudinal(plan, prior)))),
     ]
 }
@@ -88,9 +94,10 @@ fn method(out: &mut Writer, plan: &Plan, prior: &Prior) {
 }
 
 /// (0012,0064): one item per code; nothing at all if no code is earned or inherited.
-fn codes(out: &mut Writer, plan: &Plan, prior: &Prior) {
+fn method_codes(out: &mut Writer, plan: &Plan, prior: &Prior) {
     let ours = plan.codes().iter().map(|code| code.value);
-    let earlier: Vec<&str> = prior.codes.iter().map(String::as_str).filter(|code| !ours.clone().any(|our| our == *code)).collect();
+    let earlier: Vec<&str> =
+        prior.codes.iter().map(String::as_str).filter(|code| !ours.clone().any(|our| our == *code)).collect();
     let all: Vec<&str> = earlier.into_iter().chain(ours).collect();
     if all.is_empty() {
         return;
@@ -100,7 +107,7 @@ fn codes(out: &mut Writer, plan: &Plan, prior: &Prior) {
         out.begin_item(false);
         out.text(Tag(0x0008, 0x0100), VR::SH, code);
         out.text(Tag(0x0008, 0x0102), VR::SH, "DCM");
-        out.text(Tag(0x0008, 0x0104), VR::LO, super::option::meaning_of(code).unwrap_or_default());
+        out.text(Tag(0x0008, 0x0104), VR::LO, meaning(code).unwrap_or_default());
         out.end_item();
     }
     out.end_sequence();

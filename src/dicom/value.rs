@@ -69,7 +69,7 @@ pub fn fits(vr: VR, value: &[u8]) -> bool {
         VR::AS => only(b"DWMY"),
         VR::UI => only(b"."),
         VR::US | VR::SS | VR::UL | VR::SL | VR::FL | VR::FD | VR::AT | VR::SV | VR::UV => {
-            value.len() % unit(vr) == 0
+            value.len().is_multiple_of(unit(vr))
         }
         _ => true,
     }

@@ -102,7 +102,7 @@ impl Writer {
     /// The finished bytes. Levels still open are closed.
     pub fn finish(mut self) -> Vec<u8> {
         while !self.open.is_empty() {
-            let delimiter = if self.open.len() % 2 == 0 { ITEM_END } else { SEQUENCE_END };
+            let delimiter = if self.open.len().is_multiple_of(2) { ITEM_END } else { SEQUENCE_END };
             self.close(delimiter);
         }
         self.out
