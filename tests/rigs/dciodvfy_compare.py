@@ -36,7 +36,7 @@ def normal(line):
     value = re.match(r"Error - (Value invalid for this VR) - (\(0x\w+,0x\w+\))", line)
     if value:
         return " - ".join(value.groups())
-    line = re.sub(r"\b\d+(\.\d+)+\b", "UID", line)
+    line = re.sub(r"\b\d+(\.\d+)+\b|(?<=<)\d+(?=>)", "UID", line)
     return re.sub(r"(?<!Type )\b(0x)?\d[\da-fA-F]*\b", "N", line)
 
 
