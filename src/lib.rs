@@ -1,4 +1,5 @@
 //! Veilgate: a DICOMweb gateway that pseudonymizes on the fly after DICOM PS3.15 Annex E.
 
+pub mod cli;
 pub mod deid;
 pub mod dicom;
