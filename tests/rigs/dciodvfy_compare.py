@@ -60,6 +60,9 @@ def compare(before, after):
 
 def check_receipt(path, inputs):
     """One line for each input; the outcomes counted."""
+    if not os.path.isfile(path):
+        print(f"there is no receipt {path}")
+        return False
     outcomes, lines = {}, 0
     with open(path, encoding="utf-8") as f:
         for line in f:
