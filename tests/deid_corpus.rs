@@ -7,7 +7,7 @@ mod support;
 
 use drive::expect::{self, Tally};
 use support::files::{self, File};
-use support::walk::walk;
+use support::walk::{Content, Walked, walk};
 use support::{samples, syntax};
 
 /// The public corpus and the synthetic instances.
@@ -128,4 +128,23 @@ fn rewriting_an_output_again_keeps_what_the_first_pass_kept() {
         let tags = |bytes: &[u8]| walk(bytes).leaves.iter().map(|leaf| leaf.place()).collect::<Vec<_>>();
         assert_eq!(tags(&once), tags(&twice), "{file}: a second pass finds something to remove");
     }
+}
+
+#[test]
+fn the_comparison_notices_a_changed_a_lost_and_an_undecided_leaf() {
+    let engine = drive::preset("basic");
+    let bytes = samples::ct(syntax::EXPLICIT_LE, 1).write();
+    let (before, mut after) = (walk(&bytes), walk(&drive::done(&engine, &bytes)));
+    let problems = |after: &Walked| expect::differences(engine.plan(), &before, after, &mut Tally::default());
+    assert_eq!(problems(&after), Vec::<String>::new());
+    let rows = after.leaves.iter().position(|leaf| leaf.tag == (0x0028, 0x0010)).unwrap();
+    let kept = after.leaves[rows].clone();
+    after.leaves[rows].content = Content::Value(vec![9, 9]);
+    assert!(problems(&after)[0].contains("bit for bit"));
+    after.leaves.remove(rows);
+    assert_eq!(problems(&after).len(), 1);
+    after.leaves.insert(rows, kept);
+    let name = before.top((0x0008, 0x0080)).unwrap().clone();
+    after.leaves.push(name);
+    assert!(problems(&after)[0].contains("undecided"));
 }
