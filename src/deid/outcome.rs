@@ -137,7 +137,10 @@ fn of_identity(row: &table::Row, tag: Tag, profile: &Profile, reason: impl Fn(Pl
         PATIENT_ID => Action::PatientId,
         _ => return basic(profile, row.basic, reason),
     };
-    let action = if profile.removed == Removed::Empty { Action::Empty } else { action };
+    if profile.removed == Removed::Empty {
+        let empty = || Action::Empty;
+        return Outcome::typed([action, empty(), empty(), empty()], reason);
+    }
     Outcome::fixed(action, reason(Place::Three))
 }
 
