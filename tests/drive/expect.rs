@@ -34,6 +34,9 @@ pub enum Fate {
 /// The four attributes that the gateway writes itself (PS3.15 E.1.1, PS3.3 C.12.1).
 const STAMPS: [Pair; 4] = [(0x0012, 0x0062), (0x0012, 0x0063), (0x0012, 0x0064), (0x0028, 0x0303)];
 
+/// Referenced Image Sequence and Source Image Sequence, the rows X/Z/U*.
+const REFERENCES: [Pair; 2] = [(0x0008, 0x1140), (0x0008, 0x2112)];
+
 /// Tallies of one comparison.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Tally {
@@ -164,6 +167,9 @@ pub fn fates(plan: &Plan, walked: &Walked) -> Vec<Fate> {
             } else {
                 plan.decide(sop, &path, tag, vr).action
             };
+            // PS3.15 Table E.1-1a, X/Z/U*: the references stay where a list of them stays (PS3.3 C.12.2).
+            let upheld = REFERENCES.contains(&leaf.tag) && walked.top((0x0008, 0x1115)).is_some();
+            let action = if upheld && action == Action::Remove { Action::Keep } else { action };
             fate_of(leaf, tag, vr, action)
         };
         if matches!(leaf.content, Content::Sequence(_)) && fate != Fate::Same {
