@@ -154,8 +154,16 @@ impl Engine {
     }
 
     /// What becomes of a sequence: `Keep` means descend.
+    ///
+    /// X/Z/U* goes at Type 3 unless the replacement of the UIDs in it is needed for conformance (PS3.15 Table E.1-1a):
+    /// it is where Referenced Series Sequence stays, which lists the instances that something must refer to (PS3.3
+    /// C.12.2).
     pub fn sequence(&self, subject: &Subject, place: Place<'_>, tag: Tag) -> Decision {
-        match self.action(subject, place, tag, VR::SQ) {
+        let decided = self.decided(subject, place, tag, VR::SQ);
+        match decided.action {
+            Action::Remove if subject.facts.lists_references && decided.reason.is_reference_row() => {
+                Decision::Keep
+            }
             Action::Keep if dictionary::vr_of(tag, false).is_some_and(|vr| vr != VR::SQ) => Decision::Remove,
             Action::Keep => Decision::Keep,
             Action::Empty => Decision::Empty,
@@ -174,8 +182,7 @@ impl Engine {
         value: &[u8],
     ) -> Result<Decision, Refusal> {
         let meaning = meaning(tag, vr);
-        let decided = self.action(subject, place, tag, meaning);
-        Ok(match decided {
+        Ok(match self.decided(subject, place, tag, meaning).action {
             Action::Keep => keep(place, tag, meaning, value),
             Action::Remove => Decision::Remove,
             Action::Empty => Decision::Empty,
@@ -193,13 +200,12 @@ impl Engine {
         })
     }
 
-    fn action(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Action {
-        let Decided { action, .. } = if dictionary::is_private(tag) {
+    fn decided(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {
+        if dictionary::is_private(tag) {
             self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path)
         } else {
             self.plan.decide(subject.sop, place.path, tag, vr)
-        };
-        action
+        }
     }
 
     /// One of the three identifying UIDs of an instance, as the plan has it at top level.

@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 pub enum Removed {
     /// They go (PS3.15 Table E.1-1).
     Remove,
-    /// They stay with zero length, as a plain mode for viewers that expect them. Private attributes, overlays and
-    /// curves go all the same. A dummy is written only where the IOD demands a value.
+    /// They stay with zero length, as a plain mode for viewers that expect them. Private attributes, overlays, curves
+    /// and optional sequences go all the same. A dummy is written only where the IOD demands a value.
     Empty,
 }
 

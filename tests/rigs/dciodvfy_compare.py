@@ -36,7 +36,9 @@ def normal(line):
     value = re.match(r"Error - (Value invalid for this VR) - (\(0x\w+,0x\w+\))", line)
     if value:
         return " - ".join(value.groups())
-    line = re.sub(r"\b\d+(\.\d+)+\b|(?<=<)\d+(?=>)", "UID", line)
+    # Values stand in <>, and so do names: those follow "attribute" or "=".
+    line = re.sub(r"(?<!=)(?<!attribute )<[^<>]*>", "<value>", line)
+    line = re.sub(r"\b\d+(\.\d+)+\b", "UID", line)
     return re.sub(r"(?<!Type )\b(0x)?\d[\da-fA-F]*\b", "N", line)
 
 
