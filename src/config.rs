@@ -184,7 +184,8 @@ impl Config {
             times: times(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
-            log_json: from.take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
+            log_json: from
+                .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
             listen: listen?,
             profile: profile?,
@@ -258,7 +259,8 @@ fn profile(text: &str) -> Result<Profile, String> {
     let unknown = |_| format!("`{text}` is neither a file that can be read nor one of {}", names.join(", "));
     let file = std::fs::read_to_string(text).map_err(unknown)?;
     Profile::parse(&file).map_err(|mistakes| {
-        let lines: Vec<String> = mistakes.iter().map(|it| format!("{text}, line {}: {}", it.line, it.text)).collect();
+        let lines: Vec<String> =
+            mistakes.iter().map(|it| format!("{text}, line {}: {}", it.line, it.text)).collect();
         lines.join("\n")
     })
 }
@@ -266,7 +268,9 @@ fn profile(text: &str) -> Result<Profile, String> {
 fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
     let url = from.take("downstream.url", |text| match text {
         "" => Ok(None),
-        text => Links::new(text).map(|links| Some(links.root().to_owned())).map_err(|error| error.to_string()),
+        text => {
+            Links::new(text).map(|links| Some(links.root().to_owned())).map_err(|error| error.to_string())
+        }
     });
     let user = from.text("downstream.user").to_owned();
     let password = secret(from, "downstream.password", "downstream.password_file");
@@ -288,7 +292,8 @@ fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
         connect: from.take("downstream.connect_time", values::time),
         answer: from.take("downstream.answer_time", values::time),
         concurrent: from.take("downstream.concurrent", values::count),
-        retries: from.take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
+        retries: from
+            .take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
     };
     url.map(|_| settings)
 }
@@ -327,7 +332,9 @@ fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
 fn certificates(text: &str) -> Result<Option<Vec<u8>>, String> {
     match text {
         "" => Ok(None),
-        path => std::fs::read(path).map(Some).map_err(|error| format!("cannot read `{path}`: {}", error.kind())),
+        path => {
+            std::fs::read(path).map(Some).map_err(|error| format!("cannot read `{path}`: {}", error.kind()))
+        }
     }
 }
 

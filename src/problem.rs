@@ -131,26 +131,140 @@ impl Problem {
         use Blame::{Request, Right, Us};
         use StatusCode as S;
         match self {
-            Self::NoKey => sentence(Right, S::UNAUTHORIZED, DENIED, "an API key is needed", "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic."),
-            Self::BadKey => sentence(Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
-            Self::NotFound => sentence(Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
-            Self::MethodNotAllowed => sentence(Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
-            Self::BadUid => sentence(Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
-            Self::NoAccept => sentence(Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
-            Self::Accept(AcceptError::Mixed) => sentence(Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
-            Self::Accept(AcceptError::NotAcceptable(_)) => sentence(Request, S::NOT_ACCEPTABLE, PROCESSING, "nothing acceptable can be given", "Accept one of the available media types."),
-            Self::MediaType { .. } => sentence(Request, S::UNSUPPORTED_MEDIA_TYPE, PROCESSING, "the request's media type is not taken", "Send one of the available media types."),
-            Self::EmptyBody => sentence(Request, S::BAD_REQUEST, MALFORMED, "the request body is empty", "Send at least one instance."),
-            Self::Multipart(_) => sentence(Request, S::BAD_REQUEST, MALFORMED, "the multipart body is malformed", "Check boundary and line ends (PS3.18 8.6.1.2)."),
-            Self::CutOff => sentence(Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
-            Self::Metadata(_) => sentence(Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
-            Self::Silent => sentence(Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
-            Self::BodyTooLarge { .. } => sentence(Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
-            Self::UriTooLong { .. } => sentence(Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
+            Self::NoKey => sentence(
+                Right,
+                S::UNAUTHORIZED,
+                DENIED,
+                "an API key is needed",
+                "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic.",
+            ),
+            Self::BadKey => sentence(
+                Right,
+                S::UNAUTHORIZED,
+                DENIED,
+                "the API key is not valid",
+                "Check the key; it may have been revoked.",
+            ),
+            Self::NotFound => sentence(
+                Request,
+                S::NOT_FOUND,
+                PROCESSING,
+                "there is no such resource",
+                "Check the path; OPTIONS on the DICOMweb root lists what there is.",
+            ),
+            Self::MethodNotAllowed => sentence(
+                Request,
+                S::METHOD_NOT_ALLOWED,
+                PROCESSING,
+                "the resource has no such method",
+                "See the Allow header.",
+            ),
+            Self::BadUid => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "a UID in the path is not legal",
+                "A UID is 1 to 64 digits and dots, without padding.",
+            ),
+            Self::NoAccept => sentence(
+                Request,
+                S::NOT_ACCEPTABLE,
+                PROCESSING,
+                "the request has no Accept header",
+                "Send Accept: application/dicom+json.",
+            ),
+            Self::Accept(AcceptError::Mixed) => sentence(
+                Request,
+                S::BAD_REQUEST,
+                PROCESSING,
+                "Accept mixes DICOM and rendered media types",
+                "Ask for one of the two categories.",
+            ),
+            Self::Accept(AcceptError::NotAcceptable(_)) => sentence(
+                Request,
+                S::NOT_ACCEPTABLE,
+                PROCESSING,
+                "nothing acceptable can be given",
+                "Accept one of the available media types.",
+            ),
+            Self::MediaType { .. } => sentence(
+                Request,
+                S::UNSUPPORTED_MEDIA_TYPE,
+                PROCESSING,
+                "the request's media type is not taken",
+                "Send one of the available media types.",
+            ),
+            Self::EmptyBody => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the request body is empty",
+                "Send at least one instance.",
+            ),
+            Self::Multipart(_) => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the multipart body is malformed",
+                "Check boundary and line ends (PS3.18 8.6.1.2).",
+            ),
+            Self::CutOff => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the request body was cut off",
+                "Send the request again.",
+            ),
+            Self::Metadata(_) => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the metadata cannot be read",
+                "Send one array of DICOM JSON objects, or one Native DICOM Model document a part.",
+            ),
+            Self::Silent => sentence(
+                Request,
+                S::REQUEST_TIMEOUT,
+                RESOURCES,
+                "the request body stopped coming",
+                "Send the request again.",
+            ),
+            Self::BodyTooLarge { .. } => sentence(
+                Request,
+                S::PAYLOAD_TOO_LARGE,
+                RESOURCES,
+                "the request body is too large",
+                "Send fewer instances a request.",
+            ),
+            Self::UriTooLong { .. } => sentence(
+                Request,
+                S::URI_TOO_LONG,
+                PROCESSING,
+                "the request target is too long",
+                "Shorten the path or the query.",
+            ),
             Self::Downstream(fault) => downstream_sentence(fault),
-            Self::Overloaded => sentence(Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
-            Self::Database => sentence(Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
-            Self::Internal(_) => sentence(Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
+            Self::Overloaded => sentence(
+                Us,
+                S::SERVICE_UNAVAILABLE,
+                RESOURCES,
+                "too many requests are being served",
+                "Try again later.",
+            ),
+            Self::Database => sentence(
+                Us,
+                S::SERVICE_UNAVAILABLE,
+                RESOURCES,
+                "the database does not answer",
+                "Try again later; the operator finds the cause in the log.",
+            ),
+            Self::Internal(_) => sentence(
+                Us,
+                S::INTERNAL_SERVER_ERROR,
+                PROCESSING,
+                "the server failed",
+                "Try again; the operator finds the cause in the log.",
+            ),
         }
     }
 
@@ -171,13 +285,16 @@ impl Problem {
     fn headers(&self, headers: &mut HeaderMap) {
         let retry = match self {
             Self::NoKey | Self::BadKey => {
-                for challenge in ["Bearer realm=\"veilgate\"", "Basic realm=\"veilgate\", charset=\"UTF-8\""] {
+                for challenge in ["Bearer realm=\"veilgate\"", "Basic realm=\"veilgate\", charset=\"UTF-8\""]
+                {
                     headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
                 None
             }
             Self::Overloaded | Self::Database => Some(RETRY_AFTER),
-            Self::Downstream(downstream::Fault::Busy { retry_after }) => Some(retry_after.unwrap_or(RETRY_AFTER)),
+            Self::Downstream(downstream::Fault::Busy { retry_after }) => {
+                Some(retry_after.unwrap_or(RETRY_AFTER))
+            }
             _ => None,
         };
         if let Some(seconds) = retry {
@@ -189,8 +306,12 @@ impl Problem {
 fn downstream_sentence(fault: &downstream::Fault) -> Sentence {
     use downstream::Fault;
     let (status, remedy) = match fault {
-        Fault::Unreachable | Fault::CutOff | Fault::Nonsense => (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays."),
-        Fault::Denied | Fault::Refused(_) => (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server's settings."),
+        Fault::Unreachable | Fault::CutOff | Fault::Nonsense => {
+            (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays.")
+        }
+        Fault::Denied | Fault::Refused(_) => {
+            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server's settings.")
+        }
         Fault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "Try again later."),
         Fault::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
     };
@@ -213,7 +334,9 @@ impl IntoResponse for Problem {
             "failure_reason": reason,
         });
         let mut response = (status, body.to_string()).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         self.headers(response.headers_mut());
         response.extensions_mut().insert(blame);
         response
@@ -313,7 +436,8 @@ mod tests {
     #[test]
     fn every_failure_has_the_status_and_reason_of_the_table() {
         let line = |problem: Problem| {
-            let (blame, reason, name) = (problem.blame().word(), problem.sentence().reason, format!("{problem:?}"));
+            let (blame, reason, name) =
+                (problem.blame().word(), problem.sentence().reason, format!("{problem:?}"));
             let response = problem.into_response();
             let retry = response.headers().get("retry-after").map_or("-", |value| value.to_str().unwrap());
             format!("{} {blame} {reason:04X} retry={retry} {name}\n", response.status().as_u16())

@@ -65,7 +65,8 @@ pub enum Failure {
 /// The server could not start.
 pub fn run(config: Config) -> Result<(), Failure> {
     log(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Failure::System)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Failure::System)?;
     runtime.block_on(serve(config))
 }
 
@@ -76,8 +77,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if let Some(key) = folder.found(&db).await? {
         eprintln!("first API key, kept in first-api-key in the data folder: {key}");
     }
-    let listener =
-        TcpListener::bind(config.listen).await.map_err(|error| Failure::Listen(config.listen, error.kind()))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let archive = archive(&config, db.clone(), started)?;
     let service = service(&config, &folder, db.clone(), archive, address)?;
@@ -119,7 +121,9 @@ fn service(
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
     let destination = match (config.destination, &config.downstream) {
-        (Destination::Forward, Some(settings)) => api::Destination::Forward(Downstream::new(settings.clone())?),
+        (Destination::Forward, Some(settings)) => {
+            api::Destination::Forward(Downstream::new(settings.clone())?)
+        }
         _ => api::Destination::Archive(archive),
     };
     let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);

@@ -44,5 +44,6 @@ pub(super) async fn capabilities(service: State) -> Response {
             },
         },
     });
-    ([(header::CONTENT_TYPE, "application/json"), (header::ALLOW, "OPTIONS, POST")], body.to_string()).into_response()
+    ([(header::CONTENT_TYPE, "application/json"), (header::ALLOW, "OPTIONS, POST")], body.to_string())
+        .into_response()
 }

@@ -117,7 +117,11 @@ impl Intake {
         }
     }
 
-    async fn complete(&mut self, lost: Option<destination::Fault>, receipt: &Receipt) -> Result<(), destination::Fault> {
+    async fn complete(
+        &mut self,
+        lost: Option<destination::Fault>,
+        receipt: &Receipt,
+    ) -> Result<(), destination::Fault> {
         if let Some(fault) = lost {
             return Err(fault);
         }

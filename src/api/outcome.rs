@@ -74,7 +74,9 @@ pub(super) fn whole_failure(records: &[Record]) -> Option<Problem> {
     for record in records {
         match record {
             Record::Passed(_, Err(Fault::Downstream(fault))) => cause = Some(Problem::Downstream(*fault)),
-            Record::Passed(_, Err(Fault::Storage)) => cause = Some(Problem::Internal("the destination fails")),
+            Record::Passed(_, Err(Fault::Storage)) => {
+                cause = Some(Problem::Internal("the destination fails"))
+            }
             _ => return None,
         }
     }
@@ -86,7 +88,10 @@ pub(super) fn headers(response: &StoreResponse, headers: &mut HeaderMap) {
     headers.insert(STORED, HeaderValue::from(response.stored()));
     headers.insert(REFUSED, HeaderValue::from(response.failed()));
     if response.warned() > 0 {
-        headers.append(header::WARNING, HeaderValue::from_static("299 veilgate \"B000: pseudonymized (PS3.15 E)\""));
+        headers.append(
+            header::WARNING,
+            HeaderValue::from_static("299 veilgate \"B000: pseudonymized (PS3.15 E)\""),
+        );
     }
     for problem in response.problems().take(WARNINGS) {
         let text = problem.detail.replace('"', "'");

@@ -1,7 +1,7 @@
 //! Tolerates doubled slashes and slashes at the end of a path, before routing.
 
-use axum::http::{Request, Uri};
 use axum::http::uri::PathAndQuery;
+use axum::http::{Request, Uri};
 
 /// The request with `//` as `/` and without a slash at the end. A path that is tidy
 /// already, or cannot be written otherwise, is left alone.

@@ -66,7 +66,10 @@ async fn large_and_small_objects_come_out_as_they_went_in() {
     for len in [0, 10, PART_AND_MORE] {
         let bytes: Vec<u8> = (0..=255).cycle().take(len).collect();
         let object = rig.put(&bytes).await;
-        assert!(std::fs::read(rig.folder.path().join("archive").join(object)).unwrap() == bytes, "{len} bytes");
+        assert!(
+            std::fs::read(rig.folder.path().join("archive").join(object)).unwrap() == bytes,
+            "{len} bytes"
+        );
     }
 }
 

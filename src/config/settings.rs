@@ -27,8 +27,18 @@ const fn secret(name: &'static str, env: &'static str, help: &'static str) -> Se
 /// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
 /// GiB; times are seconds or carry ms, s, m, h.
 pub const SETTINGS: &[Setting] = &[
-    plain("listen", "VEILGATE_LISTEN", "127.0.0.1:8080", "Address and port to listen on; port 0 takes a free one."),
-    plain("data", "VEILGATE_DATA", "./data", "Folder of database, keys, archive and spool; made if missing (0700)."),
+    plain(
+        "listen",
+        "VEILGATE_LISTEN",
+        "127.0.0.1:8080",
+        "Address and port to listen on; port 0 takes a free one.",
+    ),
+    plain(
+        "data",
+        "VEILGATE_DATA",
+        "./data",
+        "Folder of database, keys, archive and spool; made if missing (0700).",
+    ),
     plain(
         "public_base_url",
         "VEILGATE_PUBLIC_BASE_URL",
@@ -41,9 +51,24 @@ pub const SETTINGS: &[Setting] = &[
         "archive",
         "Where a pushed instance goes unless Accept asks for it back: archive or forward.",
     ),
-    plain("archive.url", "VEILGATE_ARCHIVE_URL", "", "Folder (or file:// URL) of the archive; by default DATA/archive."),
-    plain("profile", "VEILGATE_PROFILE", "basic", "Name of a built-in profile, or the path of a profile file."),
-    plain("limits.head", "VEILGATE_LIMITS_HEAD", "64 MiB", "Most bytes of an instance before and after its pixel data."),
+    plain(
+        "archive.url",
+        "VEILGATE_ARCHIVE_URL",
+        "",
+        "Folder (or file:// URL) of the archive; by default DATA/archive.",
+    ),
+    plain(
+        "profile",
+        "VEILGATE_PROFILE",
+        "basic",
+        "Name of a built-in profile, or the path of a profile file.",
+    ),
+    plain(
+        "limits.head",
+        "VEILGATE_LIMITS_HEAD",
+        "64 MiB",
+        "Most bytes of an instance before and after its pixel data.",
+    ),
     plain("limits.instance", "VEILGATE_LIMITS_INSTANCE", "16 GiB", "Largest instance."),
     plain("limits.request", "VEILGATE_LIMITS_REQUEST", "64 GiB", "Largest request body."),
     plain(
@@ -58,13 +83,38 @@ pub const SETTINGS: &[Setting] = &[
         "16 MiB",
         "Rewritten bytes of one answer kept in memory; the rest goes to an unlinked temporary file.",
     ),
-    plain("limits.concurrent", "VEILGATE_LIMITS_CONCURRENT", "256", "Most requests served at the same time; more get 503."),
+    plain(
+        "limits.concurrent",
+        "VEILGATE_LIMITS_CONCURRENT",
+        "256",
+        "Most requests served at the same time; more get 503.",
+    ),
     plain("limits.uri", "VEILGATE_LIMITS_URI", "8 KiB", "Longest request target; longer ones get 414."),
-    plain("limits.header_time", "VEILGATE_LIMITS_HEADER_TIME", "30 s", "Time a client has to send its headers."),
-    plain("limits.idle_time", "VEILGATE_LIMITS_IDLE_TIME", "60 s", "Longest silence of a client within a body, either way."),
-    plain("limits.drain_time", "VEILGATE_LIMITS_DRAIN_TIME", "30 s", "Time running requests have after SIGTERM."),
+    plain(
+        "limits.header_time",
+        "VEILGATE_LIMITS_HEADER_TIME",
+        "30 s",
+        "Time a client has to send its headers.",
+    ),
+    plain(
+        "limits.idle_time",
+        "VEILGATE_LIMITS_IDLE_TIME",
+        "60 s",
+        "Longest silence of a client within a body, either way.",
+    ),
+    plain(
+        "limits.drain_time",
+        "VEILGATE_LIMITS_DRAIN_TIME",
+        "30 s",
+        "Time running requests have after SIGTERM.",
+    ),
     plain("cors.origins", "VEILGATE_CORS_ORIGINS", "*", "Web origins that may call: * or a list."),
-    plain("lenient_accept", "VEILGATE_LENIENT_ACCEPT", "true", "Take a request without Accept as */* instead of 406."),
+    plain(
+        "lenient_accept",
+        "VEILGATE_LENIENT_ACCEPT",
+        "true",
+        "Take a request without Accept as */* instead of 406.",
+    ),
     plain(
         "store_warning",
         "VEILGATE_STORE_WARNING",
@@ -95,8 +145,18 @@ pub const SETTINGS: &[Setting] = &[
         "120 s",
         "Longest silence of it: while it takes no bytes, or after the last one until its answer.",
     ),
-    plain("downstream.concurrent", "VEILGATE_DOWNSTREAM_CONCURRENT", "4", "Most requests to it at the same time."),
-    plain("downstream.retries", "VEILGATE_DOWNSTREAM_RETRIES", "2", "How often a request is repeated where that is safe."),
+    plain(
+        "downstream.concurrent",
+        "VEILGATE_DOWNSTREAM_CONCURRENT",
+        "4",
+        "Most requests to it at the same time.",
+    ),
+    plain(
+        "downstream.retries",
+        "VEILGATE_DOWNSTREAM_RETRIES",
+        "2",
+        "How often a request is repeated where that is safe.",
+    ),
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
 ];

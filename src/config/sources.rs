@@ -38,7 +38,11 @@ impl Sources {
     }
 
     /// Reads a setting through `parse`; a mistake is noted and answered by the default.
-    pub(super) fn take<T: Default>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+    pub(super) fn take<T: Default>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
         let parsed = parse(self.text(name));
         parsed.unwrap_or_else(|mistake| {
             self.wrong(name, mistake);
@@ -61,7 +65,8 @@ impl Sources {
             Ok(table) => self.table("", &table),
             Err(error) => {
                 // The excerpt of a TOML error would show secrets: message and place only.
-                let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count());
+                let line =
+                    error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count());
                 let place = format!("configuration file, line {}", line.max(1));
                 self.mistakes.0.push(Mistake { place, text: "is not TOML".to_owned() });
             }

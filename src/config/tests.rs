@@ -34,8 +34,14 @@ fn all_mistakes_are_reported_together_with_their_places() {
     let file = "listen = 5\nspeed = 3\ndestination = \"forward\"\n[limits]\nhead = \"many\"";
     let mistakes = load(file, &[("VEILGATE_PROFIL", "x"), ("VEILGATE_PROFILE", "nobody")], &[]).unwrap_err();
     let text = mistakes.to_string();
-    for part in ["file, listen: ", "file, speed: no such setting", "needs downstream.url", "file, limits.head: ", "VEILGATE_PROFIL: ", "VEILGATE_PROFILE: "]
-    {
+    for part in [
+        "file, listen: ",
+        "file, speed: no such setting",
+        "needs downstream.url",
+        "file, limits.head: ",
+        "VEILGATE_PROFIL: ",
+        "VEILGATE_PROFILE: ",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert_eq!(mistakes.0.len(), 6, "{text}");
@@ -43,7 +49,8 @@ fn all_mistakes_are_reported_together_with_their_places() {
 
 #[test]
 fn a_secret_shows_neither_in_mistakes_nor_in_debug_output() {
-    let good = [("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web"), ("VEILGATE_DOWNSTREAM_TOKEN", "t0psecret")];
+    let good =
+        [("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web"), ("VEILGATE_DOWNSTREAM_TOKEN", "t0psecret")];
     let config = load("", &good, &[]).unwrap();
     assert!(config.downstream.is_some());
     assert!(!format!("{config:?}").contains("t0psecret"));

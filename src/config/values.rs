@@ -20,9 +20,11 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 /// A time: seconds, or a number with ms, s, m, h. Zero is none.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time; write seconds, or a number with ms, s, m or h, greater than 0");
+    let wrong =
+        || format!("`{text}` is no time; write seconds, or a number with ms, s, m or h, greater than 0");
     let (number, unit) = split(text);
-    let number: u64 = number.parse().ok().filter(|number| (1..=1 << 32).contains(number)).ok_or_else(wrong)?;
+    let number: u64 =
+        number.parse().ok().filter(|number| (1..=1 << 32).contains(number)).ok_or_else(wrong)?;
     match unit {
         "ms" => Ok(Duration::from_millis(number)),
         "" | "s" => Ok(Duration::from_secs(number)),
@@ -41,7 +43,11 @@ fn split(text: &str) -> (&str, &str) {
 
 /// A count of at least 1.
 pub(super) fn count(text: &str) -> Result<usize, String> {
-    text.trim().parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{text}` is no count of at least 1"))
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("`{text}` is no count of at least 1"))
 }
 
 /// `true` or `false`.

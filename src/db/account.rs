@@ -27,7 +27,12 @@ impl Db {
     ///
     /// # Errors
     /// The database fails, or the system gives no random bytes.
-    pub async fn found(&self, master: &MasterKey, secret: &ProjectKey, key_sha256: [u8; 32]) -> Result<bool, Fault> {
+    pub async fn found(
+        &self,
+        master: &MasterKey,
+        secret: &ProjectKey,
+        key_sha256: [u8; 32],
+    ) -> Result<bool, Fault> {
         let mut transaction = self.write().await?;
         let customers: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM customer").fetch_one(&mut *transaction).await?;
@@ -65,7 +70,8 @@ impl Db {
     /// # Errors
     /// The database fails.
     pub async fn is_founded(&self) -> Result<bool, Fault> {
-        let customers: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM customer").fetch_one(&self.readers).await?;
+        let customers: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM customer").fetch_one(&self.readers).await?;
         Ok(customers > 0)
     }
 

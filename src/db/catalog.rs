@@ -56,11 +56,13 @@ impl Db {
     /// # Errors
     /// The database fails.
     pub async fn object_of(&self, project: &str, instance: &str) -> Result<Option<(String, u64)>, Fault> {
-        let row = sqlx::query("SELECT object, size_bytes FROM instance WHERE project_id = $1 AND instance_uid = $2")
-            .bind(project)
-            .bind(instance)
-            .fetch_optional(&self.readers)
-            .await?;
+        let row = sqlx::query(
+            "SELECT object, size_bytes FROM instance WHERE project_id = $1 AND instance_uid = $2",
+        )
+        .bind(project)
+        .bind(instance)
+        .fetch_optional(&self.readers)
+        .await?;
         let Some(row) = row else { return Ok(None) };
         let size: i64 = row.try_get(1)?;
         Ok(Some((row.try_get(0)?, u64::try_from(size).unwrap_or_default())))

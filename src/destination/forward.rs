@@ -187,7 +187,11 @@ impl Forward {
 async fn send(downstream: &Downstream, group: &[Small]) -> Vec<Result<(), Fault>> {
     let together = send_together(downstream, group).await;
     let undecided = |fate: &Result<(), Fault>| {
-        matches!(fate, Err(Fault::Unlisted | Fault::Downstream(downstream::Fault::Refused(_) | downstream::Fault::Nonsense)))
+        matches!(
+            fate,
+            Err(Fault::Unlisted
+                | Fault::Downstream(downstream::Fault::Refused(_) | downstream::Fault::Nonsense))
+        )
     };
     if group.len() == 1 || !together.iter().any(undecided) {
         return together;

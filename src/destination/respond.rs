@@ -139,7 +139,11 @@ impl Piece {
     }
 }
 
-fn multipart(boundary: String, instances: &[Instance], manifest: Option<Vec<u8>>) -> (String, VecDeque<Piece>) {
+fn multipart(
+    boundary: String,
+    instances: &[Instance],
+    manifest: Option<Vec<u8>>,
+) -> (String, VecDeque<Piece>) {
     let mut framing = Multipart::new("application/dicom", boundary);
     let mut pieces = VecDeque::new();
     for instance in instances {

@@ -81,7 +81,8 @@ fn instance(item: &Value) -> String {
 }
 
 fn reason(item: &Value) -> u16 {
-    let number = first(item, REASON).and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
+    let number =
+        first(item, REASON).and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
     number.and_then(|number| u16::try_from(number).ok()).unwrap_or(PROCESSING_FAILURE)
 }
 
@@ -116,7 +117,15 @@ mod tests {
 
     #[test]
     fn what_lists_nothing_is_no_answer() {
-        for body in ["", "{}", "[]", "{\"00081190\":{\"vr\":\"UR\"}}", "<html>", "\"ok\"", "{\"00081199\":{\"vr\":\"SQ\",\"Value\":[]}}"] {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            "{\"00081190\":{\"vr\":\"UR\"}}",
+            "<html>",
+            "\"ok\"",
+            "{\"00081199\":{\"vr\":\"SQ\",\"Value\":[]}}",
+        ] {
             assert_eq!(Answer::parse(body.as_bytes()), None, "{body}");
         }
     }

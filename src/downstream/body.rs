@@ -129,7 +129,11 @@ mod tests {
             let (feeder, feed) = Feed::streamed();
             assert!(feeder.send(Bytes::from_static(b"a")).await);
             assert!(!feed.is_begun());
-            if abort { feeder.abort().await } else { drop(feeder) }
+            if abort {
+                feeder.abort().await
+            } else {
+                drop(feeder)
+            }
             let taken: Vec<bool> = feed.clone().stream().map(|next| next.is_ok()).collect().await;
             assert_eq!(taken, if abort { vec![true, false] } else { vec![true] });
             assert!(feed.is_begun());

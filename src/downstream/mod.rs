@@ -151,7 +151,8 @@ impl Downstream {
             .pool_max_idle_per_host(settings.concurrent)
             .default_headers(headers(&settings.headers)?);
         if let Some(pem) = &settings.ca {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| Unusable::Certificates)?;
+            let certificates =
+                reqwest::Certificate::from_pem_bundle(pem).map_err(|_| Unusable::Certificates)?;
             builder = builder.tls_certs_merge(certificates);
         }
         let http = builder.build().map_err(|_| Unusable::Tls)?;
@@ -232,7 +233,8 @@ impl Downstream {
 async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
     let mut response = request.send().await.map_err(|error| fault(&error))?;
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
+    let retry_after =
+        response.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
     match status {
         401 | 403 | 407 => return Err(Fault::Denied),
         429 | 502 | 503 => return Err(Fault::Busy { retry_after }),

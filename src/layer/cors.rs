@@ -26,7 +26,9 @@ impl Origins {
     fn allow(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         match &self.0 {
             None => Some(HeaderValue::from_static("*")),
-            Some(origins) => origins.iter().any(|it| it.as_bytes() == origin.as_bytes()).then(|| origin.clone()),
+            Some(origins) => {
+                origins.iter().any(|it| it.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+            }
         }
     }
 }

@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn a_key_is_found_in_each_of_its_three_places() {
         let basic = format!("Basic {}", STANDARD.encode("anybody:k1"));
-        for (name, value) in [("x-api-key", "k1"), ("authorization", "Bearer k1"), ("authorization", &basic)] {
+        for (name, value) in [("x-api-key", "k1"), ("authorization", "Bearer k1"), ("authorization", &basic)]
+        {
             assert_eq!(key(&with(name, value)).as_deref(), Some("k1"), "{name}");
         }
     }

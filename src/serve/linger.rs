@@ -46,7 +46,11 @@ impl Linger {
 }
 
 impl AsyncRead for Linger {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -79,8 +83,9 @@ impl AsyncWrite for Linger {
         if this.closing.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
-        let (deadline, left) =
-            this.closing.get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(Instant::now() + LINGER)), MOST));
+        let (deadline, left) = this
+            .closing
+            .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(Instant::now() + LINGER)), MOST));
         let mut scratch = [0; 16 << 10];
         loop {
             let mut buf = ReadBuf::new(&mut scratch);

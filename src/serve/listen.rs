@@ -68,7 +68,9 @@ fn connection(
 ) {
     // Answers are written whole: waiting for more to send only costs time.
     let _ = stream.set_nodelay(true);
-    let app = app.clone().map_request(|request: hyper::Request<hyper::body::Incoming>| tidy_path(request.map(Body::new)));
+    let app = app
+        .clone()
+        .map_request(|request: hyper::Request<hyper::body::Incoming>| tidy_path(request.map(Body::new)));
     let io = TokioIo::new(Linger::new(stream, times.idle));
     let connection = builder.serve_connection(io, TowerToHyperService::new(app)).into_owned();
     let watched = graceful.watch(connection);
