@@ -278,3 +278,17 @@ fn one_orthanc_pushes_to_another_as_a_dicomweb_client() {
     assert_eq!(pushed.status, 200, "{}", pushed.text());
     assert_eq!(receiver.get("/studies", "application/dicom+json").json().as_array().map(Vec::len), Some(1));
 }
+#[test]
+fn rows_of_the_table_are_read_for_planting() {
+    let rows = plant::table_rows();
+    assert!(rows.len() > 640, "{} rows", rows.len());
+    let name = rows.iter().find(|row| row.tag == (0x0010, 0x0010)).unwrap();
+    assert_eq!((name.vr, name.column("basic")), (*b"PN", "Z"));
+    let rows: Vec<_> = rows.iter().map(|row| (row.tag, row.vr)).collect();
+    assert!(rows.contains(&((0x601e, 0x3000), *b"OB")) && rows.contains(&((0x5000, 0x3000), *b"OW")));
+    let planted = plant::plant(syntax::EXPLICIT_LE, &rows, &plant::NESTING);
+    let file = planted.file.write();
+    assert_eq!(walk(&file).fault, None);
+    let missed = planted.marks.len() - planted.found(&file).len();
+    assert_eq!(missed, 0, "{missed} of {} marks are not in the planted file itself", planted.marks.len());
+}

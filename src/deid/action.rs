@@ -180,6 +180,12 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
+    /// Whether the Basic Profile spoke by a row X/Z/U*: a sequence of references to instances.
+    pub(super) fn is_reference_row(self) -> bool {
+        let Self::Row { row, by: By::Basic, .. } = self else { return false };
+        table::rows().get(usize::from(row)).is_some_and(|row| row.basic == Code::XorZorU)
+    }
+
     /// The wording of the reasons that carry no row.
     fn fixed_text(self) -> &'static str {
         match self {

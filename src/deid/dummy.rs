@@ -39,7 +39,7 @@ pub fn item(sequence: Tag) -> Vec<u8> {
         Tag(0x0008, 0x1072) => person(&mut out),
         Tag(0x0070, 0x0001) => graphic_annotation(&mut out),
         Tag(0x0040, 0xB020) => waveform_annotation(&mut out),
-        Tag(0x0034, 0x0001) => out.element(Tag(0x0034, 0x0002), VR::OB, &leaf(VR::OB)),
+        Tag(0x0034, 0x0001) => flow(&mut out),
         Tag(0x0008, 0x1111) => reference(&mut out, "1.2.840.10008.3.1.2.3.3"),
         Tag(0x3006, 0x004E) => person(&mut out),
         _ if dictionary::is_code_sequence(sequence) => code(&mut out, TEXT, "99VEILGATE", TEXT),
@@ -105,6 +105,13 @@ fn graphic_annotation(out: &mut Writer) {
 fn waveform_annotation(out: &mut Writer) {
     out.element(Tag(0x0040, 0xA0B0), VR::US, &[0, 0, 0, 0]);
     out.text(Tag(0x0070, 0x0006), VR::ST, TEXT);
+}
+
+/// PS3.3 C.36.11: a flow of no device.
+fn flow(out: &mut Writer) {
+    out.element(Tag(0x0034, 0x0002), VR::OB, &leaf(VR::OB));
+    out.text(Tag(0x0034, 0x0003), VR::UI, "1.2.840.10008.1.2.7.1");
+    out.element(Tag(0x0034, 0x0004), VR::UL, &90_000u32.to_le_bytes());
 }
 
 fn reference(out: &mut Writer, sop_class: &str) {

@@ -7,6 +7,7 @@ use super::dummy;
 use super::facts::Facts;
 use super::pixel::{PixelFacts, PixelVerdict, judge};
 use super::plan::Plan;
+use super::private;
 use super::profile::Policy;
 use super::pseudonym::{ProjectKey, Pseudonyms};
 use super::receipt::Names;
@@ -25,6 +26,8 @@ pub const STUDY: Tag = Tag(0x0020, 0x000D);
 pub const SERIES: Tag = Tag(0x0020, 0x000E);
 /// Patient ID.
 pub const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
+/// Timezone Offset From UTC: the one SH whose form is prescribed (PS3.3 C.12.1).
+const TIMEZONE: Tag = Tag(0x0008, 0x0201);
 const DOCUMENT: Tag = Tag(0x0042, 0x0011);
 
 /// A plan under a project's key. Cheap to clone.
@@ -151,8 +154,16 @@ impl Engine {
     }
 
     /// What becomes of a sequence: `Keep` means descend.
+    ///
+    /// X/Z/U* goes at Type 3 unless the replacement of the UIDs in it is needed for conformance (PS3.15 Table E.1-1a):
+    /// it is where Referenced Series Sequence stays, which lists the instances that something must refer to (PS3.3
+    /// C.12.2).
     pub fn sequence(&self, subject: &Subject, place: Place<'_>, tag: Tag) -> Decision {
-        match self.action(subject, place, tag, VR::SQ) {
+        let decided = self.decided(subject, place, tag, VR::SQ);
+        match decided.action {
+            Action::Remove if subject.facts.lists_references && decided.reason.is_reference_row() => {
+                Decision::Keep
+            }
             Action::Keep if dictionary::vr_of(tag, false).is_some_and(|vr| vr != VR::SQ) => Decision::Remove,
             Action::Keep => Decision::Keep,
             Action::Empty => Decision::Empty,
@@ -171,9 +182,8 @@ impl Engine {
         value: &[u8],
     ) -> Result<Decision, Refusal> {
         let meaning = meaning(tag, vr);
-        let decided = self.action(subject, place, tag, meaning);
-        Ok(match decided {
-            Action::Keep => keep(tag, meaning, value),
+        Ok(match self.decided(subject, place, tag, meaning).action {
+            Action::Keep => keep(place, tag, meaning, value),
             Action::Remove => Decision::Remove,
             Action::Empty => Decision::Empty,
             Action::Dummy if meaning == VR::SQ => Decision::Remove,
@@ -190,13 +200,12 @@ impl Engine {
         })
     }
 
-    fn action(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Action {
-        let Decided { action, .. } = if dictionary::is_private(tag) {
+    fn decided(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {
+        if dictionary::is_private(tag) {
             self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path)
         } else {
             self.plan.decide(subject.sop, place.path, tag, vr)
-        };
-        action
+        }
     }
 
     /// One of the three identifying UIDs of an instance, as the plan has it at top level.
@@ -269,6 +278,7 @@ impl Engine {
     fn dummy(&self, tag: Tag, vr: VR, value: &[u8]) -> Vec<u8> {
         match vr {
             // A dummy UID must not join instances that have nothing to do with each other.
+            _ if tag == TIMEZONE => b"+0000 ".to_vec(),
             VR::UI => padded(self.pseudonyms.uid(value::trimmed(value)).into_bytes(), VR::UI),
             _ => dummy::leaf(if dictionary::is_private(tag) { VR::UN } else { vr }),
         }
@@ -289,11 +299,16 @@ fn meaning(tag: Tag, vr: VR) -> VR {
 
 /// A value that stays must be what its VR promises, since the decision to keep it rests
 /// on that (PS3.15 E.3.5 note): a name in a number or a date goes.
-fn keep(tag: Tag, vr: VR, value: &[u8]) -> Decision {
+fn keep(place: Place<'_>, tag: Tag, vr: VR, value: &[u8]) -> Decision {
     if vr == VR::SQ {
         return Decision::Remove;
     }
-    if !dictionary::is_private(tag) && !value::fits(vr, value) { Decision::Empty } else { Decision::Keep }
+    let listed = || place.creator.and_then(|creator| private::find_safe(creator, tag));
+    let promised = match vr {
+        VR::UN if dictionary::is_private(tag) => listed().and_then(|(_, row)| row.known_vr()).unwrap_or(vr),
+        _ => vr,
+    };
+    if value::fits(promised, value) { Decision::Keep } else { Decision::Empty }
 }
 
 fn padded(mut value: Vec<u8>, vr: VR) -> Vec<u8> {

@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::rule::dictionary_vr;
 use super::sop::{SopClass, SopKind};
 use super::types::{Iod, types};
-use super::{gaps, private, table, tsv};
+use super::{gaps, private, table};
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
@@ -27,9 +27,9 @@ pub struct Explanation {
     pub gap: Option<(&'static str, &'static str)>,
     /// Rows of Table E.3.10-1 with this group and low byte, for private attributes.
     pub safe_private: Vec<&'static private::SafeRow>,
-    /// The decisions, each with the IODs it holds for. One alone holds for all; the last is that for SOP classes whose
-    /// IOD is not known.
-    pub decisions: Vec<(Decided, Vec<&'static str>)>,
+    /// The decisions, each with the IODs it holds for. One alone holds for all; those for SOP classes
+    /// whose IOD is not known, and for those that rules of the profile name, stand last.
+    pub decisions: Vec<(Decided, Vec<String>)>,
     /// Name of the profile.
     pub profile: String,
     /// Digest of the plan.
@@ -38,9 +38,9 @@ pub struct Explanation {
 
 /// Explains an attribute: for one SOP class, or for all of them.
 pub fn explain(plan: &Plan, tag: Tag, sop_class: Option<&str>) -> Explanation {
-    let entry = StandardDataDictionary.by_tag(tag).filter(|_| tag.group().is_multiple_of(2));
+    let entry = StandardDataDictionary.by_tag(tag).filter(|_| tag.group() & 1 == 0);
     let vr = dictionary_vr(tag).map_or(VR::UN, |vr| vr.relaxed());
-    let is_private = tag.group() % 2 == 1;
+    let is_private = tag.group() & 1 == 1;
     Explanation {
         tag,
         keyword: entry.map_or("", |entry| entry.alias()),
@@ -64,7 +64,7 @@ fn row_of(tag: Tag) -> Option<&'static table::Row> {
         (0x5000..=0x50FF, _) => "50xxxxxx",
         (0x6000..=0x60FF, 0x3000) => "60xx3000",
         (0x6000..=0x60FF, 0x4000) => "60xx4000",
-        (group, _) if group % 2 == 1 => "private",
+        (group, _) if group & 1 == 1 => "private",
         _ => "",
     };
     table::rows().iter().find(|row| row.tag == Some(tag) || row.selector == selector)
@@ -76,10 +76,12 @@ fn safe_private(tag: Tag) -> Vec<&'static private::SafeRow> {
 }
 
 /// A private attribute is decided by its creator: with none given, what an unlisted creator gets.
-fn private_decisions(plan: &Plan, tag: Tag) -> Vec<(Decided, Vec<&'static str>)> {
+fn private_decisions(plan: &Plan, tag: Tag) -> Vec<(Decided, Vec<String>)> {
     let sop = SopKind { class: SopClass::Standard, scope: None };
-    let mut all =
-        vec![(plan.decide_private(sop, Some("(any other)"), tag, VR::UN, &[]), vec!["any other creator"])];
+    let mut all = vec![(
+        plan.decide_private(sop, Some("(any other)"), tag, VR::UN, &[]),
+        vec!["any other creator".to_owned()],
+    )];
     for row in safe_private(tag) {
         let vr = row.known_vr().unwrap_or(VR::UN);
         add(&mut all, plan.decide_private(sop, Some(row.creator), tag, vr, &[]), row.creator);
@@ -87,7 +89,7 @@ fn private_decisions(plan: &Plan, tag: Tag) -> Vec<(Decided, Vec<&'static str>)>
     all
 }
 
-fn decisions(plan: &Plan, tag: Tag, vr: VR, sop_class: Option<&str>) -> Vec<(Decided, Vec<&'static str>)> {
+fn decisions(plan: &Plan, tag: Tag, vr: VR, sop_class: Option<&str>) -> Vec<(Decided, Vec<String>)> {
     if let Some(uid) = sop_class {
         let sop = plan.sop(uid);
         let name = match sop.class() {
@@ -96,7 +98,7 @@ fn decisions(plan: &Plan, tag: Tag, vr: VR, sop_class: Option<&str>) -> Vec<(Dec
             SopClass::Private => "a private class",
             SopClass::Directory => "a directory",
         };
-        return vec![(plan.decide(sop, &[], tag, vr), vec![name])];
+        return vec![(plan.decide(sop, &[], tag, vr), vec![name.to_owned()])];
     }
     let mut all = Vec::new();
     for (number, name) in (0u8..=u8::MAX).zip(types().iods()) {
@@ -106,13 +108,16 @@ fn decisions(plan: &Plan, tag: Tag, vr: VR, sop_class: Option<&str>) -> Vec<(Dec
     all.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
     let unknown = SopKind { class: SopClass::Standard, scope: None };
     add(&mut all, plan.decide(unknown, &[], tag, vr), "SOP classes whose IOD is not known");
+    for uid in plan.profile().rules.iter().filter_map(|rule| rule.sop_class.as_deref()) {
+        add(&mut all, plan.decide(plan.sop(uid), &[], tag, vr), uid);
+    }
     all
 }
 
-fn add(all: &mut Vec<(Decided, Vec<&'static str>)>, decided: Decided, name: &'static str) {
+fn add(all: &mut Vec<(Decided, Vec<String>)>, decided: Decided, name: &str) {
     match all.iter_mut().find(|(other, _)| *other == decided) {
-        Some((_, names)) => names.push(name),
-        None => all.push((decided, vec![name])),
+        Some((_, names)) => names.push(name.to_owned()),
+        None => all.push((decided, vec![name.to_owned()])),
     }
 }
 
@@ -126,6 +131,9 @@ impl fmt::Display for Explanation {
             if self.decisions.len() > 1 || names.len() == 1 {
                 writeln!(f, "     for {}", shorten(names))?;
             }
+        }
+        if self.decisions.len() > 1 && self.tag.group() & 1 == 0 {
+            writeln!(f, "  at the top level; inside a sequence the Type there decides in the same way")?;
         }
         Ok(())
     }
@@ -172,51 +180,24 @@ fn describe(action: &Action) -> &'static str {
 }
 
 /// At most eight names, and how many more.
-fn shorten(names: &[&str]) -> String {
-    let shown: Vec<_> = names.iter().take(8).copied().collect();
+fn shorten(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(8).map(String::as_str).collect();
     match names.len().saturating_sub(shown.len()) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
-/// Reads `0010,0010`, `(0010,0010)`, `00100010` or a keyword of PS3.6.
-pub fn resolve_name(text: &str) -> Option<Tag> {
-    let text = text.trim();
-    let plain = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
-    let digits = match plain.split_once(',') {
-        Some((group, element)) if group.len() == 4 => format!("{group}{element}"),
-        Some(_) => return None,
-        None => plain.to_owned(),
-    };
-    if let Some(tag) = tsv::tag(&digits) {
-        return Some(tag);
-    }
-    let entry = StandardDataDictionary.by_name(text)?;
-    matches!(entry.tag_range(), dicom_core::dictionary::TagRange::Single(_)).then(|| entry.tag())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::deid::name::resolve_name;
     use crate::deid::profile::Profile;
 
     fn text(preset: &str, name: &str, sop_class: Option<&str>) -> String {
         let plan = Plan::new(&Profile::preset(preset).unwrap());
         explain(&plan, resolve_name(name).unwrap(), sop_class).to_string()
-    }
-
-    #[test]
-    fn names_are_read_in_every_spelling() {
-        let name = Some(Tag(0x0010, 0x0010));
-        for spelling in ["0010,0010", "(0010,0010)", "00100010", "PatientName", " PatientName "] {
-            assert_eq!(resolve_name(spelling), name, "{spelling}");
-        }
-        assert_eq!(resolve_name("7fe0,0010"), Some(Tag(0x7FE0, 0x0010)));
-        for wrong in ["", "0010", "0010,001", "00,100010", "PatientsName", "OverlayData", "(0010,0010"] {
-            assert_eq!(resolve_name(wrong), None, "{wrong}");
-        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ const DECIDING: &[Tag] = &[
     Tag(0x0042, 0x0012),
 ];
 
+/// Referenced Series Sequence of the Common Instance Reference Module (PS3.3 C.12.2).
+const REFERENCED_SERIES: Tag = Tag(0x0008, 0x1115);
+
 /// Bits Allocated and Pixel Representation: a zero byte there is no padding.
 fn is_number(tag: Tag) -> bool {
     matches!(tag, Tag(0x0028, 0x0100 | 0x0103))
@@ -35,6 +38,7 @@ pub struct Gather {
     seen: Vec<(Tag, Vec<u8>)>,
     overlays: Vec<Overlay>,
     directory: bool,
+    lists_references: bool,
 }
 
 /// What decides whether an overlay sits in the pixels (PS3.3 C.9.2, retired form).
@@ -66,6 +70,11 @@ impl Gather {
                 Ok(())
             }
         }
+    }
+
+    /// Notes a top-level sequence.
+    pub fn see_sequence(&mut self, tag: Tag) {
+        self.lists_references |= tag == REFERENCED_SERIES;
     }
 
     fn overlay(&mut self, tag: Tag, value: &[u8]) {
@@ -110,6 +119,7 @@ impl Gather {
             signed_pixels: self.us(Tag(0x0028, 0x0103)) == Some(1),
             bits_allocated,
             overlay_bits: self.overlay_bits(bits_allocated),
+            lists_references: self.lists_references,
         })
     }
 
@@ -194,6 +204,8 @@ pub struct Facts {
     pub bits_allocated: u16,
     /// Bits of each pixel that hold an overlay.
     pub overlay_bits: u32,
+    /// Referenced Series Sequence is there: it lists every instance that others of the attributes refer to.
+    pub lists_references: bool,
 }
 
 impl Facts {

@@ -61,7 +61,8 @@ fn survey(source: &InMemDicomObject) -> Result<(Gather, Prior), Refusal> {
                     prior.see_code(&encode(element.tag(), value)?);
                 }
             }
-            _ => {}
+            Value::Sequence(_) => gather.see_sequence(element.tag()),
+            Value::PixelSequence(_) => {}
         }
     }
     Ok((gather, prior))

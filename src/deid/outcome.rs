@@ -84,24 +84,32 @@ fn actions(code: Code) -> [Action; 4] {
         Code::XorD => [Dummy, Dummy, Remove, Dummy],
         Code::ZorD => [Dummy, Empty, Empty, Dummy],
         Code::XorZorD => [Dummy, Empty, Remove, Dummy],
-        // The sequence stays at Type 1; the UIDs in its items are U by their own rows.
-        Code::XorZorU => [Keep, Empty, Remove, Keep],
+        // The sequence stays at Type 1 and Type 2; the UIDs in its items are U by their own rows. Emptied at Type 2, the
+        // references of a segmentation would contradict its Referenced Series Sequence, which stays (deviation ACT-09).
+        Code::XorZorU => [Keep, Keep, Remove, Keep],
     }
 }
 
 /// With [`Removed::Empty`] nothing is removed that can be left empty, and nothing is invented where no value is needed.
-fn emptied(actions: [Action; 4]) -> [Action; 4] {
+/// A sequence goes where it may: most that are optional must have an item if they are there (PS3.3).
+fn emptied(actions: [Action; 4], sequence: bool) -> [Action; 4] {
     let [one, two, three, unknown] = actions;
-    let soften = |action| match action {
-        Action::Remove | Action::Dummy => Action::Empty,
+    let optional = if sequence { Action::Remove } else { Action::Empty };
+    let soften = |action, to: &Action| match action {
+        Action::Remove | Action::Dummy => to.clone(),
         other => other,
     };
-    [one, soften(two), soften(three), if unknown == Action::Remove { Action::Empty } else { unknown }]
+    let unknown = if unknown == Action::Remove { optional.clone() } else { unknown };
+    [one, soften(two, &Action::Empty), soften(three, &optional), unknown]
 }
 
 fn basic(profile: &Profile, code: Code, reason: impl Fn(Place) -> Reason) -> Outcome {
+    by_code(profile, code, false, reason)
+}
+
+fn by_code(profile: &Profile, code: Code, sequence: bool, reason: impl Fn(Place) -> Reason) -> Outcome {
     let plain = actions(code);
-    Outcome::typed(if profile.removed == Removed::Empty { emptied(plain) } else { plain }, reason)
+    Outcome::typed(if profile.removed == Removed::Empty { emptied(plain, sequence) } else { plain }, reason)
 }
 
 /// The chosen option that speaks about a row; of several the more protective, C over K.
@@ -135,9 +143,12 @@ fn of_identity(row: &table::Row, tag: Tag, profile: &Profile, reason: impl Fn(Pl
     let action = match tag {
         PATIENT_NAME => Action::PatientName,
         PATIENT_ID => Action::PatientId,
-        _ => return basic(profile, row.basic, reason),
+        _ => return by_code(profile, row.basic, row.vr == "SQ", reason),
     };
-    let action = if profile.removed == Removed::Empty { Action::Empty } else { action };
+    if profile.removed == Removed::Empty {
+        let empty = || Action::Empty;
+        return Outcome::typed([action, empty(), empty(), empty()], reason);
+    }
     Outcome::fixed(action, reason(Place::Three))
 }
 
@@ -173,7 +184,9 @@ pub(super) fn of_gap(position: u16, row: &gaps::Row, vr: Option<VR>, profile: &P
         gaps::Class::UidInstance | gaps::Class::UidMixed => unless(O::RetainUids, Code::U, profile, reason),
         gaps::Class::UidOrganization => unless(O::RetainInstitutionIdentity, Code::U, profile, reason),
         gaps::Class::DateTime => of_date(vr, profile, reason),
-        gaps::Class::Identity => basic(profile, Code::X, |place| reason(By::Basic, place)),
+        gaps::Class::Identity => {
+            by_code(profile, Code::X, vr == Some(VR::SQ), |place| reason(By::Basic, place))
+        }
         gaps::Class::Device => unless(O::RetainDeviceIdentity, Code::XorZorD, profile, reason),
         gaps::Class::Text => basic(profile, Code::XorZorD, |place| reason(By::Basic, place)),
     }

@@ -126,7 +126,10 @@ impl Plan {
             && let Some((position, row)) = private::find_safe(creator, tag)
         {
             if row.admits(vr) {
-                return decided(self.safe_action(vr), Reason::SafePrivate(position));
+                return decided(
+                    self.safe_action(row.known_vr().unwrap_or(vr)),
+                    Reason::SafePrivate(position),
+                );
             }
             reason = Reason::PrivateVr;
         }
@@ -231,7 +234,7 @@ impl Plan {
 fn never_passes(tag: Tag) -> Option<Reason> {
     match (tag.group(), tag.element()) {
         (0x0000..=0x0007, _) | (0xFFFE.., _) => Some(Reason::Container),
-        (group, _) if group % 2 == 1 => Some(Reason::Private),
+        (group, _) if group & 1 == 1 => Some(Reason::Private),
         (_, 0) => Some(Reason::GroupLength),
         (0x5000..=0x50FF, _) => Some(Reason::Curve),
         (0x6000..=0x60FF, _) => Some(Reason::Overlay),
@@ -241,7 +244,7 @@ fn never_passes(tag: Tag) -> Option<Reason> {
 
 /// PS3.5 7.8.1: odd groups from 0009 to FFFD, elements above the creator elements.
 fn is_private_data(tag: Tag) -> bool {
-    tag.group() % 2 == 1 && (0x0009..=0xFFFD).contains(&tag.group()) && tag.element() >= 0x1000
+    tag.group() & 1 == 1 && (0x0009..=0xFFFD).contains(&tag.group()) && tag.element() >= 0x1000
 }
 
 /// All attributes that a table names.

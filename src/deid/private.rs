@@ -53,9 +53,13 @@ impl SafeRow {
         self.vr.parse().ok()
     }
 
-    /// Whether an element of this VR is the one that was judged. UN may be any VR (implicit VR sources).
+    /// Whether an element of this VR is the one that was judged. UN may hold any VR (implicit VR sources) but no sequence:
+    /// the reader tells sequences apart, so what is left as UN could not be read (PRIV-09).
     pub(super) fn admits(&self, vr: VR) -> bool {
-        vr == VR::UN || self.vr.is_empty() || self.vr.split('/').any(|known| known == vr.to_string())
+        match vr {
+            VR::UN => self.vr != "SQ",
+            _ => self.vr.is_empty() || self.vr.split('/').any(|known| known == vr.to_string()),
+        }
     }
 }
 
@@ -133,17 +137,20 @@ pub fn find_tcia(creator: &str, tag: Tag, vr: VR, path: &[Tag]) -> Option<Dispos
         }
         steps.push_str(&step_text(*step));
     }
-    let found = TCIA_ROWS.get(steps.as_str())?;
     let creator = creator.trim_matches(' ');
-    found
-        .iter()
-        .find(|(owner, known, _)| *owner == creator && *known == vr.to_string())
-        .map(|(_, _, what)| *what)
+    let rows = TCIA_ROWS.get(steps.as_str())?.iter().filter(|(owner, _, _)| *owner == creator);
+    // UN may hold any of the VRs listed: it stays only if none of them needs more than staying.
+    let opaque = vr == VR::UN;
+    let special = |known: &str, what| matches!(known, "SQ" | "UI") || what != Disposition::Keep;
+    if opaque && rows.clone().any(|(_, known, what)| special(known, *what)) {
+        return None;
+    }
+    rows.clone().find(|(_, known, _)| *known == vr.to_string()).map(|(_, _, what)| *what)
 }
 
 /// A path step as the list writes it: private ones without their block number.
 fn step_text(tag: Tag) -> String {
-    if tag.group() % 2 == 1 {
+    if tag.group() & 1 == 1 {
         format!("{:04X}{:02X}", tag.group(), low_byte(tag))
     } else {
         format!("{:04X}{:04X}", tag.group(), tag.element())
@@ -199,6 +206,8 @@ mod tests {
         let path = [Tag(0x0008, 0x1110)];
         assert_eq!(find_tcia(creator, tag, VR::LO, &path), Some(Disposition::Keep));
         assert_eq!(find_tcia(creator, tag, VR::LT, &path), None);
+        assert_eq!(find_tcia("FDMS 1.0", Tag(0x0009, 0x1005), VR::UN, &[]), None, "listed as h");
+        assert_eq!(find_tcia("GEMS_IDEN_01", Tag(0x0009, 0x1004), VR::UN, &[]), Some(Disposition::Keep));
         assert_eq!(find_tcia("OTHER", tag, VR::LO, &path), None);
         assert_eq!(find_tcia(creator, tag, VR::LO, &[Tag(0x0010, 0x0010)]), None);
         assert_eq!(find_tcia("GEMS_PETD_01", Tag(0x0009, 0x1207), VR::UI, &[]), Some(Disposition::Uid));

@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 pub enum Removed {
     /// They go (PS3.15 Table E.1-1).
     Remove,
-    /// They stay with zero length, as a plain mode for viewers that expect them. Private attributes, overlays and
-    /// curves go all the same. A dummy is written only where the IOD demands a value.
+    /// They stay with zero length, as a plain mode for viewers that expect them. Private attributes, overlays, curves
+    /// and optional sequences go all the same. A dummy is written only where the IOD demands a value.
     Empty,
 }
 
@@ -110,7 +110,33 @@ impl Profile {
         PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
     }
 
-    /// Reads a profile.
+    /// Reads a profile. Every key may be left out; `base` is a preset whose settings hold where nothing is said, and whose
+    /// options and rules are added to.
+    ///
+    /// ```toml
+    /// base = "basic"                           # basic | research | blank
+    /// name = "trial-7"
+    /// options = ["retain-modified-dates"]      # PS3.15 E.3
+    /// removed = "remove"                       # remove | empty
+    /// burned_in = "refuse"                     # refuse | pass
+    /// recognizable_visual_features = "refuse"  # refuse | pass
+    /// private_sop_class = "refuse"             # refuse | pass
+    /// private_lists = ["standard"]             # standard, tcia; used under retain-safe-private
+    /// trust_sender_private_claim = false       # believe (0008,0300) of the sender
+    ///
+    /// [[rule]]                                 # exactly one of tag, keyword, vr, private
+    /// keyword = "StudyDescription"
+    /// sop_class = "1.2.840.10008.5.1.4.1.1.2"  # may be left out
+    /// action = "replace"                       # keep remove empty dummy uid shift replace
+    /// value = "CT"                             # with replace only
+    ///
+    /// [[rule]]
+    /// private = { creator = "ACME 1.0", group = "0029", element = "10" }
+    /// action = "keep"
+    /// ```
+    ///
+    /// A rule is done as it says, also where it breaks the IOD. A rule that keeps more than the options allow forfeits
+    /// every code of CID 7050; see [`Plan::codes`](super::plan::Plan::codes).
     ///
     /// # Errors
     /// All mistakes of the text, in the order of their lines.

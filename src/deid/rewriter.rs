@@ -249,7 +249,10 @@ fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Refusal> {
                 prior.see(tag, &value);
             }
             Token::Sequence { tag: stamp::METHOD_CODES, .. } => stamp::read_codes(&mut walker, &mut prior)?,
-            Token::Sequence { .. } => walker.skip_sequence()?,
+            Token::Sequence { tag, .. } => {
+                gather.see_sequence(tag);
+                walker.skip_sequence()?;
+            }
             _ => {}
         }
     }

@@ -1,34 +1,12 @@
 //! Reading the rules of a profile from TOML. What a rule is lives in `rule`.
 
 use super::action::Action;
-use super::explain::resolve_name;
+use super::name::{resolve_digits, resolve_keyword};
 use super::profile_toml::{Mistakes, Value};
-use super::rule::{Rule, Selector, dictionary_vr};
+use super::rule::{RESERVED, Rule, Selector, dictionary_vr, misfit};
 use dicom_core::{Tag, VR};
 use std::str::FromStr;
 use toml::de::DeTable;
-
-/// Attributes that make the instance what it is, carry the record of the de-identification, or tell how to read it.
-const RESERVED: [(Tag, &str); 8] = [
-    (Tag(0x0008, 0x0005), "tells how to read all text"),
-    (Tag(0x0008, 0x0016), "names the SOP class"),
-    (Tag(0x0012, 0x0062), "is written by the profile"),
-    (Tag(0x0012, 0x0063), "is written by the profile"),
-    (Tag(0x0012, 0x0064), "is written by the profile"),
-    (Tag(0x0028, 0x0303), "is written by the profile"),
-    (Tag(0x0028, 0x0301), "is judged by burned_in"),
-    (Tag(0x0028, 0x0302), "is judged by recognizable_visual_features"),
-];
-
-/// Study, Series and SOP Instance UID: Type 1 everywhere, so only kept or replaced.
-const INSTANCE_UIDS: [Tag; 3] = [Tag(0x0008, 0x0018), Tag(0x0020, 0x000D), Tag(0x0020, 0x000E)];
-
-/// Whether rules by VR pass an attribute by.
-pub(super) fn is_reserved(tag: Tag) -> bool {
-    RESERVED.iter().any(|(reserved, _)| *reserved == tag)
-        || INSTANCE_UIDS.contains(&tag)
-        || tag.group() == 0x7FE0
-}
 
 /// Reads `[[rule]]` tables and adds them.
 pub(super) fn read(rules: &mut Vec<Rule>, value: &Value<'_>, mistakes: &mut Mistakes<'_>) {
@@ -109,16 +87,11 @@ fn vr(value: &Value<'_>, mistakes: &mut Mistakes<'_>) -> Option<Selector> {
 
 fn tag(key: &str, value: &Value<'_>, mistakes: &mut Mistakes<'_>) -> Option<Tag> {
     let text = mistakes.text(key, value)?;
-    let is_keyword = text.starts_with(|first: char| first.is_ascii_uppercase()) && !text.contains(',');
-    let found = resolve_name(text).filter(|tag| dictionary_vr(*tag).is_some() && tag.group() % 2 == 0);
-    match found {
-        Some(tag) if (key == "keyword") != (is_keyword && text.len() != 8) && key == "keyword" => {
-            mistakes.add(value.span(), format!("{tag} is a tag, not a keyword"));
-            None
-        }
+    let found = if key == "tag" { resolve_digits(text) } else { resolve_keyword(text) };
+    match found.filter(|tag| tag.group() & 1 == 0 && dictionary_vr(*tag).is_some()) {
         Some(tag) => decidable(tag, value, mistakes),
         None => {
-            mistakes.add(value.span(), format!("{text:?} is no attribute of PS3.6"));
+            mistakes.add(value.span(), format!("{text:?} is no {key} of PS3.6"));
             None
         }
     }
@@ -164,7 +137,7 @@ fn private(value: &Value<'_>, mistakes: &mut Mistakes<'_>) -> Option<Selector> {
     };
     match (creator, group) {
         (Some(creator), Some(group))
-            if !creator.is_empty() && creator.len() <= 64 && group % 2 == 1 && group > 8 =>
+            if !creator.is_empty() && creator.len() <= 64 && group & 1 == 1 && group > 8 =>
         {
             Some(Selector::Private { creator: creator.to_owned(), group, element })
         }
@@ -213,54 +186,6 @@ fn action(table: &DeTable<'_>, entry: &Value<'_>, mistakes: &mut Mistakes<'_>) -
     }
 }
 
-/// Why an action does not fit what it is said about.
-fn misfit(selector: &Selector, action: &Action) -> Option<&'static str> {
-    let vr = selector.vr();
-    match (selector, action) {
-        (Selector::Tag(tag), Action::Keep | Action::Uid) if INSTANCE_UIDS.contains(tag) => None,
-        (Selector::Tag(tag), _) if INSTANCE_UIDS.contains(tag) => {
-            Some("an instance needs it, so keep or uid")
-        }
-        (_, Action::Uid) if vr != Some(VR::UI) => Some("only attributes of VR UI hold UIDs"),
-        (_, Action::Shift) if !matches!(vr, Some(VR::DA | VR::DT)) => {
-            Some("only DA and DT can be moved by days")
-        }
-        (_, Action::Replace(text)) => match vr {
-            Some(vr) => illegal(vr, text),
-            None => Some("the VR must be known"),
-        },
-        _ => None,
-    }
-}
-
-/// Why a text is no legal single value of a VR (PS3.5 6.2). Plain ASCII only: it must read the same in every character set.
-fn illegal(vr: VR, text: &str) -> Option<&'static str> {
-    let code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'_');
-    let (longest, legal): (usize, &dyn Fn(u8) -> bool) = match vr {
-        VR::SH | VR::AE => (16, &|_| true),
-        VR::CS => (16, &code),
-        VR::LO | VR::PN => (64, &|_| true),
-        VR::ST | VR::LT | VR::UT | VR::UC | VR::UR => (1024, &|_| true),
-        VR::DA => (8, &|byte| byte.is_ascii_digit()),
-        VR::AS => {
-            return if is_age(text) { None } else { Some("an age is three digits and D, W, M or Y") };
-        }
-        _ => return Some("only text attributes can be replaced by a text"),
-    };
-    let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\');
-    if text.is_empty() || text.len() > longest || (vr == VR::DA && text.len() != 8) {
-        Some("the value is too short or too long for the VR")
-    } else if !printable || !text.bytes().all(legal) {
-        Some("the value holds a character that the VR does not allow")
-    } else {
-        None
-    }
-}
-
-fn is_age(text: &str) -> bool {
-    matches!(text.as_bytes(), [a, b, c, b'D' | b'W' | b'M' | b'Y'] if [a, b, c].iter().all(|byte| byte.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
@@ -294,9 +219,9 @@ mod tests {
         for (rule, part) in [
             ("tag = \"0010,0010\"\nvr = \"PN\"\naction = \"keep\"", "exactly one"),
             ("action = \"keep\"", "exactly one"),
-            ("keyword = \"PatientsNam\"\naction = \"keep\"", "no attribute"),
-            ("keyword = \"0010,0010\"\naction = \"keep\"", "not a keyword"),
-            ("tag = \"0011,1010\"\naction = \"keep\"", "no attribute"),
+            ("keyword = \"PatientsNam\"\naction = \"keep\"", "no keyword"),
+            ("keyword = \"0010,0010\"\naction = \"keep\"", "no keyword"),
+            ("tag = \"0011,1010\"\naction = \"keep\"", "no tag"),
             ("tag = \"0002,0010\"\naction = \"keep\"", "always rebuilt"),
             ("tag = \"6000,3000\"\naction = \"keep\"", "whole group"),
             ("keyword = \"PixelData\"\naction = \"remove\"", "pixels"),

@@ -1,8 +1,7 @@
 //! The rules of a profile, arranged for looking up. What a rule says lives in `rule`.
 
 use super::action::{Action, Decided, Reason};
-use super::rule::{Rule, Selector};
-use super::rule_toml::is_reserved;
+use super::rule::{Rule, Selector, is_reserved};
 use super::types::KeyMap;
 use super::{tsv, vr};
 use dicom_core::dictionary::VirtualVr;

@@ -36,6 +36,8 @@ def normal(line):
     value = re.match(r"Error - (Value invalid for this VR) - (\(0x\w+,0x\w+\))", line)
     if value:
         return " - ".join(value.groups())
+    # Values stand in <>, and so do names: those follow "attribute" or "=".
+    line = re.sub(r"(?<!=)(?<!attribute )<[^<>]*>", "<value>", line)
     line = re.sub(r"\b\d+(\.\d+)+\b", "UID", line)
     return re.sub(r"(?<!Type )\b(0x)?\d[\da-fA-F]*\b", "N", line)
 
@@ -60,6 +62,9 @@ def compare(before, after):
 
 def check_receipt(path, inputs):
     """One line for each input; the outcomes counted."""
+    if not os.path.isfile(path):
+        print(f"there is no receipt {path}")
+        return False
     outcomes, lines = {}, 0
     with open(path, encoding="utf-8") as f:
         for line in f:

@@ -4,7 +4,7 @@
 use super::build::{Element, Length, Part10, bytes, sequence};
 use super::samples;
 use super::{Tag, vr};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One planted value.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct Mark {
     pub tag: Tag,
     /// Sequences around it: 0 at the top level.
     pub depth: usize,
+    /// Whether the value is a date, which a profile may move.
+    pub dated: bool,
     /// The bytes to look for, without padding.
     pub value: Vec<u8>,
 }
@@ -27,33 +29,46 @@ pub struct Planted {
 /// pass others.
 pub const NESTING: [Tag; 3] = [(0x0008, 0x1115), (0x0008, 0x1199), (0x0040, 0xa170)];
 
-/// The rows of PS3.15 Table E.1-1 as (tag, VR), from the checked-in table; the repeating groups by their first and
-/// last member, groups that no data set holds (command, meta, directory) and the private row left out.
-pub fn table_rows() -> Vec<(Tag, vr::Vr)> {
+/// A row of PS3.15 Table E.1-1.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub tag: Tag,
+    pub vr: vr::Vr,
+    columns: BTreeMap<String, String>,
+}
+
+impl Row {
+    /// A column of the checked-in table by its name there, such as `basic` or `retain_uids`.
+    pub fn column(&self, name: &str) -> &str {
+        self.columns.get(name).unwrap_or_else(|| panic!("the table has no column {name}"))
+    }
+}
+
+/// The rows of PS3.15 Table E.1-1, from the checked-in table; the repeating groups by their first and last member,
+/// groups that no data set holds (command, meta, directory) and the private row left out.
+pub fn table_rows() -> Vec<Row> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/ps3_15/table_e1_1.tsv");
     let text = std::fs::read_to_string(path).unwrap();
-    let mut out = Vec::new();
+    let names = text.lines().rfind(|line| line.starts_with("# tag\t")).expect("no line of column names");
+    let names: Vec<&str> = names.trim_start_matches("# ").split('\t').collect();
+    let mut out = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let mut columns = line.split('\t');
-        let (Some(tag), Some(name)) = (columns.next(), columns.nth(1)) else {
-            continue;
-        };
-        for pair in ["00", "1E"] {
-            // 50xx and 60xx: even groups 00 to 1E.
-            let tag =
-                tag.to_ascii_lowercase().replacen("xx", pair, 1).replace("xxxx", "3000").replace("xx", "00");
+        let pairs = names.iter().zip(line.split('\t'));
+        let columns: BTreeMap<_, _> = pairs.map(|(name, cell)| (name.to_string(), cell.to_owned())).collect();
+        // 50xx and 60xx: even groups 00 to 1E.
+        for pair in ["00", "1e"] {
+            let tag = columns["tag"].replacen("xx", pair, 1).replace("xxxx", "3000");
             let number = u32::from_str_radix(&tag, 16).ok().filter(|number| number >> 16 >= 8);
             // The row of all curve data names no VR.
-            let name = if name.is_empty() { "OW" } else { name };
+            let name = if columns["vr"].is_empty() { "OW" } else { &columns["vr"] };
             let name = name.as_bytes().first_chunk::<2>().copied().filter(|name| vr::known(*name));
-            if let (Some(number), Some(name)) = (number, name) {
-                out.push((((number >> 16) as u16, number as u16), name));
+            if let (Some(number), Some(vr)) = (number, name) {
+                let tag = ((number >> 16) as u16, number as u16);
+                out.insert(tag, Row { tag, vr, columns: columns.clone() });
             }
         }
     }
-    out.sort();
-    out.dedup();
-    out
+    out.into_values().collect()
 }
 
 /// A CT in this transfer syntax with a mark in every one of `rows`, at the top level and inside each of the nested
@@ -104,26 +119,29 @@ fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<El
     let mut out = Vec::new();
     for (tag, name) in rows.iter().filter(|(tag, _)| !needed.contains(tag)) {
         let number = marks.len() as u64;
+        let dates = marks.iter().filter(|mark| mark.dated).count() as u64;
+        let dated = matches!(name, b"DA" | b"DT");
         if *name == *b"SQ" {
-            let value = value(*b"LT", number);
+            let value = value(*b"LT", number, dates);
             out.push(sequence(*tag, Length::Defined, vec![vec![bytes((0x4000, 0x4000), b"LT", &value)]]));
-            marks.push(Mark { tag: *tag, depth, value });
+            marks.push(Mark { tag: *tag, depth, dated, value });
             continue;
         }
-        let value = value(*name, number);
+        let value = value(*name, number, dates);
         out.push(bytes(*tag, name, &value));
-        marks.push(Mark { tag: *tag, depth, value });
+        marks.push(Mark { tag: *tag, depth, dated, value });
     }
     out
 }
 
-/// A value for this VR that no other number gives: legal (PS3.5 Table 6.2-1), at least eight bytes.
-fn value(name: vr::Vr, number: u64) -> Vec<u8> {
-    let (year, rest) = (1000 + number / 336, number % 336);
-    let (month, day) = (1 + rest / 28, 1 + rest % 28);
+/// A value for this VR that no other number gives: legal (PS3.5 Table 6.2-1), at least eight bytes. Dates, counted by
+/// themselves, lie eleven years apart, so that one moved by up to 3,650 days does not become another.
+fn value(name: vr::Vr, number: u64, dates: u64) -> Vec<u8> {
+    let year = 1000 + 11 * dates;
+    assert!(year <= 9999, "too many dates to keep them apart");
     match &name {
-        b"DA" => format!("{year:04}{month:02}{day:02}").into_bytes(),
-        b"DT" => format!("{year:04}{month:02}{day:02}010203.5").into_bytes(),
+        b"DA" => format!("{year:04}0615").into_bytes(),
+        b"DT" => format!("{year:04}0615010203.5").into_bytes(),
         b"TM" => format!("{:02}{:02}07.{number:06}", number % 24, number % 60).into_bytes(),
         // An age is four characters: two values make it long enough.
         b"AS" => {

@@ -6,8 +6,8 @@ use super::build::{
 };
 use super::{Tag, syntax};
 
-/// Encapsulated transfer syntaxes of PS3.6 Table A-1; the payload of a sample is arbitrary, as fragments pass untouched.
-pub const ENCAPSULATED: [&str; 41] = [
+/// Encapsulated transfer syntaxes of PS3.6 Table A-1 that an instance can be stored in; the payload of a sample is arbitrary, as fragments pass untouched.
+pub const ENCAPSULATED: [&str; 38] = [
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
     "1.2.840.10008.1.2.4.53",
@@ -43,9 +43,6 @@ pub const ENCAPSULATED: [&str; 41] = [
     "1.2.840.10008.1.2.4.202",
     "1.2.840.10008.1.2.4.203",
     "1.2.840.10008.1.2.5",
-    "1.2.840.10008.1.2.7.1",
-    "1.2.840.10008.1.2.7.2",
-    "1.2.840.10008.1.2.7.3",
     "1.2.840.10008.1.2.8.1",
     // Retired ones that archives still hold.
     "1.2.840.10008.1.2.4.52",

@@ -3,10 +3,10 @@
 //!
 //! | I want to … | open |
 //! |---|---|
-//! | know which files are found and in which order | [`source`], [`archive`] |
-//! | follow the bytes of one file | [`worker`], [`chunks`], [`staging`] |
-//! | know what an output is called | [`naming`] |
-//! | know when it gets its name, and what is written about it | [`ledger`], [`record`], [`mapping`] |
+//! | know which files are found and in which order | `source`, `archive` |
+//! | follow the bytes of one file | `worker`, `chunks`, `staging` |
+//! | know what an output is called | `naming` |
+//! | know when it gets its name, and what is written about it | `ledger`, `record`, `mapping` |
 
 mod archive;
 mod chunks;
