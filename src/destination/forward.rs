@@ -20,6 +20,11 @@ const GROUP_BYTES: usize = 4 << 20;
 /// or this many instances.
 const GROUP_COUNT: usize = 200;
 
+/// Nothing but the type: Orthanc 1.10 refuses parts whose type has a parameter, and the
+/// transfer syntax stands in the file meta (PS3.18 8.7.9).
+const PART: PartHead<'_> =
+    PartHead { media: "application/dicom", transfer_syntax: None, length: None, location: None };
+
 /// A request on its way downstream.
 pub struct Forward {
     downstream: Downstream,
@@ -49,9 +54,7 @@ impl Default for Open {
 struct Small {
     place: usize,
     uid: String,
-    transfer_syntax: &'static str,
     chunks: Vec<Bytes>,
-    len: usize,
 }
 
 impl Forward {
@@ -101,7 +104,7 @@ impl Forward {
                     self.flush().await?;
                 }
                 self.group_bytes += len;
-                self.group.push(Small { place, uid, transfer_syntax: receipt.transfer_syntax, chunks, len });
+                self.group.push(Small { place, uid, chunks });
                 if self.group_bytes >= GROUP_BYTES || self.group.len() >= GROUP_COUNT {
                     self.committed += 1;
                     return self.flush().await;
@@ -113,7 +116,9 @@ impl Forward {
     }
 
     pub(super) async fn discard(&mut self) {
-        if let Open::Streaming { feeder, task, .. } = std::mem::take(&mut self.open) {
+        if let Open::Streaming { feeder, names, task, .. } = std::mem::take(&mut self.open) {
+            // The task waits for a name or for the certainty that none comes.
+            drop(names);
             feeder.abort().await;
             let _ = task.await;
         }
@@ -146,7 +151,7 @@ impl Forward {
         let place = self.downstream.place().await.ok_or(Fault::Storage)?;
         let mut framing = framing()?;
         let content_type = framing.content_type();
-        let head = framing.part(&PartHead { media: "application/dicom", ..PartHead::default() });
+        let head = framing.part(&PART);
         let (feeder, feed) = Feed::streamed();
         let (names, named) = tokio::sync::oneshot::channel::<String>();
         let downstream = self.downstream.clone();
@@ -215,13 +220,7 @@ async fn send_together(downstream: &Downstream, group: &[Small]) -> Vec<Result<(
     let content_type = framing.content_type();
     let mut body = Vec::new();
     for small in group {
-        let head = PartHead {
-            media: "application/dicom",
-            transfer_syntax: Some(small.transfer_syntax),
-            length: Some(small.len as u64),
-            location: None,
-        };
-        body.push(framing.part(&head));
+        body.push(framing.part(&PART));
         body.extend(small.chunks.iter().cloned());
     }
     body.push(framing.close());
