@@ -20,8 +20,8 @@ const GROUP_BYTES: usize = 4 << 20;
 /// or this many instances.
 const GROUP_COUNT: usize = 200;
 
-/// Nothing but the type: Orthanc 1.10 refuses parts whose type has a parameter, and the
-/// transfer syntax stands in the file meta (PS3.18 8.7.9).
+/// Nothing but the type: Orthanc 1.10 stores nothing of a part whose type has a parameter
+/// (and answers 200), and the transfer syntax stands in the file meta (PS3.18 8.7.9).
 const PART: PartHead<'_> =
     PartHead { media: "application/dicom", transfer_syntax: None, length: None, location: None };
 

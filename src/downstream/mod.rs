@@ -191,17 +191,17 @@ impl Downstream {
     /// The last attempt's.
     pub async fn store_stream(&self, content_type: &str, feed: Feed) -> Result<StoreAnswer, Fault> {
         let mut attempt = 0;
-        loop {
-            let fault = match self.store(content_type, feed.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(fault) => fault,
-            };
-            if feed.is_begun() || fault != Fault::Unreachable || attempt >= self.settings.retries {
-                return Err(fault);
+        let stored = loop {
+            let stored = self.store(content_type, feed.clone()).await;
+            let again = stored.as_ref().err() == Some(&Fault::Unreachable) && !feed.is_begun();
+            if !again || attempt >= self.settings.retries {
+                break stored;
             }
-            tokio::time::sleep(pause(fault, attempt)).await;
+            tokio::time::sleep(pause(Fault::Unreachable, attempt)).await;
             attempt += 1;
-        }
+        };
+        feed.close();
+        stored
     }
 
     /// One attempt.
