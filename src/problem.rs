@@ -58,8 +58,10 @@ pub enum Problem {
     Accept(AcceptError),
     /// The request's media type is not taken.
     MediaType {
-        /// What the request was meant to be, if that is the trouble.
+        /// What is wrong with it.
         why: &'static str,
+        /// The media types that would do (PS3.18 8.5).
+        takes: &'static [&'static str],
     },
     /// The request body is empty.
     EmptyBody,
@@ -272,7 +274,7 @@ impl Problem {
     fn detail(&self) -> Option<String> {
         match self {
             Self::Accept(error @ AcceptError::NotAcceptable(_)) => Some(error.to_string()),
-            Self::MediaType { why } => Some((*why).to_owned()),
+            Self::MediaType { why, takes } => Some(format!("{why}; available: {}", takes.join(", "))),
             Self::Multipart(error) => Some(error.to_string()),
             Self::Metadata(why) => Some((*why).to_owned()),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
@@ -386,7 +388,7 @@ mod tests {
 406 request 0110 retry=- NoAccept
 400 request 0110 retry=- Accept(Mixed)
 406 request 0110 retry=- Accept(NotAcceptable([]))
-415 request 0110 retry=- MediaType { why: \"\" }
+415 request 0110 retry=- MediaType { why: \"\", takes: [] }
 400 request C000 retry=- EmptyBody
 400 request C000 retry=- Multipart(NoPart)
 400 request C000 retry=- CutOff
@@ -417,7 +419,7 @@ mod tests {
             Problem::NoAccept,
             Problem::Accept(AcceptError::Mixed),
             Problem::Accept(AcceptError::NotAcceptable(Vec::new())),
-            Problem::MediaType { why: "" },
+            Problem::MediaType { why: "", takes: &[] },
             Problem::EmptyBody,
             Problem::Multipart(PartsError::NoPart),
             Problem::CutOff,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 /// The media types of a store request (PS3.18 10.5.4).
-const STORE_TAKES: [&str; 4] = [
+pub(super) const STORE_TAKES: [&str; 4] = [
     "multipart/related; type=\"application/dicom\"",
     "multipart/related; type=\"application/dicom+json\"",
     "multipart/related; type=\"application/dicom+xml\"",

@@ -1,6 +1,7 @@
 //! POST of instances (PS3.18 10.5): what comes in, where it goes, what is answered. The
 //! work on an instance is `intake`'s, the words about it are `outcome`'s.
 
+use super::capabilities::STORE_TAKES;
 use super::intake::{Intake, Record};
 use super::outcome;
 use super::{Destination, Service, State};
@@ -149,7 +150,7 @@ impl Source {
 }
 
 fn unsupported(why: &'static str) -> Problem {
-    Problem::MediaType { why }
+    Problem::MediaType { why, takes: &STORE_TAKES }
 }
 
 async fn single(mut body: BodyDataStream, intake: &mut Intake) -> Result<(), Problem> {

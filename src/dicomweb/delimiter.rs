@@ -40,6 +40,12 @@ impl Tail {
     }
 }
 
+/// `at`, or one less if a CR stands before it.
+pub(super) fn before_cr(buffer: &[u8], at: usize) -> usize {
+    let cr = at.checked_sub(1).filter(|before| buffer.get(*before) == Some(&b'\r'));
+    cr.unwrap_or(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

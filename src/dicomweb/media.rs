@@ -148,6 +148,21 @@ mod tests {
     }
 
     #[test]
+    fn what_real_clients_send_with_a_store_is_understood() {
+        let uuid = "0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1";
+        for text in [
+            format!("multipart/related; type=\"application/dicom\"; boundary=\"{uuid}\""),
+            format!("multipart/related; type=application/dicom; boundary={uuid}"),
+            format!("multipart/related; boundary={uuid}; type=application/dicom;"),
+            format!("multipart/related;type=\"application/dicom\";start=\"<a@b>\";boundary={uuid}"),
+        ] {
+            let media = MediaType::parse(&text).unwrap();
+            let root = media.root_type().unwrap();
+            assert_eq!((root.essence(), media.boundary()), ("application/dicom", Some(uuid)), "{text}");
+        }
+    }
+
+    #[test]
     fn http_25_type_and_subtype_compare_case_insensitively() {
         assert_eq!(MediaType::parse("Application/DICOM").unwrap().essence(), "application/dicom");
     }

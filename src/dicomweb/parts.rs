@@ -6,9 +6,9 @@
 //! chunk they came in: only a tail that may be the start of a delimiter is held back.
 
 use super::boundary;
-use super::delimiter::Tail;
+use super::delimiter::{Tail, before_cr};
 use super::part_headers::{self, HeaderFault, PartHeaders};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::memmem::Finder;
 use std::fmt;
 
@@ -97,11 +97,6 @@ impl Parts {
         Ok(Self { needle, state: State::Start, held: Bytes::new(), complete: false, crlf: true, count: 0 })
     }
 
-    /// Parts begun so far.
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
     /// Takes the next bytes of the body; appends what they complete to `out`.
     pub fn push(&mut self, mut chunk: Bytes, out: &mut Vec<PartEvent>) -> Result<(), PartsError> {
         while !chunk.is_empty() {
@@ -111,7 +106,7 @@ impl Parts {
                 return Ok(());
             }
             let taken = chunk.len().min(JOIN);
-            let rest = self.run(joined(&held, chunk.get(..taken).unwrap_or_default()), out)?;
+            let rest = self.run([&*held, chunk.get(..taken).unwrap_or_default()].concat().into(), out)?;
             // Undecided bytes that all came with this chunk are looked at again in place.
             let from_chunk = rest.len() <= taken && taken < chunk.len();
             let keep = if from_chunk { rest.len() } else { 0 };
@@ -263,19 +258,6 @@ impl Parts {
     }
 }
 
-/// `at`, or one less if a CR stands before it.
-fn before_cr(buffer: &[u8], at: usize) -> usize {
-    let cr = at.checked_sub(1).filter(|before| buffer.get(*before) == Some(&b'\r'));
-    cr.unwrap_or(at)
-}
-
-fn joined(held: &[u8], new: &[u8]) -> Bytes {
-    let mut both = BytesMut::with_capacity(held.len() + new.len());
-    both.extend_from_slice(held);
-    both.extend_from_slice(new);
-    both.freeze()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -331,9 +313,10 @@ mod tests {
     }
 
     #[test]
-    fn in_a_body_of_lf_lines_a_trailing_cr_is_data() {
+    fn a_trailing_cr_is_data_where_lines_end_in_lf_and_empty_parts_are_parts() {
         assert_eq!(data(b"--XX\nA: b\n\na\r\n--XX\n\nb\r\n--XX--"), [b"a\r", b"b\r"]);
         assert_eq!(data(b"--XX\r\nA: b\r\n\r\na\r\r\n--XX--"), [b"a\r"]);
+        assert_eq!(data(b"--XX\r\nA: b\r\n\r\n--XX\r\n\r\n\r\n--XX--"), [b"", b""]);
     }
 
     #[test]
@@ -343,11 +326,6 @@ mod tests {
         for size in [1, 2, 5, 11, 1000] {
             assert_eq!(read(&body, size).unwrap(), [(String::new(), inside.to_vec())], "{size}");
         }
-    }
-
-    #[test]
-    fn empty_parts_are_parts() {
-        assert_eq!(data(b"--XX\r\nA: b\r\n\r\n--XX\r\n\r\n\r\n--XX--"), [b"", b""]);
     }
 
     #[test]

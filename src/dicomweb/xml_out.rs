@@ -1,6 +1,7 @@
 //! Writes a data set as a Native DICOM Model document (PS3.19 A.1; PS3.18 F.3.1).
 //! Reading such documents is `xml_in`.
 
+use crate::dicom::value::trimmed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
@@ -69,7 +70,8 @@ fn private_creator(set: &InMemDicomObject, tag: Tag) -> Option<String> {
     let block = Tag(tag.group(), tag.element() >> 8);
     let reserved = tag.group() % 2 == 1 && block.element() >= 0x10;
     let creator = set.element_opt(block).ok().flatten().filter(|_| reserved)?;
-    creator.to_str().ok().map(|name| name.trim().to_owned())
+    let name = creator.to_bytes().ok()?;
+    Some(String::from_utf8_lossy(trimmed(&name)).into_owned())
 }
 
 fn items(out: &mut String, items: &[InMemDicomObject]) {
@@ -95,7 +97,10 @@ fn values(out: &mut String, vr: VR, value: &PrimitiveValue) {
         }
         other => other.to_multi_str().to_vec(),
     };
-    for (index, string) in strings.iter().enumerate().filter(|(_, string)| !string.is_empty()) {
+    // Empty values among others are written: one at the end would be lost otherwise.
+    for (index, string) in
+        strings.iter().enumerate().filter(|(_, string)| strings.len() > 1 || !string.is_empty())
+    {
         one_value(out, vr, index + 1, string.trim_end_matches(['\0', ' ']));
     }
 }
@@ -153,7 +158,12 @@ mod tests {
         let values = DataElement::new(Tag(0x0008, 0x0008), VR::CS, dicom_value!(Strs, ["A", "", "B "]));
         let binary = DataElement::new(Tag(0x0028, 0x1201), VR::OW, PrimitiveValue::from(vec![1u8, 2, 3, 4]));
         let xml = inner(vec![values, binary]);
-        assert!(xml.contains("<Value number=\"1\">A</Value><Value number=\"3\">B</Value>"), "{xml}");
+        assert!(
+            xml.contains(
+                "<Value number=\"1\">A</Value><Value number=\"2\"></Value><Value number=\"3\">B</Value>"
+            ),
+            "{xml}"
+        );
         assert!(xml.contains("<InlineBinary>AQIDBA==</InlineBinary>"), "{xml}");
     }
 

@@ -1,5 +1,6 @@
-//! A request body that ends in an error where it is too large, silent for too long or
-//! cut off. The error says which, for the handler that reads it.
+//! Bodies of the layers: a request body that ends in an error where it is too large,
+//! silent for too long or cut off (the error says which, for the handler that reads it),
+//! and an answer's body that holds a place until it is sent.
 
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
@@ -73,6 +74,38 @@ impl http_body::Body for Bounded {
         let until = Instant::now() + self.idle;
         self.silence.as_mut().reset(until);
         polled.map(|frame| frame.map(|frame| self.count(frame.map_err(|_| BodyFault::Broken)?)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        http_body::Body::size_hint(&self.inner)
+    }
+}
+
+/// A body that holds something until it is dropped: sent, or given up.
+pub(super) struct Holding<T> {
+    inner: Body,
+    _held: T,
+}
+
+impl<T> Holding<T> {
+    pub(super) fn new(inner: Body, held: T) -> Self {
+        Self { inner, _held: held }
+    }
+}
+
+impl<T: Unpin> http_body::Body for Holding<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

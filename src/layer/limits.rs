@@ -2,14 +2,13 @@
 //! how many are served at once. Time for the headers is the server loop's.
 
 use super::Settings;
-use super::body::Bounded;
+use super::body::{Bounded, Holding};
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -55,10 +54,5 @@ pub(super) async fn limit(State(limits): State<Arc<Limits>>, request: Request, n
     };
     let (limit, idle) = (limits.request, limits.idle);
     let request = request.map(|body| Body::new(Bounded::new(body, limit, idle)));
-    next.run(request).await.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            let _held = &place;
-            frame
-        }))
-    })
+    next.run(request).await.map(|body| Body::new(Holding::new(body, place)))
 }
