@@ -1,2 +1,7 @@
 //! The `veilgate` binary: hands over to the library's command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    veilgate::cli::run(std::env::args_os())
+}

@@ -19,12 +19,12 @@ const ALL: [Encoding; 3] = [Encoding::ExplicitLittle, Encoding::ImplicitLittle, 
 /// bytes are not taken for DICOM.
 pub fn encoding(bytes: &[u8], declared: Option<Encoding>) -> Result<Encoding, Fault> {
     if let Some(declared) = declared
-        && (bytes.is_empty() || plausible(bytes, declared, 1))
+        && (bytes.is_empty() || plausible(bytes, declared, 1, true))
     {
         return Ok(declared);
     }
     let needed = if declared.is_some() { 1 } else { 2 };
-    let mut found = ALL.into_iter().filter(|encoding| plausible(bytes, *encoding, needed));
+    let mut found = ALL.into_iter().filter(|encoding| plausible(bytes, *encoding, needed, false));
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
         _ => Err(FaultKind::NotDicom.into()),
@@ -33,7 +33,7 @@ pub fn encoding(bytes: &[u8], declared: Option<Encoding>) -> Result<Encoding, Fa
 
 /// True if the first `count` elements make sense in this encoding. Elements after the
 /// last available byte are not asked for.
-fn plausible(bytes: &[u8], encoding: Encoding, count: usize) -> bool {
+fn plausible(bytes: &[u8], encoding: Encoding, count: usize, declared: bool) -> bool {
     let mut at = 0usize;
     let mut last = None;
     for seen in 0..count {
@@ -49,7 +49,7 @@ fn plausible(bytes: &[u8], encoding: Encoding, count: usize) -> bool {
         if !encoding.is_explicit() && spells_its_vr(rest) {
             return false;
         }
-        if !sensible(&header, encoding) || last.is_some_and(|last| header.tag <= last) {
+        if !sensible(&header, encoding, declared) || last.is_some_and(|last| header.tag <= last) {
             return false;
         }
         let Some(len) = header.len else { return true };
@@ -59,9 +59,15 @@ fn plausible(bytes: &[u8], encoding: Encoding, count: usize) -> bool {
     true
 }
 
-fn sensible(header: &Header, encoding: Encoding) -> bool {
+/// Where a declaration speaks for the encoding, its own VR letters are proof enough, and
+/// private elements may come first; otherwise the tag must be one of the standard.
+fn sensible(header: &Header, encoding: Encoding, declared: bool) -> bool {
     let letters = header.vr.is_some() == encoding.is_explicit();
-    letters && known(header.tag) && header.len.is_none_or(|len| len < 1 << 30)
+    let Tag(group, element) = header.tag;
+    let other_order = known(Tag(group.swap_bytes(), element.swap_bytes()));
+    let own = encoding.is_explicit() || dictionary::is_private(header.tag);
+    let trusted = declared && own && !other_order;
+    letters && (trusted || known(header.tag)) && header.len.is_none_or(|len| len < 1 << 30)
 }
 
 /// Two letters that are just the VR of the tag are no implicit length.

@@ -30,6 +30,11 @@ pub fn vr_of(tag: Tag, signed_pixels: bool) -> Option<VR> {
     }
 }
 
+/// True for sequences of codes, which PS3.6 names so (PS3.3 8).
+pub fn is_code_sequence(tag: Tag) -> bool {
+    StandardDataDictionary.by_tag(tag).is_some_and(|entry| entry.alias().ends_with("CodeSequence"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,8 +45,8 @@ pub fn decode(bytes: &[u8], encoding: Encoding) -> Result<Option<Header>, Fault>
     if tag.group() == 0xFFFE || !encoding.is_explicit() {
         return Ok(Some(plain(tag, prefix, encoding)));
     }
-    let vr = prefix.get(4..6).and_then(|raw| VR::from_binary([*raw.first()?, *raw.get(1)?]));
-    if needs_twelve(vr) && bytes.len() < 12 {
+    let letters = prefix.get(4..6).and_then(|raw| raw.try_into().ok()).unwrap_or([0; 2]);
+    if bytes.len() < 12 && needs_twelve(VR::from_binary(letters)) {
         return Ok(None);
     }
     let mut source = bytes;
@@ -55,6 +55,8 @@ pub fn decode(bytes: &[u8], encoding: Encoding) -> Result<Option<Header>, Fault>
         _ => ExplicitVRLittleEndianDecoder::default().decode_header(&mut source),
     }
     .map_err(|_| Fault::at(FaultKind::Truncated, tag))?;
+    // The decoder takes letters that are no VR for UN; here the two are told apart.
+    let vr = Some(header.vr()).filter(|vr| *vr != VR::UN || letters == *b"UN");
     let len = Some(header.len.0).filter(|len| *len != UNDEFINED || size == 8);
     Ok(Some(Header { tag: header.tag(), vr, len, size }))
 }
@@ -109,7 +111,7 @@ fn needs_twelve(vr: Option<VR>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     #[test]

@@ -8,6 +8,7 @@
 //! | write Explicit VR Little Endian | [`writer`] |
 //! | know what a transfer syntax means to us | [`syntax`] |
 
+pub mod bulk;
 pub mod detect;
 pub mod dictionary;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod meta;
 mod scan;
 pub mod splitter;
 pub mod syntax;
+pub mod token;
 pub mod uid;
 pub mod value;
 pub mod walker;

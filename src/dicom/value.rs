@@ -52,6 +52,29 @@ pub fn first_us(value: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes(raw))
 }
 
+/// True if the bytes are of the kind that the VR promises (PS3.5 6.2): digits in numbers,
+/// dates, times, ages and UIDs, whole units in binary values. Free text always fits.
+pub fn fits(vr: VR, value: &[u8]) -> bool {
+    let only = |extra: &[u8]| {
+        value
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | 0 | b'\\') || extra.contains(byte))
+    };
+    match vr {
+        VR::DA => only(b".:"),
+        VR::TM => only(b".:"),
+        VR::DT => only(b".:+-"),
+        VR::IS => only(b"+-"),
+        VR::DS => only(b"+-.eE"),
+        VR::AS => only(b"DWMY"),
+        VR::UI => only(b"."),
+        VR::US | VR::SS | VR::UL | VR::SL | VR::FL | VR::FD | VR::AT | VR::SV | VR::UV => {
+            value.len().is_multiple_of(unit(vr))
+        }
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +90,15 @@ mod tests {
     #[test]
     fn an_incomplete_last_unit_is_left_alone() {
         assert_eq!(*little_endian(&[1, 2, 3], VR::US, Encoding::ExplicitBig), [2, 1, 3]);
+    }
+
+    #[test]
+    fn a_name_fits_no_number_date_or_uid() {
+        for vr in [VR::DA, VR::TM, VR::DT, VR::IS, VR::DS, VR::AS, VR::UI] {
+            assert!(!fits(vr, b"DOE^JOHN"), "{vr:?}");
+        }
+        assert!(fits(VR::DS, b"-1.5e-03\\2 ") && fits(VR::TM, b"235959.123456") && fits(VR::AS, b"045Y"));
+        assert!(!fits(VR::US, b"DOE") && fits(VR::LO, b"DOE"));
     }
 
     #[test]

@@ -6,24 +6,8 @@ use super::dictionary;
 use super::fault::{Fault, FaultKind};
 use super::header::{self, Header, ITEM, ITEM_END, SEQUENCE_END};
 use super::syntax::Encoding;
+use super::token::Token;
 use dicom_core::{Tag, VR};
-
-/// One step of the walk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token<'a> {
-    /// An element with its whole value, in the byte order of `encoding`.
-    Element { tag: Tag, vr: VR, value: &'a [u8], encoding: Encoding },
-    /// Encapsulated pixels inside a sequence: raw items with their delimiter.
-    Fragments { tag: Tag, vr: VR, value: &'a [u8] },
-    /// A sequence begins; items follow.
-    Sequence { tag: Tag, undefined: bool },
-    /// An item begins; elements follow.
-    Item { undefined: bool },
-    /// The item ends.
-    ItemEnd,
-    /// The sequence ends.
-    SequenceEnd,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

@@ -51,6 +51,11 @@ impl Writer {
         self.element(tag, vr, &value);
     }
 
+    /// Writes elements that are encoded already.
+    pub fn raw(&mut self, elements: &[u8]) {
+        self.out.extend_from_slice(elements);
+    }
+
     /// Writes the header of an element whose value the caller sends itself.
     /// `None`: undefined length.
     pub fn header_only(&mut self, tag: Tag, vr: VR, len: Option<u32>) {
@@ -97,7 +102,7 @@ impl Writer {
     /// The finished bytes. Levels still open are closed.
     pub fn finish(mut self) -> Vec<u8> {
         while !self.open.is_empty() {
-            let delimiter = if self.open.len() % 2 == 0 { ITEM_END } else { SEQUENCE_END };
+            let delimiter = if self.open.len().is_multiple_of(2) { ITEM_END } else { SEQUENCE_END };
             self.close(delimiter);
         }
         self.out

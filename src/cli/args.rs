@@ -1,0 +1,127 @@
+//! The arguments of each command, as `--help` shows them. Examples and exit statuses
+//! stand in `help`.
+
+use super::help;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Pseudonymize DICOM after PS3.15 Annex E: files here, DICOMweb as a server.
+#[derive(Debug, Parser)]
+#[command(name = "veilgate", disable_version_flag = true, after_help = help::MAIN)]
+pub struct Cli {
+    /// Print the version and the edition of the standard's table.
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Pseudonymize files, folders and ZIP archives.
+    #[command(after_help = help::DEID)]
+    Deid(DeidArgs),
+    /// Tell what happens to an attribute, by which clause, and why.
+    #[command(after_help = help::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// List, show and check profiles.
+    Profile(ProfileArgs),
+}
+
+/// Arguments of `veilgate deid`.
+#[derive(Debug, Args)]
+pub struct DeidArgs {
+    /// Files, folders (walked with all that is below, links followed) and ZIP archives.
+    /// What is DICOM is told by content, not by name.
+    #[arg(value_name = "IN", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// Folder for the output; made if it is not there. No file in it is ever overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A preset (see `veilgate profile list`) or a profile file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "basic")]
+    pub profile: String,
+    /// File with the project key: 64 hexadecimal digits. Equal keys give equal pseudonyms.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Files worked on at the same time [default: the number of cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub jobs: Option<u16>,
+    /// How outputs are named.
+    #[arg(long, value_enum, default_value_t = Names::Keep)]
+    pub names: Names,
+    /// Write one JSON line per input file: paths, outcome, reason, counts, digests. Holds
+    /// the input's paths.
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+    /// Write uid_mapping.csv and patid_mapping.csv (id_old,id_new) into this folder. They
+    /// identify patients: keep them apart from the output.
+    #[arg(long, value_name = "DIR")]
+    pub mapping: Option<PathBuf>,
+}
+
+/// How outputs are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Names {
+    /// As the input, with its folders. Names of files may identify patients.
+    Keep,
+    /// By pseudonymous UIDs: study/series/instance.dcm.
+    Uid,
+}
+
+/// Arguments of `veilgate explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// 0010,0010 or (0010,0010) or 00100010 or PatientName.
+    #[arg(value_name = "TAG|KEYWORD", required = true)]
+    pub attributes: Vec<String>,
+    /// A preset (see `veilgate profile list`) or a profile file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "basic")]
+    pub profile: String,
+    /// Explain for instances of this SOP class only.
+    #[arg(long, value_name = "UID")]
+    pub sop_class: Option<String>,
+}
+
+/// Arguments of `veilgate profile`.
+#[derive(Debug, Args)]
+#[command(after_help = help::PROFILE)]
+pub struct ProfileArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ProfileCommand,
+}
+
+/// The commands below `veilgate profile`.
+#[derive(Debug, Subcommand)]
+pub enum ProfileCommand {
+    /// List the presets and the options of PS3.15 E.3.
+    #[command(after_help = help::PROFILE_LIST)]
+    List,
+    /// Print a profile as TOML, below comments that tell what it earns.
+    #[command(after_help = help::PROFILE_SHOW)]
+    Show {
+        /// A preset or a profile file.
+        #[arg(value_name = "NAME|FILE")]
+        profile: String,
+    },
+    /// Report every mistake in a profile file, with its line.
+    #[command(after_help = help::PROFILE_CHECK)]
+    Check {
+        /// The profile file.
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_arguments_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+}

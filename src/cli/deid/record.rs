@@ -1,0 +1,144 @@
+//! The receipt file: one JSON line per input, in the order of the inputs. It names files
+//! of the operator's own and so may identify patients; nothing else of the run's output
+//! does.
+
+use super::outcome::{Reason, Verdict};
+use super::source::About;
+use crate::cli::{Failure, stdio};
+use crate::deid::plan::Plan;
+use crate::deid::receipt::{Counts, Names, Receipt};
+use dicom_core::Tag;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// One line. What does not apply is left out.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Cow<'a, str>>,
+    outcome: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<ReasonOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<&'a Names>,
+    #[serde(flatten)]
+    done: Option<Done<'a>>,
+    profile: &'a str,
+    plan: &'a str,
+    engine: &'static str,
+}
+
+#[derive(Serialize)]
+struct ReasonOut<'a> {
+    code: &'static str,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Done<'a> {
+    counts: &'a Counts,
+    transfer_syntax: &'static str,
+    bytes_in: u64,
+    bytes_out: u64,
+    sha256_in: Option<String>,
+    sha256_out: Option<String>,
+}
+
+/// What a line tells.
+pub struct Entry<'a> {
+    /// Which input.
+    pub about: &'a About,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why not, where it did not go through.
+    pub reason: Option<&'a Reason>,
+    /// What was done, and the output's name below the output folder.
+    pub done: Option<(&'a Receipt, &'a Path)>,
+}
+
+/// The open receipt file.
+pub struct Record {
+    file: BufWriter<File>,
+    profile: String,
+    plan: String,
+}
+
+impl Record {
+    /// Makes the file, for the owner's eyes only. It must not be there yet.
+    pub fn create(path: &Path, plan: &Plan) -> Result<Self, Failure> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(|error| {
+            Failure::Usage(format!("--receipt {}: {}", path.display(), stdio::why(&error)))
+        })?;
+        Ok(Self {
+            file: BufWriter::new(file),
+            profile: plan.profile().name.clone(),
+            plan: plan.id().to_owned(),
+        })
+    }
+
+    /// Writes a line.
+    pub fn write(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        let line = Line {
+            path: entry.about.path.to_string_lossy(),
+            output: entry.done.map(|(_, name)| name.to_string_lossy()),
+            outcome: entry.verdict,
+            reason: entry.reason.map(ReasonOut::from),
+            names: match entry.done {
+                Some((receipt, _)) => Some(&receipt.names),
+                None => entry.reason.and_then(|reason| reason.names.as_deref()),
+            },
+            done: entry.done.map(|(receipt, _)| Done::from(receipt)),
+            profile: &self.profile,
+            plan: &self.plan,
+            engine: env!("CARGO_PKG_VERSION"),
+        };
+        serde_json::to_writer(&mut self.file, &line)?;
+        self.file.write_all(b"\n")
+    }
+
+    /// Writes what is still held.
+    pub fn close(mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl<'a> From<&'a Reason> for ReasonOut<'a> {
+    fn from(reason: &'a Reason) -> Self {
+        Self {
+            code: reason.code,
+            text: &reason.text,
+            tag: reason.tag.map(|Tag(group, element)| format!("{group:04X},{element:04X}")),
+            clause: reason.clause,
+            setting: reason.setting,
+        }
+    }
+}
+
+impl<'a> From<&'a Receipt> for Done<'a> {
+    fn from(receipt: &'a Receipt) -> Self {
+        Self {
+            counts: &receipt.counts,
+            transfer_syntax: receipt.transfer_syntax,
+            bytes_in: receipt.bytes_in,
+            bytes_out: receipt.bytes_out,
+            sha256_in: receipt.sha256_in.as_ref().map(hex),
+            sha256_out: receipt.sha256_out.as_ref().map(hex),
+        }
+    }
+}
+
+fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,181 @@
+//! Carries the engine's decisions out over a dicom-object data set, for DICOM JSON and
+//! XML. Same engine, same answers as `carry`, which does it over encoded bytes.
+
+use super::blocks::Blocks;
+use super::engine::{Decision, Engine, Place, Subject};
+use super::facts::Gather;
+use super::refusal::Refusal;
+use super::stamp::{self, Prior};
+use crate::dicom::dictionary;
+use crate::dicom::fault::FaultKind;
+use dicom_core::header::Header as _;
+use dicom_core::value::{DataSetSequence, Value};
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
+use dicom_encoding::encode::Encode;
+use dicom_encoding::encode::explicit_le::ExplicitVRLittleEndianEncoder;
+use dicom_object::mem::{InMemDicomObject, InMemElement};
+use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_LITTLE_ENDIAN;
+
+/// Pseudonymizes a data set whose texts are decoded; the result holds (0008,0005) as it
+/// was, so the caller decides in which character set it is written.
+///
+/// # Errors
+/// The same refusals as the rewriter for the same instance.
+pub fn pseudonymize(
+    engine: &Engine,
+    source: &InMemDicomObject,
+) -> Result<(InMemDicomObject, Subject), Refusal> {
+    let (gather, prior) = survey(source)?;
+    let pixels = source.get(Tag(0x7FE0, 0x0010)).or_else(|| source.get(Tag(0x7FE0, 0x0008)));
+    let pixels = pixels.or_else(|| source.get(Tag(0x7FE0, 0x0009)));
+    let native = !pixels.is_some_and(|element| matches!(element.value(), Value::PixelSequence(_)));
+    let subject = engine.admit(gather.finish()?, pixels.is_some(), native)?;
+    let mut driver = Driver { engine, subject: &subject, path: Vec::new() };
+    let mut result = driver.level(source)?;
+    for (_, bytes) in stamp::stamps(engine.plan(), &prior) {
+        for element in decode(&bytes)? {
+            result.put(element);
+        }
+    }
+    Ok((result, subject))
+}
+
+/// The first walk, as the rewriter's: top level only.
+fn survey(source: &InMemDicomObject) -> Result<(Gather, Prior), Refusal> {
+    let mut gather = Gather::default();
+    let mut prior = Prior::default();
+    for element in source.iter() {
+        match element.value() {
+            // Texts are decoded here, so UTF-8 is their character set now.
+            Value::Primitive(_) if element.tag() == Tag(0x0008, 0x0005) => {
+                gather.see(element.tag(), b"ISO_IR 192")?;
+            }
+            Value::Primitive(value) => {
+                let bytes = encode(element.tag(), value)?;
+                gather.see(element.tag(), &bytes)?;
+                prior.see(element.tag(), &bytes);
+            }
+            Value::Sequence(items) if element.tag() == stamp::METHOD_CODES => {
+                let codes = items.items().iter().filter_map(|item| item.get(Tag(0x0008, 0x0100)));
+                for value in codes.filter_map(|code| code.value().primitive()) {
+                    prior.see_code(&encode(element.tag(), value)?);
+                }
+            }
+            Value::Sequence(_) => gather.see_sequence(element.tag()),
+            Value::PixelSequence(_) => {}
+        }
+    }
+    Ok((gather, prior))
+}
+
+struct Driver<'a> {
+    engine: &'a Engine,
+    subject: &'a Subject,
+    path: Vec<Tag>,
+}
+
+impl Driver<'_> {
+    /// One data set level: the root or an item.
+    fn level(&mut self, source: &InMemDicomObject) -> Result<InMemDicomObject, Refusal> {
+        let mut blocks = Blocks::default();
+        let mut result = InMemDicomObject::new_empty();
+        for element in source.iter() {
+            let tag = element.tag();
+            if self.path.is_empty() && stamp::is_stamp(tag) {
+                continue;
+            }
+            if let (true, Value::Primitive(value)) = (dictionary::is_private_creator(tag), element.value()) {
+                blocks.note(tag, &encode(tag, value)?, 0);
+                continue;
+            }
+            let creator = blocks.creator(tag).map(str::to_owned);
+            let Some(new) = self.element(element, creator.as_deref())? else { continue };
+            if dictionary::is_private(tag)
+                && let Some((_, creator)) = blocks.claim(tag)
+            {
+                decode(&creator)?.into_iter().for_each(|element| {
+                    result.put(element);
+                });
+            }
+            result.put(new);
+        }
+        Ok(result)
+    }
+
+    fn element(
+        &mut self,
+        element: &InMemElement,
+        creator: Option<&str>,
+    ) -> Result<Option<InMemElement>, Refusal> {
+        let (tag, vr) = (element.tag(), element.vr());
+        match element.value() {
+            Value::Sequence(items) => self.sequence(tag, items, creator),
+            Value::Primitive(value) => {
+                let bytes = encode(tag, value)?;
+                let place = Place { path: &self.path, creator };
+                Ok(match self.engine.element(self.subject, place, tag, vr, &bytes)? {
+                    Decision::Keep => Some(element.clone()),
+                    Decision::Empty => Some(DataElement::empty(tag, vr)),
+                    Decision::Value(bytes, _) => decode_value(tag, vr, &bytes)?,
+                    Decision::Remove | Decision::Item(_) => None,
+                })
+            }
+            Value::PixelSequence(_) => {
+                let place = Place { path: &self.path, creator };
+                let decision = self.engine.element(self.subject, place, tag, vr, &[])?;
+                Ok((decision == Decision::Keep).then(|| element.clone()))
+            }
+        }
+    }
+
+    fn sequence(
+        &mut self,
+        tag: Tag,
+        items: &DataSetSequence<InMemDicomObject>,
+        creator: Option<&str>,
+    ) -> Result<Option<InMemElement>, Refusal> {
+        let place = Place { path: &self.path, creator };
+        let new = match self.engine.sequence(self.subject, place, tag) {
+            Decision::Keep => {
+                self.path.push(tag);
+                let items: Result<Vec<_>, _> = items.items().iter().map(|item| self.level(item)).collect();
+                self.path.pop();
+                items?
+            }
+            Decision::Empty => Vec::new(),
+            Decision::Item(elements) => vec![InMemDicomObject::from_element_iter(decode(&elements)?)],
+            Decision::Remove | Decision::Value(..) => return Ok(None),
+        };
+        Ok(Some(DataElement::new(tag, VR::SQ, DataSetSequence::from(new))))
+    }
+}
+
+/// A value as the engine sees it: Explicit VR Little Endian, UTF-8.
+fn encode(tag: Tag, value: &PrimitiveValue) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    match value {
+        PrimitiveValue::Str(_) | PrimitiveValue::Strs(_) => {
+            bytes.extend_from_slice(value.to_raw_str().as_bytes())
+        }
+        _ => {
+            let encoder = ExplicitVRLittleEndianEncoder::default();
+            encoder.encode_primitive(&mut bytes, value).map_err(|_| Refusal::Unwritable(tag))?;
+        }
+    }
+    Ok(bytes)
+}
+
+/// The value that stands for these bytes, by way of an encoded element.
+fn decode_value(tag: Tag, vr: VR, bytes: &[u8]) -> Result<Option<InMemElement>, Refusal> {
+    let mut out = crate::dicom::writer::Writer::default();
+    out.element(tag, vr, bytes);
+    Ok(decode(&out.finish())?.into_iter().next())
+}
+
+/// Elements from their encoded form. Only bytes made by the gateway come here.
+fn decode(bytes: &[u8]) -> Result<Vec<InMemElement>, Refusal> {
+    let broken = || Refusal::Fault(FaultKind::BadLength.into());
+    let syntax = EXPLICIT_VR_LITTLE_ENDIAN.erased();
+    let object = InMemDicomObject::read_dataset_with_ts(bytes, &syntax).map_err(|_| broken())?;
+    Ok(object.into_iter().collect())
+}

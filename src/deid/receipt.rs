@@ -1,0 +1,115 @@
+//! What was done to an instance, without any value of it. Who writes it where
+//! (JSON lines, audit, database) is decided above.
+
+use super::refusal::Refusal;
+use serde::Serialize;
+
+/// A value that identifies. It can be neither printed, logged nor serialized; whoever
+/// needs it must say so by `expose`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Phi<T>(T);
+
+impl<T> Phi<T> {
+    /// Wraps an identifying value.
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The identifying value itself. For matching and mapping only.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+/// How many elements met which fate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Left as they were.
+    pub kept: u32,
+    /// Taken out (a sequence counts once, its content not at all).
+    pub removed: u32,
+    /// Left with zero length.
+    pub emptied: u32,
+    /// Given a dummy or a pseudonym.
+    pub replaced: u32,
+    /// Given a replacement UID.
+    pub uids: u32,
+    /// Dates shifted.
+    pub shifted: u32,
+}
+
+impl Counts {
+    /// Adds those of another part of the same instance.
+    pub fn add(&mut self, other: &Self) {
+        self.kept += other.kept;
+        self.removed += other.removed;
+        self.emptied += other.emptied;
+        self.replaced += other.replaced;
+        self.uids += other.uids;
+        self.shifted += other.shifted;
+    }
+}
+
+/// UIDs as they stand in the output; pseudonymous unless the profile retains them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Names {
+    /// SOP Class UID, never replaced.
+    pub sop_class: String,
+    /// SOP Instance UID.
+    pub instance: String,
+    /// Series Instance UID; empty if the instance has none.
+    pub series: String,
+    /// Study Instance UID; empty if the instance has none.
+    pub study: String,
+}
+
+/// Identifiers as they came in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Originals {
+    /// SOP Instance UID.
+    pub instance: String,
+    /// Series Instance UID.
+    pub series: String,
+    /// Study Instance UID.
+    pub study: String,
+    /// Patient ID, decoded.
+    pub patient_id: String,
+}
+
+/// What was done to one instance.
+#[derive(Clone)]
+pub struct Receipt {
+    /// UIDs of the output.
+    pub names: Names,
+    /// Patient ID of the output; empty if it was emptied.
+    pub patient_id: String,
+    /// Transfer syntax of the output.
+    pub transfer_syntax: &'static str,
+    /// Fates of the elements.
+    pub counts: Counts,
+    /// Bytes that came in.
+    pub bytes_in: u64,
+    /// Bytes that went out.
+    pub bytes_out: u64,
+    /// SHA-256 of what came in, if asked for.
+    pub sha256_in: Option<[u8; 32]>,
+    /// SHA-256 of what went out, if asked for.
+    pub sha256_out: Option<[u8; 32]>,
+    /// The identifiers as they came in.
+    pub originals: Phi<Originals>,
+}
+
+/// A refused instance: why, and under which pseudonymous names it may be reported.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Its names, as far as they could be read before the refusal.
+    pub names: Option<Box<Names>>,
+}
+
+impl<E: Into<Refusal>> From<E> for Refused {
+    fn from(refusal: E) -> Self {
+        Self { refusal: refusal.into(), names: None }
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Install the real components the tests are run against. Once per machine (the gate calls it at its start);
+# a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
+#
+# usage: install.sh [PART...]     parts: apt py shim corpus (default: all)
+#
+# Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
+# (security updates replace versions), the current one is taken and said so. Python pieces are exact.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+
+APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~deb12u4
+     dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 python3-venv= curl=)
+PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    local want=() spec name version updated=
+    for spec in "$@"; do
+        name=${spec%%=*} version=${spec#*=}
+        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ]; then
+            local have; have=$(dpkg-query -W -f='${Version}' "$name")
+            [ -z "$version" ] || [ "$have" = "$version" ] || echo "note: $name is $have (proved with $version)"
+            continue
+        fi
+        if [ -z "$updated" ]; then apt-get update -qq; updated=1; fi
+        if [ -n "$version" ] && apt-cache madison "$name" | awk '{print $3}' | grep -qxF -- "$version"; then
+            want+=("$spec")
+        else
+            [ -z "$version" ] || echo "note: $name $version is gone, taking the current version"
+            want+=("$name")
+        fi
+    done
+    [ ${#want[@]} -eq 0 ] && return
+    # Without recommends the server packages pull no service manager and no cluster; a policy of 101
+    # keeps Debian from starting Orthanc as a service on its default port.
+    local policy=/usr/sbin/policy-rc.d made=
+    if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' > $policy; chmod 755 $policy; made=1; fi
+    apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${want[@]}" >/dev/null
+    [ -z "$made" ] || rm -f $policy
+}
+
+mkdir -p "$RIGS_HOME"
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py shim corpus)
+for part in "${parts[@]}"; do
+    case "$part" in
+        apt) apt_install "${APT[@]}" ;;
+        py) [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
+            "$RIGS_PY" -m pip install -q --disable-pip-version-check "${PIP[@]}" ;;
+        shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
+        corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
+        *) die "unknown part '$part' (apt py shim corpus)" ;;
+    esac
+    echo "installed $part"
+done
+echo "rigs installed in $RIGS_HOME"

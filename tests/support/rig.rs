@@ -1,0 +1,134 @@
+//! Real components, started through the scripts of `tests/rigs` and ended when dropped.
+//! Where one is not installed: outside CI the test is told so and skips; with `CI` set it fails.
+
+use super::files::rigs_home;
+use super::http::{Request, Response};
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A throw-away Orthanc with DICOMweb.
+pub struct Orthanc {
+    /// `http://127.0.0.1:PORT/dicom-web`.
+    pub url: String,
+    pid: String,
+    _folder: tempfile::TempDir,
+}
+
+/// Start Orthanc without authentication; None when it is missing and this is not CI.
+pub fn orthanc() -> Option<Orthanc> {
+    orthanc_with(&[])
+}
+
+/// Start Orthanc with further arguments of `start-orthanc.sh` (`--user NAME:PASSWORD`, `--server NAME URL HEADER`).
+pub fn orthanc_with(arguments: &[&str]) -> Option<Orthanc> {
+    let installed = have("Orthanc") && rigs_home().join("loopback_bind.so").is_file();
+    if !installed {
+        return missing("Orthanc");
+    }
+    // Between choosing a free port and using it another process may take it: try again on a new one.
+    (0..5)
+        .find_map(|_| start_orthanc(arguments))
+        .or_else(|| panic!("Orthanc is installed but does not start"))
+}
+
+fn start_orthanc(arguments: &[&str]) -> Option<Orthanc> {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port().to_string();
+    let mut command = Command::new(script("start-orthanc.sh"));
+    let output = command.arg(&port).arg(folder.path()).args(arguments).output().unwrap();
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        eprintln!("start-orthanc.sh: {}", String::from_utf8_lossy(&output.stderr));
+        return None;
+    }
+    let pid = line.split("pid=").nth(1)?.split_whitespace().next()?.to_owned();
+    let url = line.split_whitespace().find(|word| word.starts_with("http://"))?.to_owned();
+    Some(Orthanc { url, pid, _folder: folder })
+}
+
+impl Orthanc {
+    /// host:port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://").split('/').next().unwrap_or_default()
+    }
+
+    /// GET of a path below the DICOMweb root, such as `/studies`.
+    pub fn get(&self, path: &str, accept: &str) -> Response {
+        let request = Request::new("GET", &format!("/dicom-web{path}")).header("Accept", accept);
+        request.send(self.address()).unwrap()
+    }
+}
+
+impl Orthanc {
+    /// Put an instance into it by its own API, not DICOMweb.
+    pub fn keep(&self, instance: &[u8]) {
+        let request = Request::new("POST", "/instances").body(instance);
+        let answer = request.send(self.address()).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// Push all it holds, as a DICOMweb client, to the server it was started with under this name.
+    pub fn push(&self, server: &str) -> Response {
+        let studies = Request::new("GET", "/studies").send(self.address()).unwrap().json();
+        let order = serde_json::json!({ "Resources": studies, "Synchronous": true });
+        let request = Request::new("POST", &format!("/dicom-web/servers/{server}/stow"));
+        request.body(order.to_string()).send(self.address()).unwrap()
+    }
+}
+
+impl Drop for Orthanc {
+    fn drop(&mut self) {
+        let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
+    }
+}
+
+/// The rigs' Python with dicomweb-client and pydicom; None when it is missing and this is not CI.
+pub fn python() -> Option<PathBuf> {
+    let python = rigs_home().join("venv/bin/python");
+    if python.is_file() { Some(python) } else { missing("the Python environment") }
+}
+
+/// The reference Python client on a DICOMweb root: `store FILE...`, `search`, `retrieve STUDY DIR` (see
+/// `tests/rigs/reference_client.py`), with an API key; its JSON answer and exit code. None when it is missing and this is
+/// not CI.
+pub fn dicomweb_client(
+    command: &str,
+    url: &str,
+    key: &str,
+    arguments: &[&OsStr],
+) -> Option<(serde_json::Value, i32)> {
+    let mut run = Command::new(python()?);
+    run.arg(script("reference_client.py")).args([command, url]).args(arguments);
+    let output = run.env("DICOMWEB_KEY", key).output().unwrap();
+    let answer = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("reference_client.py: {}", String::from_utf8_lossy(&output.stderr)));
+    Some((answer, output.status.code().unwrap_or(-1)))
+}
+
+/// A command of the system, such as `dcmdump`; None when it is missing and this is not CI.
+pub fn tool(name: &str) -> Option<Command> {
+    if have(name) { Some(Command::new(name)) } else { missing(name) }
+}
+
+/// A script of `tests/rigs`.
+pub fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rigs").join(name)
+}
+
+/// A port nobody listens on at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn have(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(name).is_file())
+}
+
+fn missing<T>(what: &str) -> Option<T> {
+    assert!(std::env::var_os("CI").is_none(), "{what} is missing: run tests/rigs/install.sh");
+    eprintln!("skipped: {what} is missing (tests/rigs/install.sh brings it)");
+    None
+}

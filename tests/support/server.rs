@@ -1,0 +1,150 @@
+//! The built binary as a child process that serves on a free loopback port, ended when dropped.
+
+use super::http::{Request, Response};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a start may take before the test fails.
+const START: Duration = Duration::from_secs(60);
+
+/// A running `veilgate serve`.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`, taken from the ready line.
+    pub url: String,
+    /// The first API key, from `first-api-key` in the data folder.
+    pub key: String,
+    data: PathBuf,
+    // Held so that the folder lives as long as the server.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// With a data folder of its own and no configuration.
+    pub fn start() -> Server {
+        Server::with(&[])
+    }
+
+    /// With a data folder of its own and these further arguments of `serve`.
+    pub fn with(arguments: &[&str]) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Server::on(&folder.path().join("data"), arguments, &[]);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// On a given data folder (a second start on the same one, for crash tests), with environment settings.
+    pub fn on(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+        command.envs(environment.iter().copied()).current_dir(data.parent().unwrap_or(data));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = pump(&mut child);
+        let url = wait_ready(&mut child, &lines);
+        let key = std::fs::read_to_string(data.join("first-api-key")).unwrap_or_default().trim().to_owned();
+        Server { child, url, key, data: data.to_owned(), _folder: None }
+    }
+
+    /// host:port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Send with the first API key added.
+    pub fn send(&self, request: Request) -> Response {
+        request.header("X-API-Key", &self.key).send(self.address()).unwrap()
+    }
+
+    /// Send as it is, without a key.
+    pub fn send_bare(&self, request: Request) -> Response {
+        request.send(self.address()).unwrap()
+    }
+
+    /// End at once, as a power cut would (kill -9).
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ask to drain (SIGTERM) and wait for the end.
+    pub fn stop(mut self) -> ExitStatus {
+        terminate(self.child.id());
+        wait(&mut self.child, Duration::from_secs(30)).expect("the server did not drain in 30 s")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Send SIGTERM; by the shell's own kill, as the standard library has none.
+pub fn terminate(pid: u32) {
+    let status = Command::new("sh").args(["-c", "kill -TERM \"$0\""]).arg(pid.to_string()).status().unwrap();
+    assert!(status.success(), "kill -TERM {pid} failed");
+}
+
+/// Wait for an end, no longer than `most`.
+pub fn wait(child: &mut Child, most: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + most;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// Read both outputs to their ends in threads, so that the child never blocks on a full pipe; the lines come out merged.
+fn pump(child: &mut Child) -> mpsc::Receiver<String> {
+    let (to, lines) = mpsc::channel();
+    let outputs: [Option<Box<dyn Read + Send>>; 2] =
+        [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
+    for output in outputs.into_iter().flatten() {
+        let to = to.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Nobody listens after the ready line; reading goes on all the same.
+                let _ = to.send(line);
+            }
+        });
+    }
+    lines
+}
+
+/// The address in the first line that says `http://`, once a connection to it is taken.
+fn wait_ready(child: &mut Child, lines: &mpsc::Receiver<String>) -> String {
+    let mut said = String::new();
+    let until = Instant::now() + START;
+    while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        if let Some(url) = url_in(&line) {
+            return url;
+        }
+        said += &line;
+        said.push('\n');
+    }
+    let _ = child.kill();
+    panic!("no ready line with a URL from veilgate serve; it said:\n{said}");
+}
+
+fn url_in(line: &str) -> Option<String> {
+    let from = line.find("http://")?;
+    let rest = &line[from + 7..];
+    let host = rest.split(['/', ' ', '"', ',', ')']).next()?;
+    host.contains(':').then(|| format!("http://{host}"))
+}
