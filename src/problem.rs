@@ -103,16 +103,6 @@ struct Sentence {
     remedy: &'static str,
 }
 
-const fn sentence(
-    blame: Blame,
-    status: StatusCode,
-    reason: u16,
-    title: &'static str,
-    remedy: &'static str,
-) -> Sentence {
-    Sentence { blame, status, reason, title, remedy }
-}
-
 const MALFORMED: u16 = 0xC000;
 const RESOURCES: u16 = 0xA700;
 const PROCESSING: u16 = 0x0110;
@@ -129,145 +119,33 @@ impl Problem {
         self.sentence().status
     }
 
+    #[rustfmt::skip]
     fn sentence(&self) -> Sentence {
         use Blame::{Request, Right, Us};
         use StatusCode as S;
-        match self {
-            Self::NoKey => sentence(
-                Right,
-                S::UNAUTHORIZED,
-                DENIED,
-                "an API key is needed",
-                "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic.",
-            ),
-            Self::BadKey => sentence(
-                Right,
-                S::UNAUTHORIZED,
-                DENIED,
-                "the API key is not valid",
-                "Check the key; it may have been revoked.",
-            ),
-            Self::NotFound => sentence(
-                Request,
-                S::NOT_FOUND,
-                PROCESSING,
-                "there is no such resource",
-                "Check the path; OPTIONS on the DICOMweb root lists what there is.",
-            ),
-            Self::MethodNotAllowed => sentence(
-                Request,
-                S::METHOD_NOT_ALLOWED,
-                PROCESSING,
-                "the resource has no such method",
-                "See the Allow header.",
-            ),
-            Self::BadUid => sentence(
-                Request,
-                S::BAD_REQUEST,
-                MALFORMED,
-                "a UID in the path is not legal",
-                "A UID is 1 to 64 digits and dots, without padding.",
-            ),
-            Self::NoAccept => sentence(
-                Request,
-                S::NOT_ACCEPTABLE,
-                PROCESSING,
-                "the request has no Accept header",
-                "Send Accept: application/dicom+json.",
-            ),
-            Self::Accept(AcceptError::Mixed) => sentence(
-                Request,
-                S::BAD_REQUEST,
-                PROCESSING,
-                "Accept mixes DICOM and rendered media types",
-                "Ask for one of the two categories.",
-            ),
-            Self::Accept(AcceptError::NotAcceptable(_)) => sentence(
-                Request,
-                S::NOT_ACCEPTABLE,
-                PROCESSING,
-                "nothing acceptable can be given",
-                "Accept one of the available media types.",
-            ),
-            Self::MediaType { .. } => sentence(
-                Request,
-                S::UNSUPPORTED_MEDIA_TYPE,
-                PROCESSING,
-                "the request's media type is not taken",
-                "Send one of the available media types.",
-            ),
-            Self::EmptyBody => sentence(
-                Request,
-                S::BAD_REQUEST,
-                MALFORMED,
-                "the request body is empty",
-                "Send at least one instance.",
-            ),
-            Self::Multipart(_) => sentence(
-                Request,
-                S::BAD_REQUEST,
-                MALFORMED,
-                "the multipart body is malformed",
-                "Check boundary and line ends (PS3.18 8.6.1.2).",
-            ),
-            Self::CutOff => sentence(
-                Request,
-                S::BAD_REQUEST,
-                MALFORMED,
-                "the request body was cut off",
-                "Send the request again.",
-            ),
-            Self::Metadata(_) => sentence(
-                Request,
-                S::BAD_REQUEST,
-                MALFORMED,
-                "the metadata cannot be read",
-                "Send one array of DICOM JSON objects, or one Native DICOM Model document a part.",
-            ),
-            Self::Silent => sentence(
-                Request,
-                S::REQUEST_TIMEOUT,
-                RESOURCES,
-                "the request body stopped coming",
-                "Send the request again.",
-            ),
-            Self::BodyTooLarge { .. } => sentence(
-                Request,
-                S::PAYLOAD_TOO_LARGE,
-                RESOURCES,
-                "the request body is too large",
-                "Send fewer instances a request.",
-            ),
-            Self::UriTooLong { .. } => sentence(
-                Request,
-                S::URI_TOO_LONG,
-                PROCESSING,
-                "the request target is too long",
-                "Shorten the path or the query.",
-            ),
+        let (blame, status, reason, title, remedy) = match self {
+            Self::NoKey => (Right, S::UNAUTHORIZED, DENIED, "an API key is needed", "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic."),
+            Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
+            Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
+            Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
+            Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
+            Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
+            Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
+            Self::Accept(AcceptError::NotAcceptable(_)) => (Request, S::NOT_ACCEPTABLE, PROCESSING, "nothing acceptable can be given", "Accept one of the available media types."),
+            Self::MediaType { .. } => (Request, S::UNSUPPORTED_MEDIA_TYPE, PROCESSING, "the request's media type is not taken", "Send one of the available media types."),
+            Self::EmptyBody => (Request, S::BAD_REQUEST, MALFORMED, "the request body is empty", "Send at least one instance."),
+            Self::Multipart(_) => (Request, S::BAD_REQUEST, MALFORMED, "the multipart body is malformed", "Check boundary and line ends (PS3.18 8.6.1.2)."),
+            Self::CutOff => (Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
+            Self::Metadata(_) => (Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
+            Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
+            Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
+            Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
             Self::Downstream(fault) => downstream_sentence(fault),
-            Self::Overloaded => sentence(
-                Us,
-                S::SERVICE_UNAVAILABLE,
-                RESOURCES,
-                "too many requests are being served",
-                "Try again later.",
-            ),
-            Self::Database => sentence(
-                Us,
-                S::SERVICE_UNAVAILABLE,
-                RESOURCES,
-                "the database does not answer",
-                "Try again later; the operator finds the cause in the log.",
-            ),
-            Self::Internal(_) => sentence(
-                Us,
-                S::INTERNAL_SERVER_ERROR,
-                PROCESSING,
-                "the server failed",
-                "Try again; the operator finds the cause in the log.",
-            ),
-        }
+            Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
+            Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
+            Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
+        };
+        Sentence { blame, status, reason, title, remedy }
     }
 
     /// What is particular to this occurrence. Never a value of a data set.
@@ -305,19 +183,19 @@ impl Problem {
     }
 }
 
-fn downstream_sentence(fault: &downstream::Fault) -> Sentence {
+fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'static str, &'static str) {
     use downstream::Fault;
     let (status, remedy) = match fault {
-        Fault::Unreachable | Fault::CutOff | Fault::Nonsense => {
+        Fault::Unreachable | Fault::CutOff => {
             (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays.")
         }
-        Fault::Denied | Fault::Refused(_) => {
-            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server's settings.")
+        Fault::Denied | Fault::Refused(_) | Fault::Nonsense => {
+            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server.")
         }
         Fault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "Try again later."),
         Fault::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
     };
-    sentence(Blame::Downstream, status, RESOURCES, "the downstream server did not take the request", remedy)
+    (Blame::Downstream, status, RESOURCES, "the downstream server did not take the request", remedy)
 }
 
 impl IntoResponse for Problem {

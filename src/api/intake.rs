@@ -3,11 +3,13 @@
 
 use super::Service;
 use crate::deid::engine::Engine;
-use crate::deid::receipt::{Receipt, Refused};
+use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::rewriter::{Options, Rewriter};
 use crate::destination::{self, Answer, Delivery};
+use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// What became of one instance, in the order sent.
 pub(super) enum Record {
@@ -15,8 +17,8 @@ pub(super) enum Record {
     Passed(Box<Receipt>, Result<(), destination::Fault>),
     /// Refused by the rewriter.
     Refused(Refused),
-    /// Not even looked at, with Failure Reason and words.
-    Unread(u16, &'static str),
+    /// Never came to the rewriter: names, if they are known, Failure Reason, words.
+    Unread(Option<Names>, u16, Cow<'static, str>),
 }
 
 /// A record whose arrival may not be known yet.
@@ -74,16 +76,21 @@ impl Intake {
     /// An instance begins.
     pub(super) fn begin(&mut self) {
         if self.allowed.is_some_and(|allowed| self.pending.len() as u64 >= allowed) {
-            self.unread(0xA700, OVER_ALLOWANCE);
+            self.unread(None, code::OUT_OF_RESOURCES, OVER_ALLOWANCE);
             return;
         }
         let rewriter = Rewriter::new(&self.engine, self.options.clone());
         self.open = Some(Open { rewriter, taken: 0, lost: None });
     }
 
-    /// A part that is no instance.
-    pub(super) fn unread(&mut self, reason: u16, why: &'static str) {
-        self.pending.push(Pending::Known(Record::Unread(reason, why)));
+    /// An instance that never came, or a part that is none.
+    pub(super) fn unread(&mut self, names: Option<Names>, reason: u16, why: impl Into<Cow<'static, str>>) {
+        self.pending.push(Pending::Known(Record::Unread(names, reason, why.into())));
+    }
+
+    /// Decides about this request's instances.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// The next bytes of the instance; dropped if it was refused already.
@@ -91,7 +98,7 @@ impl Intake {
         let Some(open) = &mut self.open else { return };
         open.taken += bytes.len() as u64;
         if open.taken > self.most {
-            self.close(Record::Unread(0xA700, TOO_LARGE)).await;
+            self.close(Record::Unread(None, code::OUT_OF_RESOURCES, TOO_LARGE.into())).await;
             return;
         }
         let pushed = open.rewriter.push(bytes, &mut self.out);

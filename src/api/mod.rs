@@ -4,8 +4,10 @@
 mod capabilities;
 mod health;
 mod intake;
+mod metadata;
 mod outcome;
 mod path;
+mod source;
 mod store;
 
 pub use path::tidy_path;

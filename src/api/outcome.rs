@@ -53,7 +53,7 @@ fn outcome(record: &Record, links: Option<&Links>, warning: Option<u16>) -> Outc
             let refusal = &refused.refusal;
             failed(refused.names.as_deref(), refusal.reason().0, refusal.to_string().into())
         }
-        Record::Unread(reason, why) => Outcome::Other { reason: *reason, detail: Cow::Borrowed(why) },
+        Record::Unread(names, reason, why) => failed(names.as_ref(), *reason, why.clone()),
     }
 }
 

@@ -6,7 +6,8 @@ use super::Fault;
 use crate::deid::receipt::Receipt;
 use crate::dicomweb::boundary;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
-use crate::downstream::{self, Answer, Downstream, Fate, Feed, Feeder};
+use crate::dicomweb::store_answer::{Fate, StoreAnswer};
+use crate::downstream::{self, Downstream, Feed, Feeder};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
@@ -18,6 +19,11 @@ const GROUP_BYTES: usize = 4 << 20;
 
 /// or this many instances.
 const GROUP_COUNT: usize = 200;
+
+/// Nothing but the type: Orthanc 1.10 stores nothing of a part whose type has a parameter
+/// (and answers 200), and the transfer syntax stands in the file meta (PS3.18 8.7.9).
+const PART: PartHead<'_> =
+    PartHead { media: "application/dicom", transfer_syntax: None, length: None, location: None };
 
 /// A request on its way downstream.
 pub struct Forward {
@@ -48,9 +54,7 @@ impl Default for Open {
 struct Small {
     place: usize,
     uid: String,
-    transfer_syntax: &'static str,
     chunks: Vec<Bytes>,
-    len: usize,
 }
 
 impl Forward {
@@ -100,7 +104,7 @@ impl Forward {
                     self.flush().await?;
                 }
                 self.group_bytes += len;
-                self.group.push(Small { place, uid, transfer_syntax: receipt.transfer_syntax, chunks, len });
+                self.group.push(Small { place, uid, chunks });
                 if self.group_bytes >= GROUP_BYTES || self.group.len() >= GROUP_COUNT {
                     self.committed += 1;
                     return self.flush().await;
@@ -112,7 +116,9 @@ impl Forward {
     }
 
     pub(super) async fn discard(&mut self) {
-        if let Open::Streaming { feeder, task, .. } = std::mem::take(&mut self.open) {
+        if let Open::Streaming { feeder, names, task, .. } = std::mem::take(&mut self.open) {
+            // The task waits for a name or for the certainty that none comes.
+            drop(names);
             feeder.abort().await;
             let _ = task.await;
         }
@@ -145,7 +151,7 @@ impl Forward {
         let place = self.downstream.place().await.ok_or(Fault::Storage)?;
         let mut framing = framing()?;
         let content_type = framing.content_type();
-        let head = framing.part(&PartHead { media: "application/dicom", ..PartHead::default() });
+        let head = framing.part(&PART);
         let (feeder, feed) = Feed::streamed();
         let (names, named) = tokio::sync::oneshot::channel::<String>();
         let downstream = self.downstream.clone();
@@ -214,13 +220,7 @@ async fn send_together(downstream: &Downstream, group: &[Small]) -> Vec<Result<(
     let content_type = framing.content_type();
     let mut body = Vec::new();
     for small in group {
-        let head = PartHead {
-            media: "application/dicom",
-            transfer_syntax: Some(small.transfer_syntax),
-            length: Some(small.len as u64),
-            location: None,
-        };
-        body.push(framing.part(&head));
+        body.push(framing.part(&PART));
         body.extend(small.chunks.iter().cloned());
     }
     body.push(framing.close());
@@ -229,17 +229,30 @@ async fn send_together(downstream: &Downstream, group: &[Small]) -> Vec<Result<(
     fates(&answer, &uids)
 }
 
-fn fates(answer: &Result<Answer, downstream::Fault>, uids: &[&str]) -> Vec<Result<(), Fault>> {
+fn fates(answer: &Result<StoreAnswer, downstream::Fault>, uids: &[&str]) -> Vec<Result<(), Fault>> {
     match answer {
         Err(fault) => vec![Err(Fault::Downstream(*fault)); uids.len()],
-        Ok(answer) => {
-            let one = |fate| match fate {
-                Fate::Stored => Ok(()),
-                Fate::Failed(reason) => Err(Fault::Refused(reason)),
-                Fate::Unlisted => Err(Fault::Unlisted),
-            };
-            answer.fates(uids).into_iter().map(one).collect()
+        // A server that pseudonymizes again lists other UIDs: then full numbers count, and
+        // nothing less does.
+        Ok(answer) if answer.failed + answer.other.len() == 0 && answer.stored == uids.len() => {
+            vec![Ok(()); uids.len()]
         }
+        Ok(answer) => uids.iter().map(|uid| fate(answer, uid, uids.len() == 1)).collect(),
+    }
+}
+
+/// A failure that is tied to no instance is that of the only one sent.
+fn fate(answer: &StoreAnswer, uid: &str, alone: bool) -> Result<(), Fault> {
+    match answer.fate(uid) {
+        Some(Fate::Stored { .. }) => Ok(()),
+        Some(Fate::Failed { reason }) => Err(reason.map_or(Fault::Unlisted, Fault::Refused)),
+        None => Err(answer
+            .other
+            .first()
+            .copied()
+            .flatten()
+            .filter(|_| alone)
+            .map_or(Fault::Unlisted, Fault::Refused)),
     }
 }
 
@@ -247,4 +260,49 @@ fn framing() -> Result<Multipart, Fault> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|_| Fault::Storage)?;
     Ok(Multipart::new("application/dicom", boundary::generate(random)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::dicomweb::store_response::{Outcome, StoreResponse};
+
+    fn answer(stored: &[&str], failed: &[&str], other: usize) -> Result<StoreAnswer, downstream::Fault> {
+        let sop_class = || "1.2".to_owned();
+        let good = stored.iter().map(|uid| Outcome::Stored {
+            sop_class: sop_class(),
+            sop_instance: (*uid).to_owned(),
+            retrieve_url: None,
+            warning: None,
+        });
+        let bad = failed.iter().map(|uid| Outcome::Failed {
+            sop_class: sop_class(),
+            sop_instance: (*uid).to_owned(),
+            reason: 272,
+            detail: "".into(),
+        });
+        let other = (0..other).map(|_| Outcome::Other { reason: 0xC000, detail: "".into() });
+        let outcomes = good.chain(bad).chain(other).collect();
+        Ok(StoreAnswer::parse(None, &StoreResponse { retrieve_url: None, outcomes }.to_json()).unwrap())
+    }
+
+    #[test]
+    fn each_instance_has_the_fate_that_the_server_lists() {
+        let fates = fates(&answer(&["1.1"], &["1.2"], 0), &["1.2", "1.1", "1.3"]);
+        assert_eq!(fates, [Err(Fault::Refused(272)), Ok(()), Err(Fault::Unlisted)]);
+    }
+
+    #[test]
+    fn other_uids_pass_in_full_number_only() {
+        assert_eq!(fates(&answer(&["9.1", "9.2"], &[], 0), &["1.1", "1.2"]), [Ok(()); 2]);
+        assert_eq!(fates(&answer(&["9.1"], &[], 0), &["1.1", "1.2"]), [Err(Fault::Unlisted); 2]);
+        assert_eq!(fates(&answer(&["9.1", "9.2"], &[], 1), &["1.1", "1.2"]), [Err(Fault::Unlisted); 2]);
+    }
+
+    #[test]
+    fn a_failure_without_a_name_is_that_of_the_only_instance() {
+        assert_eq!(fates(&answer(&[], &[], 1), &["1.1"]), [Err(Fault::Refused(0xC000))]);
+        assert_eq!(fates(&answer(&[], &[], 1), &["1.1", "1.2"]), [Err(Fault::Unlisted); 2]);
+    }
 }

@@ -31,6 +31,8 @@ struct Shared {
     whole: VecDeque<Bytes>,
     queue: Option<mpsc::Receiver<Next>>,
     begun: bool,
+    /// Given up: whoever still holds the body must not take it for complete.
+    closed: bool,
     /// Waiting for the sender of the body, not for the server.
     ours: bool,
     since: Instant,
@@ -65,7 +67,7 @@ impl Feed {
     }
 
     fn new(whole: VecDeque<Bytes>, queue: Option<mpsc::Receiver<Next>>, len: Option<u64>) -> Self {
-        let shared = Shared { whole, queue, begun: false, ours: false, since: Instant::now() };
+        let shared = Shared { whole, queue, begun: false, closed: false, ours: false, since: Instant::now() };
         Self { shared: Arc::new(Mutex::new(shared)), len }
     }
 
@@ -77,6 +79,13 @@ impl Feed {
     /// True once anything was taken.
     pub(super) fn is_begun(&self) -> bool {
         self.lock().begun
+    }
+
+    /// Gives the body up, so that its feeder does not wait for a connection that is stuck.
+    pub(super) fn close(&self) {
+        let mut shared = self.lock();
+        shared.closed = true;
+        shared.queue = None;
     }
 
     /// The body as a stream.
@@ -105,6 +114,9 @@ impl Feed {
 
 impl Shared {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
+        if self.closed {
+            return Poll::Ready(Some(Err(Aborted)));
+        }
         let next = match (self.whole.pop_front(), &mut self.queue) {
             (Some(bytes), _) => Poll::Ready(Some(Ok(bytes))),
             (None, Some(queue)) => queue.poll_recv(cx),
@@ -138,6 +150,15 @@ mod tests {
             assert_eq!(taken, if abort { vec![true, false] } else { vec![true] });
             assert!(feed.is_begun());
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_given_up_neither_ends_well_nor_keeps_its_feeder_waiting() {
+        let (feeder, feed) = Feed::streamed();
+        let mut stream = Box::pin(feed.clone().stream());
+        feed.close();
+        assert!(stream.next().await.unwrap().is_err());
+        assert!(!feeder.send(Bytes::from_static(b"a")).await);
     }
 
     #[tokio::test]

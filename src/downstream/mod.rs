@@ -1,14 +1,13 @@
 //! The only HTTP client of the DICOMweb server that instances are forwarded to. How
-//! instances are grouped into requests is `destination`'s; what it answered is `answer`.
+//! instances are grouped into requests is `destination`'s.
 
-mod answer;
 mod body;
 
-pub use answer::{Answer, Fate};
 pub use body::{Feed, Feeder};
 
+use crate::dicomweb::store_answer::StoreAnswer;
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,7 +169,7 @@ impl Downstream {
     ///
     /// # Errors
     /// The last attempt's.
-    pub async fn store_whole(&self, content_type: &str, body: &[Bytes]) -> Result<Answer, Fault> {
+    pub async fn store_whole(&self, content_type: &str, body: &[Bytes]) -> Result<StoreAnswer, Fault> {
         let mut attempt = 0;
         loop {
             let feed = Feed::whole(body.to_vec());
@@ -190,23 +189,23 @@ impl Downstream {
     ///
     /// # Errors
     /// The last attempt's.
-    pub async fn store_stream(&self, content_type: &str, feed: Feed) -> Result<Answer, Fault> {
+    pub async fn store_stream(&self, content_type: &str, feed: Feed) -> Result<StoreAnswer, Fault> {
         let mut attempt = 0;
-        loop {
-            let fault = match self.store(content_type, feed.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(fault) => fault,
-            };
-            if feed.is_begun() || fault != Fault::Unreachable || attempt >= self.settings.retries {
-                return Err(fault);
+        let stored = loop {
+            let stored = self.store(content_type, feed.clone()).await;
+            let again = stored.as_ref().err() == Some(&Fault::Unreachable) && !feed.is_begun();
+            if !again || attempt >= self.settings.retries {
+                break stored;
             }
-            tokio::time::sleep(pause(fault, attempt)).await;
+            tokio::time::sleep(pause(Fault::Unreachable, attempt)).await;
             attempt += 1;
-        }
+        };
+        feed.close();
+        stored
     }
 
     /// One attempt.
-    async fn store(&self, content_type: &str, feed: Feed) -> Result<Answer, Fault> {
+    async fn store(&self, content_type: &str, feed: Feed) -> Result<StoreAnswer, Fault> {
         let length = feed.len();
         let mut request = self
             .http
@@ -230,7 +229,7 @@ impl Downstream {
     }
 }
 
-async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
+async fn exchange(request: reqwest::RequestBuilder) -> Result<StoreAnswer, Fault> {
     let mut response = request.send().await.map_err(|error| fault(&error))?;
     let status = response.status().as_u16();
     let retry_after =
@@ -241,6 +240,7 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
         408 | 504 => return Err(Fault::TimedOut),
         _ => {}
     }
+    let content_type = response.headers().get(CONTENT_TYPE).cloned();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
         if body.len() + chunk.len() > MAX_ANSWER {
@@ -248,7 +248,9 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
         }
         body.extend_from_slice(&chunk);
     }
-    match Answer::parse(&body) {
+    let content_type = content_type.as_ref().and_then(|it| it.to_str().ok());
+    let answer = StoreAnswer::parse(content_type, &body);
+    match answer.filter(|answer| answer.stored + answer.failed + answer.other.len() > 0) {
         Some(answer) => Ok(answer),
         None if (200..300).contains(&status) => Err(Fault::Nonsense),
         None => Err(Fault::Refused(status)),
