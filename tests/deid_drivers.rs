@@ -22,6 +22,10 @@ const LIBRARY_LIMITS: [(&str, &str); 1] = [(
     "dicom-object takes UN of defined length for bytes, where items stand in it (PS3.5 6.2.2)",
 )];
 
+/// Sequences in UN of undefined length: dicom-object takes their items for explicit ones, reserves gigabytes for a length
+/// that is none, and gives up after half a minute.
+const NOT_ASKED: [&str; 2] = ["UN_sequence.dcm", "unknown sequence"];
+
 /// Leaves by place: VR and value.
 type Flat = BTreeMap<String, (String, Vec<u8>)>;
 
@@ -54,11 +58,15 @@ fn read(bytes: &[u8]) -> Option<DefaultDicomObject> {
     dicom_object::from_reader(bytes.get(at..)?).ok()
 }
 
-/// Repeated tags: dicom-object keeps the last one alone, the rewriter all of them.
-fn repeats(bytes: &[u8]) -> bool {
-    let mut places: Vec<String> = walk(bytes).leaves.iter().map(|leaf| leaf.place()).collect();
+/// Whole, rightly labelled files without repeated tags: of those dicom-object keeps the last one alone, the rewriter all of
+/// them. Where it misreads a length it reserves as much, so it is not asked about mislabelled files.
+fn comparable(bytes: &[u8]) -> bool {
+    let walked = walk(bytes);
+    let mut places: Vec<String> = walked.leaves.iter().map(|leaf| leaf.place()).collect();
     places.sort();
-    places.windows(2).any(|two| two[0] == two[1])
+    let labelled =
+        walked.preamble.is_some() && walked.meta_text((2, 0x10)).as_deref() == Some(walked.syntax.as_str());
+    walked.fault.is_none() && labelled && places.windows(2).all(|two| two[0] != two[1])
 }
 
 /// Where the drivers part; None for what cannot be compared.
@@ -85,7 +93,10 @@ fn parted(engine: &Engine, bytes: &[u8]) -> Option<Vec<String>> {
 fn both_drivers_give_the_same_data_set_for_every_file_that_dicom_object_reads() {
     let named = |file: files::File| (file.name, file.bytes);
     let all: Vec<_> = files::corpus().into_iter().map(named).chain(samples::all()).collect();
-    let all: Vec<_> = all.into_iter().filter(|(_, bytes)| !repeats(bytes)).collect();
+    let all: Vec<_> = all
+        .into_iter()
+        .filter(|(name, bytes)| !NOT_ASKED.contains(&name.as_str()) && comparable(bytes))
+        .collect();
     let (mut compared, mut left_out, mut wrong) = (0, 0, Vec::new());
     for name in drive::PRESETS {
         let engine = drive::lenient(name);
