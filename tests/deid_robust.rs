@@ -29,8 +29,12 @@ fn seeds(limit: usize) -> Vec<(String, Vec<u8>)> {
 
 /// One damaged input through the engine: whatever comes out is well-formed, and no larger than what went in allows.
 fn survives(engine: &Engine, name: &str, input: &[u8]) -> bool {
-    match drive::rewrite_with(engine, input, usize::MAX, bounded()) {
-        Ok((output, _)) => {
+    let whole = drive::rewrite_with(engine, input, usize::MAX, bounded()).map(|(output, _)| output);
+    let pieces = drive::rewrite_with(engine, input, 97, bounded()).map(|(output, _)| output);
+    assert!(whole == pieces, "{name}: pieces end otherwise: {:?} and {:?}", whole.err(), pieces.err());
+    match whole {
+        Ok(output) => {
+            assert_eq!(walk(&output).fault, None, "{name}: the output is not well-formed");
             let most = input.len() * 4 + (4 << 20);
             assert!(output.len() <= most, "{name}: {} bytes became {}", input.len(), output.len());
             true
@@ -94,7 +98,7 @@ fn flipped_bits_never_panic() {
                 damaged[at] ^= 1 << chance.below(8);
             }
             tried += 1;
-            passed += usize::from(survives(&engine, &name, &damaged));
+            passed += usize::from(survives(&engine, &format!("{name} {tried}"), &damaged));
         }
     }
     println!("{tried} tried, {passed} passed");
