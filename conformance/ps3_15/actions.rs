@@ -2,8 +2,8 @@
 
 use crate::drive;
 use crate::instance::{
-    BASIC_TEXT_SR, PRESENTATION_STATE, SEGMENTATION, anywhere, basic, code, ct, item, items, of_class,
-    options, out, reference, text_inside,
+    BASIC_TEXT_SR, PRESENTATION_STATE, SEGMENTATION, anywhere, basic, ct, item, items, of_class, options,
+    out, reference, text_inside,
 };
 use crate::support::build::text;
 use crate::support::plant;
@@ -135,15 +135,4 @@ fn act_09_an_optional_reference_stays_where_a_list_of_references_does() {
     let listed = text_inside(&walked, &[(0x0008, 0x1115), (0x0008, 0x114a)], (0x0008, 0x1155)).unwrap();
     assert_eq!(text_inside(&walked, &[(0x0008, 0x1140)], (0x0008, 0x1155)).as_deref(), Some(listed.as_str()));
     assert_ne!(listed, "2.25.70001");
-}
-
-#[test]
-fn act_10_a_row_is_removed_where_the_iod_has_no_such_attribute() {
-    let observer = code((0x0040, 0xa088), "1", "99LOCAL", "Dr Rosa");
-    let walked = basic(&ct(vec![
-        text((0x0070, 0x0084), b"PN", "Creator^Carla"),
-        item((0x0040, 0xa076), vec![observer]),
-    ]));
-    assert!(!anywhere(&walked, (0x0040, 0xa088)));
-    assert_ne!(walked.text((0x0070, 0x0084)).as_deref(), Some("Creator^Carla"));
 }

@@ -1,10 +1,12 @@
 //! CORE: what a de-identifier must do as a whole (PS3.15 E.1.1).
 
 use crate::drive;
-use crate::instance::{basic, ct, inside, item, items, options, out, reference, with};
-use crate::support::build::{Part10, bytes, text};
-use crate::support::samples::{self, sop};
+use crate::instance::{basic, ct, inside, item, options, out, with};
+use crate::support::build::{Part10, bytes, odd, text};
+use crate::support::samples;
+use crate::support::walk::walk;
 use crate::support::{plant, syntax};
+use dicom_core::Tag;
 use veilgate::deid::refusal::Refusal;
 
 #[test]
@@ -151,14 +153,29 @@ fn core_16_private_sop_classes_are_refused_unless_let_pass() {
 
 #[test]
 fn core_04_order_repeats_and_odd_lengths_do_not_change_what_stays() {
-    let output = out(&drive::preset("basic"), &samples::disorderly());
-    let ids = output.leaves.iter().filter(|leaf| leaf.tag == (0x0010, 0x0020)).count();
-    assert!(ids >= 1);
-    assert_eq!(items(&output, (0x0008, 0x1140)), None);
-    let kept = basic(&ct(vec![
-        reference((0x0008, 0x1140), "2.25.9"),
-        crate::support::build::odd((0x0018, 0x0050), b"DS", b"2.5"),
-    ]));
-    assert_eq!(kept.top((0x0018, 0x0050)).unwrap().bytes(), b"2.5");
-    assert_eq!(sop::CT, kept.text((0x0008, 0x0016)).unwrap());
+    let mut file = ct(vec![odd((0x0018, 0x0050), b"DS", b"2.5")]);
+    let pixels = file.elements.iter().position(|element| element.tag == (0x7fe0, 0x0010)).unwrap();
+    file.elements.insert(pixels, odd((0x0018, 0x0050), b"DS", b"2.50 "));
+    file.elements.insert(pixels, text((0x0010, 0x0010), b"PN", "Rosa^Repeated"));
+    file.elements[..pixels].reverse();
+    let output = drive::done(&drive::preset("basic"), &file.write());
+    let walked = walk(&output);
+    let kept = walked.leaves.iter().filter(|leaf| leaf.tag == (0x0018, 0x0050)).map(|leaf| leaf.bytes());
+    assert_eq!(kept.collect::<Vec<_>>(), [b"2.5".to_vec(), b"2.50 ".to_vec()]);
+    assert!(!output.windows(4).any(|window| window == b"Rosa"));
+    // A repeated attribute on which decisions rest must say the same twice.
+    let refusal =
+        drive::whole(&drive::preset("basic"), &samples::disorderly().write()).map(|_| ()).unwrap_err();
+    assert_eq!(refusal, Refusal::Contradiction(Tag(0x0010, 0x0020)));
+}
+
+#[test]
+fn core_04_text_in_any_character_set_stays_byte_for_byte() {
+    // ISO 2022 escapes, invalid UTF-8, an unknown character set: what stays is not decoded.
+    let text = b"\x1b$B;3ED\x1b(J \xff\xfe\\x".to_vec();
+    for set in ["ISO 2022 IR 6\\ISO 2022 IR 87", "ISO_IR 192", "X-UNKNOWN"] {
+        let more = vec![bytes((0x0008, 0x0005), b"CS", set.as_bytes()), odd((0x0018, 0x1000), b"LO", &text)];
+        let walked = out(&options(&["retain-device-identity"]), &ct(more));
+        assert_eq!(walked.top((0x0018, 0x1000)).unwrap().bytes(), text, "{set}");
+    }
 }

@@ -82,7 +82,7 @@ fn every_must_of_a_checklist_has_its_line() {
 }
 
 #[test]
-fn every_line_names_tests_that_exist_and_carry_its_id() {
+fn every_line_names_tests_that_exist() {
     let tests = tests();
     for (table, _) in TABLES {
         for row in rows(table) {

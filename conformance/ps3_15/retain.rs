@@ -35,7 +35,7 @@ fn ret_02_device_identity_is_kept_and_titles_are_not() {
     holds(
         "retain-device-identity",
         &[((0x0018, 0x1000), b"LO", "SN-4711"), ((0x0008, 0x1010), b"SH", "STATION7")],
-        &[((0x0032, 0x1020), b"LO", "Room Rosa"), ((0x0040, 0x0241), b"AE", "ROSA_AE")],
+        &[((0x0010, 0x0010), b"PN", "Rosa^R"), ((0x0040, 0x0241), b"AE", "ROSA_AE")],
     );
 }
 
