@@ -78,19 +78,15 @@ impl<'a> Walker<'a> {
 
     /// Tag (0000,0000), or what is left of it at the very end.
     fn at_zeros(&self) -> bool {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        rest.iter().take(4).all(|byte| *byte == 0)
+        self.bytes.get(self.at..).unwrap_or_default().iter().take(4).all(|byte| *byte == 0)
     }
 
-    /// Zeros up to the end are padding. A command group in a data set is none (PS3.7 E.1), and looking for the end of
-    /// the zeros again and again would take quadratic time.
+    /// Zeros up to the end are padding. Other bytes behind zeros are a fault: looking for the end of the zeros again and
+    /// again would take quadratic time, and no command group stands in a data set (PS3.7 E.1).
     fn padding(&mut self) -> Result<Option<Token<'a>>, Fault> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(FaultKind::TrailingBytes.into());
-        }
         self.at = self.bytes.len();
-        Ok(None)
+        if rest.iter().all(|byte| *byte == 0) { Ok(None) } else { Err(FaultKind::TrailingBytes.into()) }
     }
 
     /// Skips the sequence that the last token opened, its end token included.
