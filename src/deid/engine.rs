@@ -189,7 +189,7 @@ impl Engine {
             Action::Dummy if meaning == VR::SQ => Decision::Remove,
             Action::Dummy if tag == DOCUMENT => self.document(subject)?,
             Action::Dummy if value.is_empty() => Decision::Empty,
-            Action::Dummy => Decision::Value(self.dummy(meaning, value), Fate::Replaced),
+            Action::Dummy => Decision::Value(self.dummy(tag, meaning, value), Fate::Replaced),
             Action::Uid => self.uids(value),
             Action::Shift => self.shift(subject, meaning, value),
             Action::PatientId => self.patient_id(subject, place, value),
@@ -275,7 +275,7 @@ impl Engine {
         }
     }
 
-    fn dummy(&self, vr: VR, value: &[u8]) -> Vec<u8> {
+    fn dummy(&self, tag: Tag, vr: VR, value: &[u8]) -> Vec<u8> {
         match vr {
             // A dummy UID must not join instances that have nothing to do with each other.
             _ if tag == TIMEZONE => b"+0000 ".to_vec(),
