@@ -20,7 +20,7 @@ const SYNTAXES: [&str; 4] =
 
 /// A file with a mark in every row; the document among them is a PDF, since others may be refused.
 fn planted(uid: &str) -> Planted {
-    let mut planted = plant::plant(uid, &plant::table_rows(), &NESTING);
+    let mut planted = plant::plant(uid, &drive::rows(), &NESTING);
     planted.file.elements.retain(|element| element.tag != (0x0042, 0x0012));
     planted.file.elements.push(text((0x0042, 0x0012), b"LO", "application/pdf"));
     planted.file = planted.file.sorted();
@@ -56,7 +56,7 @@ fn stands(output: &Walked, mark: &Mark) -> bool {
 
 /// Rows whose marks came through although the plan does not keep them, and rows it keeps whose marks did not.
 fn leaks(engine: &Engine, planted: &Planted, output: &[u8]) -> Vec<String> {
-    let rows = plant::table_rows();
+    let rows = drive::rows();
     let vr = |tag| rows.iter().find(|(row, _)| *row == tag).unwrap().1;
     let found: BTreeSet<_> = planted.found(output).into_iter().map(|mark| (mark.tag, mark.depth)).collect();
     let walked = walk(output);

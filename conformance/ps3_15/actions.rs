@@ -37,11 +37,11 @@ fn act_03_d_gives_a_value_legal_for_its_vr() {
     let plan = engine.plan();
     let mut dummies = 0;
     for class in [sop::CT, BASIC_TEXT_SR, PRESENTATION_STATE, SEGMENTATION, "1.2.840.10008.5.1.4.1.1.501.1"] {
-        let planted = plant::plant(crate::support::syntax::EXPLICIT_LE, &plant::table_rows(), &[]);
+        let planted = plant::plant(crate::support::syntax::EXPLICIT_LE, &drive::rows(), &[]);
         let mut file = crate::instance::with(planted.file, vec![text((0x0008, 0x0016), b"UI", class)]);
         file.elements.retain(|element| element.tag != (0x0042, 0x0011));
         let walked = out(&drive::lenient("basic"), &file);
-        for (tag, name) in plant::table_rows() {
+        for (tag, name) in drive::rows() {
             let vr = VR::from_str(std::str::from_utf8(&name).unwrap()).unwrap();
             let decided = plan.decide(plan.sop(class), &[], Tag(tag.0, tag.1), vr);
             if decided.action != Action::Dummy || file.elements.iter().all(|element| element.tag != tag) {

@@ -12,7 +12,7 @@ use veilgate::deid::refusal::Refusal;
 #[test]
 fn core_01_every_row_is_protected_or_retained_as_profile_and_options_say() {
     // The rows against the columns: tests/deid_table.rs. Their values in the bytes of an output: tests/deid_marks.rs.
-    let planted = plant::plant(syntax::EXPLICIT_LE, &plant::table_rows(), &[]);
+    let planted = plant::plant(syntax::EXPLICIT_LE, &drive::rows(), &[]);
     let mut file = planted.file.clone();
     file.elements.retain(|element| element.tag != (0x0042, 0x0011));
     let output = drive::done(&drive::preset("basic"), &file.write());

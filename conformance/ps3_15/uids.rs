@@ -4,7 +4,7 @@ use crate::drive;
 use crate::instance::{basic, code, ct, item, options, out, reference, text_inside};
 use crate::support::build::text;
 use crate::support::samples::sop;
-use crate::support::{files, plant};
+use crate::support::files;
 use veilgate::deid::gaps;
 use veilgate::dicom::uid;
 
@@ -47,7 +47,7 @@ fn uid_02_references_outside_the_table_are_replaced_too() {
 
 #[test]
 fn uid_03_one_uid_has_one_replacement_in_every_attribute() {
-    let all = plant::table_rows().into_iter().filter(|(_, vr)| vr == b"UI").map(|(tag, _)| tag);
+    let all = drive::rows().into_iter().filter(|(_, vr)| vr == b"UI").map(|(tag, _)| tag);
     let tags: Vec<_> = all.filter(|tag| *tag != (0x0008, 0x0018)).collect();
     let more = tags.iter().map(|tag| text(*tag, b"UI", "2.25.4711")).collect();
     let walked = basic(&ct(more));
