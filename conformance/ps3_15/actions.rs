@@ -54,7 +54,7 @@ fn act_03_d_gives_a_value_legal_for_its_vr() {
             } else {
                 let bytes = leaf.bytes();
                 assert!(
-                    !bytes.is_empty() && bytes.len() % 2 == 0 && value::fits(vr, &bytes),
+                    !bytes.is_empty() && bytes.len().is_multiple_of(2) && value::fits(vr, &bytes),
                     "{tag:04x?} {vr:?}"
                 );
             }

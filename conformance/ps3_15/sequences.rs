@@ -43,7 +43,7 @@ fn seq_04_a_document_is_refused_and_where_let_pass_replaced_by_a_dummy_of_its_ty
     assert!(drive::whole(&drive::preset("basic"), &file.write()).is_err());
     let walked = out(&drive::lenient("basic"), &file);
     let document = walked.top((0x0042, 0x0011)).unwrap().bytes();
-    assert!(document.starts_with(b"%PDF-1.4") && document.len() % 2 == 0);
+    assert!(document.starts_with(b"%PDF-1.4") && document.len().is_multiple_of(2));
     assert!(!document.windows(10).any(|window| window == b"Rigpatient"));
     let unknown = crate::instance::with(file, vec![text((0x0042, 0x0012), b"LO", "application/x-secret")]);
     assert!(

@@ -3,8 +3,8 @@
 use crate::drive;
 use crate::instance::{basic, code, ct, item, options, out, reference, text_inside};
 use crate::support::build::text;
-use crate::support::samples::sop;
 use crate::support::files;
+use crate::support::samples::sop;
 use veilgate::deid::gaps;
 use veilgate::dicom::uid;
 
