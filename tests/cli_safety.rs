@@ -7,7 +7,7 @@ mod support;
 use cli::{OTHER_KEY, Scene};
 use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use support::files::fixture;
 use support::samples;
 use support::syntax::EXPLICIT_LE;
@@ -219,4 +219,25 @@ fn a_large_file_needs_little_memory() {
         .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     assert!(std::fs::metadata(scene.path("out/big")).unwrap().len() > u64::from(len));
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_whole_files_and_can_be_repeated() {
+    let scene = Scene::new();
+    (0..400).for_each(|number| scene.file(&format!("in/{number:03}"), &ct(number)));
+    assert_eq!(scene.deid(&["in", "--out", "whole"]).status, 0);
+    let whole = scene.tree("whole");
+    let args = ["deid", "--key-file", "key", "in", "--out", "out"];
+    let mut child = scene.command(&args).stderr(Stdio::null()).spawn().unwrap();
+    let written = || std::fs::read_dir(scene.path("out")).map_or(0, Iterator::count);
+    while written() < 20 && child.try_wait().unwrap().is_none() {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let is_part = |name: &str| name.starts_with(".veilgate-") && name.ends_with(".part");
+    for (name, bytes) in scene.tree("out").into_iter().filter(|(name, _)| !is_part(name)) {
+        assert_eq!(whole.get(&name), Some(&bytes), "{name}");
+    }
+    assert_eq!(scene.deid(&["in", "--out", "out"]).status, 0);
+    let repeated: Vec<_> = scene.tree("out").into_iter().filter(|(name, _)| !is_part(name)).collect();
+    assert_eq!(repeated, whole.into_iter().collect::<Vec<_>>());
 }

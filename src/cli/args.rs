@@ -20,6 +20,10 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve DICOMweb: STOW-RS with instances pseudonymized on the fly.
+    #[cfg(feature = "server")]
+    #[command(after_help = super::serve::help())]
+    Serve(ServeArgs),
     /// Pseudonymize files, folders and ZIP archives.
     #[command(after_help = help::DEID)]
     Deid(DeidArgs),
@@ -28,9 +32,6 @@ pub enum Command {
     Explain(ExplainArgs),
     /// List, show and check profiles.
     Profile(ProfileArgs),
-    /// Serve DICOMweb: STOW-RS with instances pseudonymized on the fly.
-    #[cfg(feature = "server")]
-    Serve(ServeArgs),
 }
 
 /// Arguments of `veilgate serve`.

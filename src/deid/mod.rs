@@ -9,6 +9,7 @@
 pub mod action;
 mod blocks;
 mod carry;
+pub mod claims;
 pub mod code;
 pub mod dates;
 pub mod defaults;

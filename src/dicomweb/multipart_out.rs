@@ -17,7 +17,9 @@ pub struct Multipart {
 pub struct PartHead<'a> {
     /// Media type of the part.
     pub media: &'a str,
-    /// Transfer syntax UID of the part, for DICOM media types (PS3.18 8.7.9).
+    /// Transfer syntax UID of the part, for answers with DICOM media types (PS3.18 8.7.9).
+    /// Not for requests: a widespread server drops a part whose type has this parameter,
+    /// and still answers 200.
     pub transfer_syntax: Option<&'a str>,
     /// Bytes of the part, where known (PS3.18 8.6.1.2).
     pub length: Option<u64>,
