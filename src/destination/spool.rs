@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use tokio::task::JoinHandle;
 
 /// Bytes written to, or read from, the file at once.
 const BLOCK: usize = 1 << 20;
@@ -17,7 +18,8 @@ pub(super) struct Spool {
     threshold: u64,
     memory: Vec<Bytes>,
     in_memory: u64,
-    file: Option<File>,
+    /// The file, or the write that has it; the next bytes are gathered meanwhile.
+    file: Option<JoinHandle<Result<File, Fault>>>,
     /// Bytes in the file or waiting for it.
     in_file: u64,
     waiting: Vec<Bytes>,
@@ -60,11 +62,11 @@ impl Spool {
     /// Cuts everything off behind `len`.
     pub(super) async fn truncate(&mut self, len: u64) -> Result<(), Fault> {
         self.flush().await?;
-        if let Some(mut file) = self.file.take() {
+        if let Some(mut file) = self.file().await? {
             self.in_file = len.saturating_sub(self.in_memory);
             let end = self.in_file;
             let cut = move || file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map(|_| file);
-            self.file = Some(blocking(cut).await?);
+            self.file = Some(tokio::spawn(blocking(cut)));
         }
         while self.in_memory > len {
             let Some(last) = self.memory.pop() else { break };
@@ -82,18 +84,28 @@ impl Spool {
     /// The same bytes for reading, from the first on.
     pub(super) async fn reader(mut self) -> Result<Reader, Fault> {
         self.flush().await?;
-        let file = match self.file.take() {
-            Some(mut file) => Some(blocking(move || file.seek(SeekFrom::Start(0)).map(|_| file)).await?),
+        let left = self.in_file;
+        let file = match self.file().await? {
+            Some(mut file) => Some((blocking(move || file.rewind().map(|()| file)).await?, left)),
             None => None,
         };
-        Ok(Reader { memory: self.memory.into(), file })
+        Ok(Reader::new(self.memory, file))
     }
 
+    /// The file itself, once the write that has it is through.
+    async fn file(&mut self) -> Result<Option<File>, Fault> {
+        match self.file.take() {
+            Some(write) => write.await.map_err(|_| Fault::Storage)?.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Begins to write what waits.
     async fn flush(&mut self) -> Result<(), Fault> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let (file, folder) = (self.file.take(), self.folder.clone());
+        let (file, folder) = (self.file().await?, self.folder.clone());
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_len = 0;
         let write = move || {
@@ -104,18 +116,31 @@ impl Spool {
             waiting.iter().try_for_each(|bytes| file.write_all(bytes))?;
             Ok(file)
         };
-        self.file = Some(blocking(write).await?);
+        self.file = Some(tokio::spawn(blocking(write)));
         Ok(())
     }
 }
 
-/// A spool being read.
+/// A spool being read. The file is read a block ahead of what is asked for.
 pub(super) struct Reader {
     memory: VecDeque<Bytes>,
-    file: Option<File>,
+    block: Bytes,
+    ahead: Option<JoinHandle<Result<Block, Fault>>>,
+}
+
+/// A block of the file, and the file again with the bytes that are left in it.
+struct Block {
+    bytes: Vec<u8>,
+    file: File,
+    left: u64,
 }
 
 impl Reader {
+    fn new(memory: Vec<Bytes>, file: Option<(File, u64)>) -> Self {
+        let ahead = file.and_then(|(file, left)| read_ahead(file, left));
+        Self { memory: memory.into(), block: Bytes::new(), ahead }
+    }
+
     /// The next bytes, `most` of them at most; an error if there are none.
     pub(super) async fn read(&mut self, most: u64) -> Result<Bytes, Fault> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -125,15 +150,25 @@ impl Reader {
             }
             return Ok(bytes);
         }
-        let mut file = self.file.take().ok_or(Fault::Storage)?;
-        let read = move || {
-            let mut block = vec![0; most.min(BLOCK)];
-            file.read_exact(&mut block).map(|()| (file, block))
-        };
-        let (file, block) = blocking(read).await?;
-        self.file = Some(file);
-        Ok(block.into())
+        if self.block.is_empty() {
+            let ahead = self.ahead.take().ok_or(Fault::Storage)?;
+            let block = ahead.await.map_err(|_| Fault::Storage)??;
+            self.ahead = read_ahead(block.file, block.left);
+            self.block = block.bytes.into();
+        }
+        Ok(self.block.split_to(most.min(self.block.len())))
     }
+}
+
+/// Begins to read the next block, if one is left.
+fn read_ahead(mut file: File, left: u64) -> Option<JoinHandle<Result<Block, Fault>>> {
+    let size = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK);
+    let read = move || {
+        let mut bytes = vec![0; size];
+        file.read_exact(&mut bytes)?;
+        Ok(Block { bytes, file, left: left - size as u64 })
+    };
+    (left > 0).then(|| tokio::spawn(blocking(read)))
 }
 
 /// Runs file work where it may block. The cause of a failure is for the log alone.
