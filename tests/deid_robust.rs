@@ -5,6 +5,7 @@
 mod drive;
 mod support;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 use support::build::{Element, Length, Part10, sequence, text};
 use support::walk::walk;
@@ -257,6 +258,35 @@ fn a_deflate_bomb_is_refused_at_its_limit() {
         drive::rewrite_with(&drive::preset("basic"), &bytes, 4096, bounded()).map(|_| ()).unwrap_err();
     let Refusal::Fault(fault) = refusal else { panic!("{refusal}") };
     assert_eq!(fault.kind, FaultKind::InflatesTooLarge);
+}
+
+#[test]
+fn of_two_faults_in_a_deflated_file_the_first_is_told_however_it_is_cut() {
+    let mut file = samples::ct(syntax::DEFLATED_LE, 1);
+    let noise: Vec<u8> =
+        (0..4_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    file.elements.retain(|element| element.tag.0 < 0x0029);
+    file.elements.push(support::build::bytes((0x0029, 0x1010), b"OB", &noise));
+    let mut whole = Part10 { body: syntax::EXPLICIT_LE.to_owned(), ..file.sorted() }.write();
+    // A length beyond the limit of the head, and behind it a stream that is damaged.
+    let header = whole.len() - noise.len() - 4;
+    whole[header..header + 4].copy_from_slice(&0x7fff_fff0u32.to_le_bytes());
+    let body = whole.windows(4).position(|window| window == [0x08, 0, 0x05, 0]).unwrap();
+    let mut deflate =
+        flate2::write::DeflateEncoder::new(whole[..body].to_vec(), flate2::Compression::default());
+    deflate.write_all(&whole[body..]).unwrap();
+    deflate.flush().unwrap();
+    let mut damaged = deflate.get_ref().clone();
+    // A block of the type that RFC 1951 3.2.3 reserves.
+    damaged.extend([0x07, 0xff, 0xff, 0xff]);
+    let refused = |step| {
+        drive::rewrite_with(&drive::preset("basic"), &damaged, step, bounded()).map(|_| ()).unwrap_err()
+    };
+    let told = refused(usize::MAX);
+    assert!(matches!(told, Refusal::Fault(fault) if fault.kind == FaultKind::HeadTooLarge), "{told}");
+    for step in [1, 7, 64, 500] {
+        assert_eq!(refused(step), told, "chunks of {step}");
+    }
 }
 
 #[test]

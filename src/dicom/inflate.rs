@@ -31,20 +31,19 @@ impl Inflate {
         while !self.ended {
             let mut piece = Vec::with_capacity(PIECE);
             let before = self.state.total_in();
-            let status = self
-                .state
-                .decompress_vec(input, &mut piece, FlushDecompress::None)
-                .map_err(|_| FaultKind::BadDeflate)?;
+            let status = self.state.decompress_vec(input, &mut piece, FlushDecompress::None);
             let used = usize::try_from(self.state.total_in() - before).unwrap_or(input.len());
             input = input.get(used..).unwrap_or_default();
-            self.ended = status == Status::StreamEnd;
             if self.state.total_out() > self.limit {
                 return Err(FaultKind::InflatesTooLarge.into());
             }
             let stalled = piece.is_empty() && used == 0;
+            // What came before a damage is judged before the damage is told, so that the same fault of two is found
+            // however the input was cut.
             if !piece.is_empty() {
                 hand_on(piece.into())?;
             }
+            self.ended = status.map_err(|_| FaultKind::BadDeflate)? == Status::StreamEnd;
             if stalled {
                 break;
             }
