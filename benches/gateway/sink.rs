@@ -81,29 +81,38 @@ fn drain(reader: &mut BufReader<TcpStream>, mut left: u64, names: &mut Names) ->
     Some(())
 }
 
-/// SOP Instance UIDs of the data sets that pass by, found by their bytes. Looks only at
-/// what can be a head: pieces that begin a request or a part.
+/// SOP Instance UIDs of the data sets that pass by, found by the bytes of their element.
 #[derive(Default)]
 struct Names {
     found: Vec<String>,
-    seen: usize,
+    /// The end of the last piece, where an element may have been cut.
+    carry: Vec<u8>,
 }
+
+/// Tag and VR of SOP Instance UID; with its length and value at most 72 bytes.
+const ELEMENT: &[u8] = b"\x08\0\x18\0UI";
 
 impl Names {
     fn look(&mut self, bytes: &[u8]) {
-        const HEAD: usize = 1 << 14;
-        if self.seen < HEAD
-            && let Some(uid) = uid(bytes)
-        {
+        self.carry.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some(next) = memchr::memmem::find(&self.carry[at..], ELEMENT) {
+            let start = at + next;
+            let Some(uid) = uid(&self.carry[start..]) else {
+                self.carry.drain(..start);
+                return;
+            };
             self.found.push(uid);
+            at = start + ELEMENT.len();
         }
-        self.seen += bytes.len();
+        let keep = self.carry.len().saturating_sub(ELEMENT.len() - 1).max(at);
+        self.carry.drain(..keep);
     }
 }
 
-fn uid(bytes: &[u8]) -> Option<String> {
-    let at = bytes.windows(6).position(|window| window == b"\x08\0\x18\0UI")?;
-    let length = usize::from(*bytes.get(at + 6)?);
-    let value = bytes.get(at + 8..at + 8 + length)?;
+/// The value of the element at the start; `None` if it is cut.
+fn uid(element: &[u8]) -> Option<String> {
+    let length = usize::from(*element.get(ELEMENT.len())?);
+    let value = element.get(8..8 + length)?;
     Some(String::from_utf8_lossy(value).trim_end_matches('\0').to_owned())
 }
