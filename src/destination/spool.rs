@@ -5,11 +5,14 @@ use super::Fault;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// Bytes written to, or read from, the file at once.
 const BLOCK: usize = 1 << 20;
+
+/// Pieces smaller than this are joined before they are written.
+const SMALL: usize = 64 << 10;
 
 /// A spool being filled.
 pub(super) struct Spool {
@@ -86,7 +89,7 @@ impl Spool {
             Some(mut file) => Some(blocking(move || file.seek(SeekFrom::Start(0)).map(|_| file)).await?),
             None => None,
         };
-        Ok(Reader { memory: self.memory.into(), file })
+        Ok(Reader { memory: self.memory.into(), file, in_file: self.in_file })
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {
@@ -101,7 +104,10 @@ impl Spool {
                 Some(file) => file,
                 None => tempfile::tempfile_in(folder)?,
             };
-            waiting.iter().try_for_each(|bytes| file.write_all(bytes))?;
+            let mut out = BufWriter::with_capacity(SMALL, &mut file);
+            waiting.iter().try_for_each(|bytes| out.write_all(bytes))?;
+            out.flush()?;
+            drop(out);
             Ok(file)
         };
         self.file = Some(blocking(write).await?);
@@ -111,27 +117,38 @@ impl Spool {
 
 /// A spool being read.
 pub(super) struct Reader {
+    /// What is in memory: first what never left it, then one block of the file.
     memory: VecDeque<Bytes>,
     file: Option<File>,
+    /// Bytes not yet read from the file.
+    in_file: u64,
 }
 
 impl Reader {
     /// The next bytes, `most` of them at most; an error if there are none.
     pub(super) async fn read(&mut self, most: u64) -> Result<Bytes, Fault> {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if let Some(mut bytes) = self.memory.pop_front() {
-            if bytes.len() > most {
-                self.memory.push_front(bytes.split_off(most));
-            }
-            return Ok(bytes);
+        if self.memory.is_empty() {
+            let block = self.block().await?;
+            self.memory.push_back(block);
         }
+        let mut bytes = self.memory.pop_front().ok_or(Fault::Storage)?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if bytes.len() > most {
+            self.memory.push_front(bytes.split_off(most));
+        }
+        Ok(bytes)
+    }
+
+    async fn block(&mut self) -> Result<Bytes, Fault> {
         let mut file = self.file.take().ok_or(Fault::Storage)?;
+        let len = usize::try_from(self.in_file).unwrap_or(usize::MAX).min(BLOCK);
         let read = move || {
-            let mut block = vec![0; most.min(BLOCK)];
+            let mut block = vec![0; len];
             file.read_exact(&mut block).map(|()| (file, block))
         };
         let (file, block) = blocking(read).await?;
         self.file = Some(file);
+        self.in_file -= block.len() as u64;
         Ok(block.into())
     }
 }
