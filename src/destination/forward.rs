@@ -8,7 +8,7 @@ use crate::dicomweb::boundary;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::store_answer::{Fate, StoreAnswer};
 use crate::downstream::{self, Downstream, Feed, Feeder};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
 /// Instances up to this size are held whole.
@@ -19,6 +19,9 @@ const GROUP_BYTES: usize = 4 << 20;
 
 /// or this many instances.
 const GROUP_COUNT: usize = 200;
+
+/// Smaller pieces of a body are joined.
+const PIECE: usize = 64 << 10;
 
 /// Nothing but the type: Orthanc 1.10 stores nothing of a part whose type has a parameter
 /// (and answers 200), and the transfer syntax stands in the file meta (PS3.18 8.7.9).
@@ -218,15 +221,47 @@ async fn send_together(downstream: &Downstream, group: &[Small]) -> Vec<Result<(
         Err(fault) => return vec![Err(fault); group.len()],
     };
     let content_type = framing.content_type();
-    let mut body = Vec::new();
+    let mut body = Joined::default();
     for small in group {
-        body.push(framing.part(&PART));
-        body.extend(small.chunks.iter().cloned());
+        body.push(&framing.part(&PART));
+        small.chunks.iter().for_each(|chunk| body.push(chunk));
     }
-    body.push(framing.close());
-    let answer = downstream.store_whole(&content_type, &body).await;
+    body.push(&framing.close());
+    let answer = downstream.store_whole(&content_type, &body.finish()).await;
     let uids: Vec<&str> = group.iter().map(|small| small.uid.as_str()).collect();
     fates(&answer, &uids)
+}
+
+/// A body of few pieces: what is smaller than a write is worth is copied together.
+#[derive(Default)]
+struct Joined {
+    pieces: Vec<Bytes>,
+    tail: BytesMut,
+}
+
+impl Joined {
+    fn push(&mut self, piece: &Bytes) {
+        if piece.len() >= PIECE {
+            self.cut();
+            self.pieces.push(piece.clone());
+        } else {
+            self.tail.extend_from_slice(piece);
+            if self.tail.len() >= PIECE {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push(self.tail.split().freeze());
+        }
+    }
+
+    fn finish(mut self) -> Vec<Bytes> {
+        self.cut();
+        self.pieces
+    }
 }
 
 fn fates(answer: &Result<StoreAnswer, downstream::Fault>, uids: &[&str]) -> Vec<Result<(), Fault>> {

@@ -40,7 +40,7 @@ pub fn stack(open: Router, guarded: Router, settings: &Settings, accounts: Accou
     let guards = ServiceBuilder::new()
         // Who calls is settled before a byte of the body is read.
         .layer(from_fn_with_state(accounts, identify::identify))
-        // The request has a task of its own: a client that leaves cannot cut the account short.
+        // The request goes on to its end: a client that leaves cannot cut the account short.
         .layer(from_fn(task::own))
         // Last, as it counts what is really done.
         .layer(Extension(Allowance::unlimited()));
