@@ -1,0 +1,37 @@
+//! The README's tables against the code: settings from the one list, routes from the router's source.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use veilgate::config::{SETTINGS, Setting};
+
+fn readme() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+}
+
+fn row(setting: &Setting) -> String {
+    let default = match setting.default {
+        "" => String::new(),
+        text => format!("`{text}`"),
+    };
+    format!("| `{}` | `{}` | {default} | {} |", setting.name, setting.env, setting.help.replace('|', "\\|"))
+}
+
+#[test]
+fn the_table_of_settings_is_the_list_in_the_code() {
+    let head = "| in the file | environment | default | what it does |\n|---|---|---|---|\n";
+    let rows: Vec<String> = SETTINGS.iter().map(row).collect();
+    let table = format!("{head}{}\n", rows.join("\n"));
+    assert!(readme().contains(&table), "the README's table of settings must read:\n\n{table}");
+}
+
+#[test]
+fn every_route_of_the_router_stands_in_the_readme() {
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/mod.rs")).unwrap();
+    let routes: Vec<&str> =
+        source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(routes.len() >= 5, "the router lists its routes");
+    let readme = readme();
+    for route in routes {
+        assert!(readme.contains(&format!("`{route}`")), "{route} is missing in the README");
+    }
+}
