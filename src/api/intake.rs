@@ -63,7 +63,7 @@ impl Intake {
     ) -> Self {
         Self {
             engine: caller.engine.clone(),
-            options: Options { limits: service.limits, study, digests: true },
+            options: Options { limits: service.limits, study, digests: delivery.digests() },
             most: service.instance,
             allowed: allowance.instances,
             delivery,
