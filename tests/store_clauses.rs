@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use stow::{JSON, RESPOND, burned_in, ct, ct_of_study, items, push, push_parts, stored};
 use support::http::{Request, Response};
 use support::multipart::{self, Part, write};
-use support::samples;
 use support::server::Server;
 use support::walk::{Walked, walk};
+use support::{build, samples};
 
 /// The objects that the archive holds.
 fn archived(server: &Server) -> Vec<Walked> {
@@ -113,11 +113,15 @@ fn stow_19_what_is_stored_is_a_file_of_its_own() {
 #[test]
 fn stow_20_no_original_value_is_kept_beside_the_coerced_one() {
     let server = Server::start();
-    assert_eq!(server.send(push(&[ct(1)])).status, 200);
+    let original = vec![build::text((0x0010, 0x0020), b"LO", "RIG-0001")];
+    let changed = vec![build::sequence((0x0400, 0x0550), build::Length::Defined, vec![original])];
+    let mut file = samples::ct(support::syntax::EXPLICIT_LE, 1);
+    file.elements.push(build::sequence((0x0400, 0x0561), build::Length::Defined, vec![changed]));
+    assert_eq!(server.send(push(&[file.sorted().write()])).status, 200);
     let kept = archived(&server);
     assert_eq!(kept[0].text((0x0012, 0x0062)).as_deref(), Some("YES"));
-    let within = |leaf: &support::walk::Leaf| leaf.path.iter().any(|step| step.0 == (0x0400, 0x0561));
-    assert!(!kept[0].leaves.iter().any(|leaf| within(leaf) || leaf.tag == (0x0400, 0x0561)));
+    assert!(kept[0].leaves.len() > 20, "the rest is there");
+    assert!(!kept[0].leaves.iter().any(|leaf| leaf.place().contains("0400,0561")), "no (0400,0561)");
 }
 
 #[test]
@@ -216,6 +220,25 @@ fn stow_31_the_failure_reason_tells_what_is_wrong() {
         .collect();
     reasons.sort_unstable();
     assert_eq!(reasons, [0x0124, 0xC000, 0xC122]);
+}
+
+#[test]
+fn stow_32_the_statement_tells_each_code_that_can_come() {
+    use veilgate::deid::refusal::FailureReason as Reason;
+    let statement = include_str!("../conformance/statement.md");
+    let reasons = [
+        Reason::OUT_OF_RESOURCES,
+        Reason::DOES_NOT_MATCH_SOP_CLASS,
+        Reason::OTHER_STUDY,
+        Reason::CANNOT_UNDERSTAND,
+        Reason::TRANSFER_SYNTAX,
+        Reason::PROCESSING_FAILURE,
+        Reason::SOP_CLASS,
+        Reason::POLICY,
+    ];
+    for code in reasons.map(|reason| reason.0).into_iter().chain([0xB000]) {
+        assert!(statement.contains(&format!("{code:04X}")), "{code:04X}");
+    }
 }
 
 #[test]
