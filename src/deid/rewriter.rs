@@ -27,8 +27,20 @@ pub struct Options {
     /// The Study Instance UID that the instance must have as it comes in (PS3.18
     /// 10.5.1.2).
     pub study: Option<String>,
-    /// Compute the SHA-256 of input and output.
-    pub digests: bool,
+    /// Which SHA-256 to compute.
+    pub digests: Digests,
+}
+
+/// What is hashed: each digest is one more pass over all bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Digests {
+    /// Nothing.
+    #[default]
+    None,
+    /// What goes out.
+    Output,
+    /// What comes in and what goes out.
+    Both,
 }
 
 /// The rewriter. After a refusal it is over.
@@ -65,10 +77,11 @@ struct Tally {
 impl Rewriter {
     /// A rewriter for one instance.
     pub fn new(engine: &Engine, options: Options) -> Self {
-        let hash = || options.digests.then(Sha256::new);
+        let hash_in = (options.digests == Digests::Both).then(Sha256::new);
+        let hash_out = (options.digests != Digests::None).then(Sha256::new);
         Self {
             engine: engine.clone(),
-            tally: Tally { hash_in: hash(), hash_out: hash(), ..Tally::default() },
+            tally: Tally { hash_in, hash_out, ..Tally::default() },
             splitter: Splitter::new(options.limits),
             stage: Stage::Head,
             options,

@@ -10,7 +10,7 @@ use super::staging::Staging;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::Refused;
 use crate::deid::refusal::Refusal;
-use crate::deid::rewriter::{Options, Rewriter};
+use crate::deid::rewriter::{Digests, Options, Rewriter};
 use crate::dicom::{Fault, FaultKind};
 use bytes::Bytes;
 use std::io::Read;
@@ -40,6 +40,7 @@ impl From<Refused> for Stop {
 impl<'a> Worker<'a> {
     /// A thread that writes to `staging`; `digests`: hash input and output.
     pub fn new(engine: &'a Engine, staging: &'a Staging, progress: &'a Progress, digests: bool) -> Self {
+        let digests = if digests { Digests::Both } else { Digests::None };
         let options = Options { digests, ..Options::default() };
         Self { engine, staging, progress, options, chunks: Chunks::default(), last: Last::default() }
     }
