@@ -4,7 +4,7 @@
 use super::Service;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
-use crate::deid::rewriter::{Digests, Options, Rewriter};
+use crate::deid::rewriter::{Options, Rewriter};
 use crate::destination::{self, Answer, Delivery};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
@@ -63,7 +63,7 @@ impl Intake {
     ) -> Self {
         Self {
             engine: caller.engine.clone(),
-            options: Options { limits: service.limits, study, digests: Digests::Output },
+            options: Options { limits: service.limits, study, digests: delivery.digests() },
             most: service.instance,
             allowed: allowance.instances,
             delivery,

@@ -27,19 +27,19 @@ pub struct Options {
     /// The Study Instance UID that the instance must have as it comes in (PS3.18
     /// 10.5.1.2).
     pub study: Option<String>,
-    /// Which SHA-256 to compute.
+    /// Which SHA-256 digests somebody wants: they cost more than the rewriting itself.
     pub digests: Digests,
 }
 
-/// What is hashed: each digest is one more pass over all bytes.
+/// Which digests of an instance are computed on the way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Digests {
-    /// Nothing.
+    /// None.
     #[default]
     None,
-    /// What goes out.
+    /// That of the output.
     Output,
-    /// What comes in and what goes out.
+    /// Those of input and output.
     Both,
 }
 

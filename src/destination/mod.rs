@@ -10,6 +10,7 @@ pub use respond::{Answer, Form};
 
 use crate::archive::Archive;
 use crate::deid::receipt::Receipt;
+use crate::deid::rewriter::Digests;
 use crate::downstream::{self, Downstream};
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -77,6 +78,14 @@ impl Delivery {
     /// On to the downstream server.
     pub fn forward(downstream: Downstream) -> Self {
         Self::Forward(forward::Forward::new(downstream))
+    }
+
+    /// The digests that the destination needs: the archive tells equal instances by theirs.
+    pub fn digests(&self) -> Digests {
+        match self {
+            Self::Keep(_) => Digests::Output,
+            Self::Respond(_) | Self::Forward(_) => Digests::None,
+        }
     }
 
     /// Takes the next bytes of the open instance; waits where the destination is slow.

@@ -25,6 +25,7 @@ use super::args::DeidArgs;
 use super::{Exit, Failure, key, profile, stdio};
 use crate::deid::engine::Engine;
 use crate::deid::plan::Plan;
+use crate::deid::rewriter::Digests;
 use ledger::Ledger;
 use progress::Progress;
 use source::{FileId, Inputs, Sources};
@@ -56,7 +57,7 @@ pub fn run(args: &DeidArgs) -> Result<Exit, Failure> {
         engine,
         progress,
         staging: Staging::new(out),
-        digests: args.receipt.is_some(),
+        digests: if args.receipt.is_some() { Digests::Both } else { Digests::None },
     };
     run.work(jobs(args));
     let Run { ledger, progress, .. } = run;
@@ -85,7 +86,7 @@ struct Run {
     engine: Engine,
     progress: Progress,
     staging: Staging,
-    digests: bool,
+    digests: Digests,
 }
 
 impl Run {

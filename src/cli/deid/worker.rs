@@ -39,8 +39,7 @@ impl From<Refused> for Stop {
 
 impl<'a> Worker<'a> {
     /// A thread that writes to `staging`; `digests`: hash input and output.
-    pub fn new(engine: &'a Engine, staging: &'a Staging, progress: &'a Progress, digests: bool) -> Self {
-        let digests = if digests { Digests::Both } else { Digests::None };
+    pub fn new(engine: &'a Engine, staging: &'a Staging, progress: &'a Progress, digests: Digests) -> Self {
         let options = Options { digests, ..Options::default() };
         Self { engine, staging, progress, options, chunks: Chunks::default(), last: Last::default() }
     }
