@@ -80,7 +80,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "limits.spool_memory",
         "VEILGATE_LIMITS_SPOOL_MEMORY",
-        "16 MiB",
+        "32 MiB",
         "Rewritten bytes of one answer kept in memory; the rest goes to an unlinked temporary file.",
     ),
     plain(

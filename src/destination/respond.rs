@@ -7,7 +7,7 @@ use crate::deid::receipt::{Names, Receipt};
 use crate::dicom::uid;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::zip_out::ZipOut;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::Crc;
 use futures_util::stream::{Stream, unfold};
 use std::collections::VecDeque;
@@ -92,6 +92,12 @@ pub struct Answer {
     manifest: Option<Vec<u8>>,
 }
 
+/// Pieces below this are joined,
+const SMALL: usize = 16 << 10;
+
+/// until they make this many bytes.
+const JOINED: usize = 128 << 10;
+
 enum Piece {
     Frame(Bytes),
     Spooled(u64),
@@ -111,22 +117,63 @@ impl Answer {
             Form::Zip => zip(&self.instances, self.manifest),
         };
         let length = pieces.iter().map(Piece::len).sum();
-        let body = unfold((pieces, self.reader), |(mut pieces, mut reader)| async move {
-            let bytes = match pieces.pop_front()? {
-                Piece::Frame(bytes) => Ok(bytes),
-                Piece::Spooled(left) => reader.read(left).await.inspect(|bytes| {
-                    let left = left - bytes.len() as u64;
-                    if left > 0 {
-                        pieces.push_front(Piece::Spooled(left));
-                    }
-                }),
-            };
-            if bytes.is_err() {
-                pieces.clear();
-            }
-            Some((bytes, (pieces, reader)))
+        let sender = Sender { pieces, reader: self.reader, next: None };
+        let body = unfold(sender, |mut sender| async move {
+            let bytes = sender.next().await?;
+            Some((bytes, sender))
         });
         (content_type, length, body)
+    }
+}
+
+/// Sends the pieces of an answer in order; small ones joined, since each step through the
+/// server costs as much as copying some kilobytes.
+struct Sender {
+    pieces: VecDeque<Piece>,
+    reader: Reader,
+    /// Read already, but too large to be joined to what stands before it.
+    next: Option<Bytes>,
+}
+
+impl Sender {
+    /// The next bytes; `None` at the end, and behind a failure.
+    async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        let mut joined = BytesMut::new();
+        loop {
+            let bytes = match self.next.take() {
+                Some(bytes) => bytes,
+                None => match self.piece().await {
+                    Some(Ok(bytes)) => bytes,
+                    Some(Err(fault)) => return Some(Err(fault)),
+                    None if joined.is_empty() => return None,
+                    None => return Some(Ok(joined.freeze())),
+                },
+            };
+            if bytes.len() < SMALL && joined.len() < JOINED {
+                joined.extend_from_slice(&bytes);
+            } else if joined.is_empty() {
+                return Some(Ok(bytes));
+            } else {
+                self.next = Some(bytes);
+                return Some(Ok(joined.freeze()));
+            }
+        }
+    }
+
+    async fn piece(&mut self) -> Option<Result<Bytes, Fault>> {
+        let left = match self.pieces.pop_front()? {
+            Piece::Frame(bytes) => return Some(Ok(bytes)),
+            Piece::Spooled(left) => left,
+        };
+        let read = self.reader.read(left).await;
+        match &read {
+            Ok(bytes) if (bytes.len() as u64) < left => {
+                self.pieces.push_front(Piece::Spooled(left - bytes.len() as u64));
+            }
+            Ok(_) => {}
+            Err(_) => self.pieces.clear(),
+        }
+        Some(read)
     }
 }
 
