@@ -6,6 +6,7 @@ use super::chain::{Head, Sealed};
 use super::digest::Digest;
 use super::key::{PublicKey, Signature, SigningKey};
 use super::value::{Id, Time};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// What can be signed.
@@ -46,6 +47,22 @@ impl<T: Statement> Signed<T> {
         canonical::text(self)
     }
 }
+
+impl<T: Statement + DeserializeOwned> Signed<T> {
+    /// Reads a statement with its signature from JSON. Nothing is checked yet but its form.
+    ///
+    /// # Errors
+    /// It is no such statement.
+    pub fn parse(text: &str) -> Result<Self, BadStatement> {
+        // The reader's own message could quote the text.
+        serde_json::from_str(text).map_err(|_| BadStatement)
+    }
+}
+
+/// A text is no signed statement of format 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no signed audit statement of format 1")]
+pub struct BadStatement;
 
 /// "At this time the chain of this project had this entry as its last." An auditor who keeps one can later show that
 /// the chain was rolled back or written anew, whoever holds the signing key then.

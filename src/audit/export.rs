@@ -5,7 +5,7 @@
 
 use super::canonical;
 use super::chain::Sealed;
-use super::checkpoint::{Checkpoint, Segment, Signed};
+use super::checkpoint::{BadStatement, Checkpoint, Segment, Signed};
 use super::digest::Digest;
 use super::finding::Kind;
 use super::report::Report;
@@ -63,6 +63,17 @@ impl Line {
         let mut text = canonical::text(self);
         text.push('\n');
         text
+    }
+}
+
+/// Reads a checkpoint that was kept: alone, or as the checkpoint or closing line of an older export.
+///
+/// # Errors
+/// It is none of these.
+pub fn kept_checkpoint(text: &str) -> Result<Signed<Checkpoint>, BadStatement> {
+    match serde_json::from_str(text) {
+        Ok(Line::Checkpoint(checkpoint) | Line::End(End { checkpoint, .. })) => Ok(checkpoint),
+        _ => Signed::parse(text),
     }
 }
 

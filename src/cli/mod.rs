@@ -6,8 +6,10 @@
 //! | `veilgate deid` | [`deid`] |
 //! | `veilgate explain` | [`explain`] |
 //! | `veilgate profile` | [`profile`] |
+//! | `veilgate audit` | [`audit`] |
 
 pub mod args;
+pub mod audit;
 pub mod deid;
 pub mod explain;
 mod help;
@@ -85,6 +87,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Deid(args)) => deid::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Profile(args)) => profile::run(&args.command),
+        Some(Command::Audit(args)) => audit::run(&args.command),
         None => {
             stdio::print(&Cli::command().render_help().to_string())?;
             Err(Failure::Usage("a command is needed".to_owned()))
