@@ -7,7 +7,7 @@ use super::canonical;
 use super::chain::Sealed;
 use super::checkpoint::{BadStatement, Checkpoint, Segment, Signed};
 use super::digest::Digest;
-use super::finding::Kind;
+use super::finding::{Finding, Kind};
 use super::report::Report;
 use super::value::Id;
 use super::verify::Verifier;
@@ -90,12 +90,14 @@ pub struct Reader {
     verifier: Verifier,
     line: u64,
     place: Place,
+    /// Entries by the closing line.
+    told: Option<u64>,
 }
 
 impl Reader {
     /// Begins before the first line. What was kept goes into the verifier beforehand.
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, line: 0, place: Place::Start }
+        Self { verifier, line: 0, place: Place::Start, told: None }
     }
 
     /// Takes the next line, with or without its line end.
@@ -123,7 +125,13 @@ impl Reader {
             let what = "there is no closing line: the end is cut off";
             self.verifier.findings.add(Kind::Truncated, None, what);
         }
-        self.verifier.finish()
+        let mut report = self.verifier.finish();
+        // Where entries were taken out or put in, that is said already.
+        if report.is_whole() && self.told.is_some_and(|told| told != report.seen.entries) {
+            let what = "the closing line counts other entries than there are";
+            report.findings.push(Finding { kind: Kind::Edited, entries: None, line: Some(self.line), what });
+        }
+        report
     }
 
     fn next(&mut self) {
@@ -167,10 +175,6 @@ impl Reader {
     fn end(&mut self, end: &End) {
         self.place = Place::Ended;
         self.verifier.close(&end.checkpoint);
-        // Where entries were taken out or put in, that is said already.
-        if self.verifier.findings.is_empty() && end.entries != self.verifier.entries() {
-            let what = "the closing line counts other entries than there are";
-            self.verifier.findings.add(Kind::Edited, None, what);
-        }
+        self.told = Some(end.entries);
     }
 }

@@ -113,10 +113,6 @@ impl Findings {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
     /// Those kept, and the number of those that were not.
     pub(super) fn into_parts(self) -> (Vec<Finding>, u64) {
         (self.kept, self.more)

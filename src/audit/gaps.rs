@@ -16,6 +16,8 @@ pub(super) struct Gap {
     pub(super) before: Option<Digest>,
     /// Hash that entry `last` has by whoever names it, where known.
     pub(super) after: Option<Digest>,
+    /// Whoever names it is a signature.
+    pub(super) signed: bool,
 }
 
 /// How what turned up late fits into the gap it fills.
@@ -25,6 +27,8 @@ pub(super) enum Fit {
     Fits,
     /// They do not.
     Clashes,
+    /// They are not those that a signature names.
+    Contradicts,
 }
 
 /// Entries from `first` to `last` (one, or a sealed segment) with the hashes at their ends.
@@ -55,11 +59,15 @@ impl Gaps {
         if span.first == gap.first {
             fit = clash(fit, gap.before, span.previous);
         } else {
-            let rest = Gap { last: span.first.saturating_sub(1), after: Some(span.previous), ..gap };
+            let after = Some(span.previous);
+            let rest = Gap { last: span.first.saturating_sub(1), after, signed: false, ..gap };
             self.0.push_back(rest);
         }
         if span.last == gap.last {
-            fit = clash(fit, gap.after, span.hash);
+            fit = match clash(fit, gap.after, span.hash) {
+                Fit::Clashes if gap.signed => Fit::Contradicts,
+                other => other,
+            };
         } else {
             let rest = Gap { first: span.last.saturating_add(1), before: Some(span.hash), ..gap };
             self.0.push_back(rest);
@@ -67,11 +75,18 @@ impl Gaps {
         Some(fit)
     }
 
-    /// Those still open, by number.
-    pub(super) fn into_sorted(self) -> Vec<Gap> {
+    /// Ranges still missing, by number; those that touch are one.
+    pub(super) fn into_ranges(self) -> Vec<(u64, u64)> {
         let mut gaps = Vec::from(self.0);
         gaps.sort_by_key(|gap| gap.first);
-        gaps
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for gap in gaps {
+            match ranges.last_mut() {
+                Some((_, last)) if last.saturating_add(1) == gap.first => *last = gap.last,
+                _ => ranges.push((gap.first, gap.last)),
+            }
+        }
+        ranges
     }
 }
 
@@ -96,29 +111,33 @@ mod tests {
     #[test]
     fn a_gap_closes_from_the_middle_outwards() {
         let mut gaps = Gaps::default();
-        gaps.open(Gap { first: 3, last: 5, before: Some(digest(2)), after: Some(digest(5)) });
+        gaps.open(Gap { first: 3, last: 5, before: Some(digest(2)), after: Some(digest(5)), signed: false });
         for sequence in [4, 5, 3] {
             assert_eq!(gaps.fill(entry(sequence)), Some(Fit::Fits), "{sequence}");
         }
         assert_eq!(gaps.fill(entry(4)), None, "a second time there is no gap");
-        assert_eq!(gaps.into_sorted(), vec![]);
+        assert_eq!(gaps.into_ranges(), vec![]);
     }
 
     #[test]
     fn what_does_not_fit_its_neighbours_clashes() {
-        let gap = Gap { first: 3, last: 3, before: Some(digest(9)), after: Some(digest(3)) };
+        let gap = Gap { first: 3, last: 3, before: Some(digest(9)), after: Some(digest(3)), signed: false };
         let mut gaps = Gaps::default();
         gaps.open(gap);
         assert_eq!(gaps.fill(entry(3)), Some(Fit::Clashes));
-        gaps.open(Gap { before: Some(digest(2)), after: Some(digest(9)), ..gap });
+        let gap = Gap { before: Some(digest(2)), after: Some(digest(9)), ..gap };
+        gaps.open(gap);
         assert_eq!(gaps.fill(entry(3)), Some(Fit::Clashes));
+        gaps.open(Gap { signed: true, ..gap });
+        assert_eq!(gaps.fill(entry(3)), Some(Fit::Contradicts));
     }
 
     #[test]
     fn a_flood_of_gaps_stays_bounded() {
         let mut gaps = Gaps::default();
-        let flushed = (0..5000)
-            .filter_map(|at| gaps.open(Gap { first: 2 * at, last: 2 * at, before: None, after: None }));
+        let flushed = (0..5000).filter_map(|at| {
+            gaps.open(Gap { first: 2 * at, last: 2 * at, before: None, after: None, signed: false })
+        });
         assert_eq!(flushed.count(), 5000 - MOST);
     }
 }

@@ -134,12 +134,9 @@ impl Verifier {
             );
         }
         if sequence > tip.sequence {
-            let gap = Gap {
-                first: tip.sequence.saturating_add(1),
-                last: sequence,
-                before: Some(tip.hash()),
-                after: Some(hash),
-            };
+            let first = tip.sequence.saturating_add(1);
+            let (before, after) = (Some(tip.hash()), Some(hash));
+            let gap = Gap { first, last: sequence, before, after, signed: true };
             tip.jump(sequence, hash, Base::Checkpoint);
             self.open(gap);
         }
@@ -187,8 +184,8 @@ impl Verifier {
         });
         let end = head.as_ref().map_or(0, |head| head.sequence);
         let unseen = self.tip().is_some_and(|tip| tip.base == Base::Checkpoint);
-        for gap in std::mem::take(&mut self.gaps).into_sorted() {
-            self.missing(gap, unseen && gap.last == end);
+        for (first, last) in std::mem::take(&mut self.gaps).into_ranges() {
+            self.missing((first, last), unseen && last == end);
         }
         let (beyond, uncompared) = self.kept.rest(end);
         self.seen.uncompared = uncompared;
@@ -202,11 +199,6 @@ impl Verifier {
         }
         let (findings, more) = self.findings.into_parts();
         Report { head, seen: self.seen, findings, more }
-    }
-
-    /// Entries seen so far.
-    pub(super) fn entries(&self) -> u64 {
-        self.seen.entries
     }
 
     fn tip(&mut self) -> Option<&mut Tip> {

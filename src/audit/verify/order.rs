@@ -38,12 +38,9 @@ impl Verifier {
             return self.late(span);
         }
         if span.first > next {
-            let gap = Gap {
-                first: next,
-                last: span.first.saturating_sub(1),
-                before: Some(tip.hash()),
-                after: Some(span.previous),
-            };
+            let (before, after) = (Some(tip.hash()), Some(span.previous));
+            let signed = base == Base::Segment;
+            let gap = Gap { first: next, last: span.first.saturating_sub(1), before, after, signed };
             self.open(gap);
         } else if !tip.is_named_by(span.previous) {
             self.unlinked(span);
@@ -96,23 +93,36 @@ impl Verifier {
 
     /// A number that was passed already.
     fn late(&mut self, span: Span) {
-        let here = Some((span.first, span.last));
         match self.gaps.fill(span) {
-            Some(Fit::Fits) => {
-                self.findings.add(Kind::Reordered, here, "it stands behind entries that follow it");
-                return self.met(span.last, span.hash);
-            }
-            Some(Fit::Clashes) => {
-                self.findings.add(
-                    Kind::Edited,
-                    here,
-                    "it stands behind entries that follow it, and fits none",
-                );
-                return self.met(span.last, span.hash);
-            }
-            None => {}
+            Some(fit) => self.turned_up(span, fit),
+            None => self.again(span),
         }
+    }
+
+    /// It was missing so far.
+    fn turned_up(&mut self, span: Span, fit: Fit) {
+        let here = (span.first, span.last);
+        match fit {
+            Fit::Fits => {
+                self.findings.add(Kind::Reordered, Some(here), "it stands behind entries that follow it")
+            }
+            Fit::Clashes => {
+                let what = "it stands behind entries that follow it, and does not fit between its neighbours";
+                self.findings.add(Kind::Edited, Some(here), what);
+            }
+            Fit::Contradicts => self.contradicted(span.last),
+        }
+        let at_tip = self.tip().filter(|tip| tip.sequence == span.last);
+        if let Some(tip) = at_tip {
+            tip.add_rival(span.hash);
+        }
+        self.met(span.last, span.hash);
+    }
+
+    /// It was not missing.
+    fn again(&mut self, span: Span) {
         let Some(tip) = self.tip() else { return };
+        let here = Some((span.first, span.last));
         let (at_tip, copy) = (span.last == tip.sequence, tip.is_named_by(span.hash));
         let forks = at_tip && !copy && tip.shares_parent(span.previous);
         if at_tip {
@@ -132,16 +142,24 @@ impl Verifier {
     /// A signature says that this entry has this hash.
     pub(super) fn vouch(&mut self, sequence: u64, hash: Digest) {
         let Some(tip) = self.tip() else { return };
-        if tip.is_named_by(hash) {
-            self.seen.vouched = sequence;
-            self.diverged = false;
-        } else {
-            let first = self.seen.vouched.saturating_add(1).min(sequence);
-            self.diverge(
-                (first, sequence),
-                "in this range entries were made anew: a signed checkpoint contradicts",
-            );
+        match (tip.is_named_by(hash), tip.base) {
+            // The entry itself was not seen yet.
+            (true, Base::Checkpoint) => {}
+            (true, _) => {
+                self.seen.vouched = sequence;
+                self.diverged = false;
+            }
+            (false, _) => self.contradicted(sequence),
         }
+    }
+
+    /// A signature says that this entry has another hash.
+    fn contradicted(&mut self, sequence: u64) {
+        let first = self.seen.vouched.saturating_add(1).min(sequence);
+        self.diverge(
+            (first, sequence),
+            "in this range entries were made anew: a signed checkpoint contradicts",
+        );
     }
 
     /// From here on the chain is another than the signed one; said once until a signature agrees again.
@@ -172,12 +190,12 @@ impl Verifier {
 
     pub(super) fn open(&mut self, gap: Gap) {
         if let Some(oldest) = self.gaps.open(gap) {
-            self.missing(oldest, false);
+            self.missing((oldest.first, oldest.last), false);
         }
     }
 
-    pub(super) fn missing(&mut self, gap: Gap, tail: bool) {
-        let here = Some((gap.first, gap.last));
+    pub(super) fn missing(&mut self, range: (u64, u64), tail: bool) {
+        let here = Some(range);
         match tail {
             true => self.findings.add(
                 Kind::Truncated,
