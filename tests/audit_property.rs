@@ -36,7 +36,7 @@ fn content(bytes: &[u8]) -> Vec<Option<Value>> {
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.trim_ascii().is_empty())
         .map(|line| serde_json::from_slice(line).ok())
-        .filter(|value: &Option<Value>| !value.as_ref().is_some_and(|it| it.get("checkpoint").is_some()))
+        .filter(|value: &Option<Value>| value.as_ref().is_none_or(|it| it.get("checkpoint").is_none()))
         .collect()
 }
 

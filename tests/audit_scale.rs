@@ -41,7 +41,7 @@ fn a_long_chain_verifies_in_constant_memory() {
         bytes += lines.iter().map(String::len).sum::<usize>();
         after_first = after_first.or_else(peak);
     }
-    let grown = peak().zip(after_first).map(|(now, then)| now - then);
+    let grown = peak().zip(after_first).map(|(now, then)| now.saturating_sub(then));
     let report = reader.finish();
     let rate = |time: Duration| ENTRIES as f64 / time.as_secs_f64();
     println!(
