@@ -20,6 +20,10 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve DICOMweb: STOW-RS with instances pseudonymized on the fly.
+    #[cfg(feature = "server")]
+    #[command(after_help = super::serve::help())]
+    Serve(ServeArgs),
     /// Pseudonymize files, folders and ZIP archives.
     #[command(after_help = help::DEID)]
     Deid(DeidArgs),
@@ -30,6 +34,21 @@ pub enum Command {
     Profile(ProfileArgs),
     /// Verify the audit chain of a project.
     Audit(AuditArgs),
+}
+
+/// Arguments of `veilgate serve`.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Folder of database, keys, archive and spool.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// Arguments of `veilgate deid`.

@@ -121,6 +121,8 @@ pub enum Reason {
     SafePrivate(u16),
     /// The TCIA list (opt-in).
     TciaPrivate,
+    /// PS3.15 E.3.10: the sender's Private Data Element Characteristics Sequence (0008,0300).
+    SenderClaim,
     /// PS3.15 Table E.1-1, private row: not known to be safe.
     Private,
     /// A private attribute that is listed, but with another VR: not the element that was judged safe.
@@ -190,6 +192,7 @@ impl Reason {
     fn fixed_text(self) -> &'static str {
         match self {
             Self::SafePrivate(_) => "PS3.15 E.3.10: listed in Table E.3.10-1 as safe",
+            Self::SenderClaim => "PS3.15 E.3.10: the sender's Private Data Element Characteristics Sequence",
             Self::TciaPrivate => "PS3.15 E.3.10: listed by the TCIA private tag table",
             Self::Private => "PS3.15 Table E.1-1, private row: not known to be safe",
             Self::PrivateVr => "PS3.15 E.3.10: listed as safe with another VR only",

@@ -102,6 +102,7 @@ impl<'a> Carrier<'a> {
             }
             Decision::Item(elements) => {
                 self.counts.replaced += 1;
+                self.claim_block(tag);
                 self.out.begin_sequence(tag, undefined);
                 self.out.begin_item(undefined);
                 self.out.raw(&elements);

@@ -86,8 +86,8 @@ pub enum Decision {
 
 impl Engine {
     /// A plan under a project's key.
-    pub fn new(plan: Plan, key: &ProjectKey) -> Self {
-        Self { plan: Arc::new(plan), pseudonyms: Arc::new(Pseudonyms::new(key)) }
+    pub fn new(plan: impl Into<Arc<Plan>>, key: &ProjectKey) -> Self {
+        Self { plan: plan.into(), pseudonyms: Arc::new(Pseudonyms::new(key)) }
     }
 
     /// The plan.
@@ -202,7 +202,9 @@ impl Engine {
 
     fn decided(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {
         if dictionary::is_private(tag) {
-            self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path)
+            let claim = place.creator.and_then(|creator| subject.facts.claims.about(creator, tag));
+            let decided = self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path);
+            self.plan.claimed(decided, claim, vr)
         } else {
             self.plan.decide(subject.sop, place.path, tag, vr)
         }
@@ -254,16 +256,14 @@ impl Engine {
 
     /// The pseudonym of the instance's own patient, or of whoever a nested ID names.
     fn patient_id(&self, subject: &Subject, place: Place<'_>, value: &[u8]) -> Decision {
-        let nested = value::trimmed(value);
-        let same = place.path.is_empty() || nested == subject.facts.patient_id.as_bytes();
-        if same {
-            return Decision::Value(padded(subject.patient_id.clone().into_bytes(), VR::LO), Fate::Replaced);
-        }
-        if nested.is_empty() {
-            return Decision::Empty;
-        }
-        let other = format!("id\n{}\n", String::from_utf8_lossy(nested));
-        Decision::Value(padded(self.pseudonyms.patient_id(&other).into_bytes(), VR::LO), Fate::Replaced)
+        let nested = subject.facts.decoded(value::trimmed(value));
+        let same = place.path.is_empty() || nested == subject.facts.patient_id;
+        let id = match nested.is_empty() {
+            _ if same => subject.patient_id.clone(),
+            true => return Decision::Empty,
+            false => self.pseudonyms.patient_id(&format!("id\n{nested}\n")),
+        };
+        Decision::Value(padded(id.into_bytes(), VR::LO), Fate::Replaced)
     }
 
     /// At top level the name is the pseudonym; a nested name may be anybody's.
@@ -280,7 +280,7 @@ impl Engine {
             // A dummy UID must not join instances that have nothing to do with each other.
             _ if tag == TIMEZONE => b"+0000 ".to_vec(),
             VR::UI => padded(self.pseudonyms.uid(value::trimmed(value)).into_bytes(), VR::UI),
-            _ => dummy::leaf(if dictionary::is_private(tag) { VR::UN } else { vr }),
+            _ => dummy::leaf(vr),
         }
     }
 

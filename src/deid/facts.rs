@@ -1,6 +1,7 @@
 //! What deciding about an instance needs from its whole head, gathered in a first walk.
 //! Nothing is judged here but contradictions.
 
+use super::claims::Claims;
 use super::refusal::Refusal;
 use crate::dicom::{uid, value};
 use dicom_core::Tag;
@@ -39,6 +40,8 @@ pub struct Gather {
     overlays: Vec<Overlay>,
     directory: bool,
     lists_references: bool,
+    /// What the sender says about private attributes.
+    pub claims: Claims,
 }
 
 /// What decides whether an overlay sits in the pixels (PS3.3 C.9.2, retired form).
@@ -109,6 +112,7 @@ impl Gather {
             instance,
             study: self.ascii(Tag(0x0020, 0x000D)).unwrap_or_default().to_owned(),
             series: self.ascii(Tag(0x0020, 0x000E)).unwrap_or_default().to_owned(),
+            character_set: self.ascii(Tag(0x0008, 0x0005)).unwrap_or_default().to_owned(),
             patient_id: self.text(Tag(0x0010, 0x0020)),
             issuer: self.text(Tag(0x0010, 0x0021)),
             modality: self.owned(Tag(0x0008, 0x0060)),
@@ -120,6 +124,7 @@ impl Gather {
             bits_allocated,
             overlay_bits: self.overlay_bits(bits_allocated),
             lists_references: self.lists_references,
+            claims: self.claims,
         })
     }
 
@@ -184,6 +189,8 @@ pub struct Facts {
     pub study: String,
     /// Series Instance UID as it came in; empty if there is none.
     pub series: String,
+    /// Specific Character Set of the data set; empty if there is none.
+    pub character_set: String,
     /// Patient ID, decoded; empty if there is none.
     pub patient_id: String,
     /// Issuer of Patient ID, decoded; empty if there is none.
@@ -206,9 +213,16 @@ pub struct Facts {
     pub overlay_bits: u32,
     /// Referenced Series Sequence is there: it lists every instance that others of the attributes refer to.
     pub lists_references: bool,
+    /// What the sender says about private attributes.
+    pub claims: Claims,
 }
 
 impl Facts {
+    /// An identifier found inside a sequence, decoded as the instance's own are.
+    pub fn decoded(&self, raw: &[u8]) -> String {
+        decode(raw, &self.character_set)
+    }
+
     /// One text per patient and issuer. Without a Patient ID nobody can tell whether two
     /// studies belong to one patient, so the study stands for the patient.
     pub fn patient(&self) -> String {

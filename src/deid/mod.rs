@@ -9,6 +9,7 @@
 pub mod action;
 mod blocks;
 mod carry;
+pub mod claims;
 pub mod code;
 pub mod dates;
 pub mod defaults;
@@ -17,6 +18,7 @@ pub mod engine;
 pub mod explain;
 pub mod facts;
 pub mod gaps;
+pub mod name;
 pub mod object;
 pub mod option;
 mod outcome;

@@ -2,6 +2,7 @@
 //! XML. Same engine, same answers as `carry`, which does it over encoded bytes.
 
 use super::blocks::Blocks;
+use super::claims::{self, Claims};
 use super::engine::{Decision, Engine, Place, Subject};
 use super::facts::Gather;
 use super::refusal::Refusal;
@@ -61,11 +62,36 @@ fn survey(source: &InMemDicomObject) -> Result<(Gather, Prior), Refusal> {
                     prior.see_code(&encode(element.tag(), value)?);
                 }
             }
+            Value::Sequence(items) if element.tag() == claims::CHARACTERISTICS => {
+                read_claims(items, &mut gather.claims)?;
+            }
             Value::Sequence(_) => gather.see_sequence(element.tag()),
             Value::PixelSequence(_) => {}
         }
     }
     Ok((gather, prior))
+}
+
+/// The sender's claims, as [`Claims::read`] reads them from bytes.
+fn read_claims(blocks: &DataSetSequence<InMemDicomObject>, claims: &mut Claims) -> Result<(), Refusal> {
+    let see = |claims: &mut Claims, item: &InMemDicomObject| -> Result<(), Refusal> {
+        for element in item.iter() {
+            if let Value::Primitive(value) = element.value() {
+                claims.see(element.tag(), &encode(element.tag(), value)?);
+            }
+        }
+        Ok(())
+    };
+    for block in blocks.items() {
+        claims.begin_block();
+        see(claims, block)?;
+        let parts = block.get(claims::ACTIONS).and_then(|element| element.items()).unwrap_or_default();
+        for part in parts {
+            claims.begin_part();
+            see(claims, part)?;
+        }
+    }
+    Ok(())
 }
 
 struct Driver<'a> {

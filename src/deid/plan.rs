@@ -2,6 +2,7 @@
 //! the engine's.
 
 use super::action::{Action, Decided, Reason};
+use super::claims::Claim;
 use super::defaults::{self, Selector};
 use super::option::{MethodCode, ProfileOption, basic_code};
 use super::outcome::{self, Outcome};
@@ -139,6 +140,27 @@ impl Plan {
             return decided(action, Reason::TciaPrivate);
         }
         decided(Action::Remove, reason)
+    }
+
+    /// A decision about a private attribute in the light of what the sender claims about it (PS3.15 E.3.10). Own rules
+    /// stand before any claim. That an attribute is unsafe is believed of everybody, and the action named is taken; that
+    /// it is safe is believed only if the profile trusts the sender.
+    pub fn claimed(&self, decided: Decided, claim: Option<Claim>, vr: VR) -> Decided {
+        let fixed = matches!(decided.reason, Reason::Rule(_) | Reason::NotPrivateData);
+        if fixed || !self.profile.has(ProfileOption::RetainSafePrivate) {
+            return decided;
+        }
+        let action = match claim {
+            Some(Claim::Unsafe(Action::Uid)) if vr != VR::UI => Action::Remove,
+            Some(Claim::Unsafe(action)) => action,
+            Some(Claim::Safe)
+                if self.profile.trust_sender_private_claim && decided.action == Action::Remove =>
+            {
+                self.safe_action(vr)
+            }
+            _ => return decided,
+        };
+        Decided { action, reason: Reason::SenderClaim }
     }
 
     /// The codes of CID 7050 for (0012,0064), exactly those earned: 113100 and one per option. A profile that keeps more

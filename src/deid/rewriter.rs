@@ -2,6 +2,7 @@
 //! head and tail, lets the bulk pass. Judgement lives in `engine`.
 
 use super::carry::Carrier;
+use super::claims::CHARACTERISTICS;
 use super::engine::{Decision, Engine, Place, Subject};
 use super::facts::Gather;
 use super::receipt::{Counts, Originals, Phi, Receipt, Refused};
@@ -249,6 +250,7 @@ fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Refusal> {
                 prior.see(tag, &value);
             }
             Token::Sequence { tag: stamp::METHOD_CODES, .. } => stamp::read_codes(&mut walker, &mut prior)?,
+            Token::Sequence { tag: CHARACTERISTICS, .. } => gather.claims.read(&mut walker)?,
             Token::Sequence { tag, .. } => {
                 gather.see_sequence(tag);
                 walker.skip_sequence()?;

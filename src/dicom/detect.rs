@@ -76,9 +76,9 @@ fn spells_its_vr(bytes: &[u8]) -> bool {
     header.is_some_and(|header| header.vr.is_some() && header.vr == dictionary::vr_of(header.tag, false))
 }
 
-/// A tag with which a data set may begin.
+/// A tag with which a data set may begin; group 0004 is that of a DICOMDIR.
 fn known(tag: Tag) -> bool {
-    (0x0008..=0x7FE0).contains(&tag.group())
+    (0x0004..=0x7FE0).contains(&tag.group())
         && (tag.element() == 0
             || dictionary::vr_of(tag, false).is_some()
             || dictionary::is_private_creator(tag))

@@ -74,13 +74,10 @@ impl Scan {
         Ok(None)
     }
 
-    /// The data set is over: it must end where the scan stands.
+    /// The data set is over: it must end where the scan stands, but for zeros with which some writers pad a file.
     pub fn finish(&self, bytes: &[u8]) -> Result<(), Fault> {
-        if self.at == bytes.len() && self.levels.is_empty() {
-            Ok(())
-        } else {
-            Err(FaultKind::Truncated.into())
-        }
+        let padding = bytes.get(self.at..).is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
+        if padding && self.levels.is_empty() { Ok(()) } else { Err(FaultKind::Truncated.into()) }
     }
 
     fn found(&self, header: Header, header_at: usize) -> Result<Found, Fault> {

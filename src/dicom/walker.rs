@@ -71,8 +71,22 @@ impl<'a> Walker<'a> {
             Some(level) if level.end.is_some_and(|end| self.at >= end) => self.leave().map(Some),
             Some(level) if level.kind == Kind::Sequence => self.item(level).map(Some),
             None if self.at >= self.bytes.len() => Ok(None),
+            None if self.at_zeros() => self.padding(),
             level => self.element(level),
         }
+    }
+
+    /// Tag (0000,0000), or what is left of it at the very end.
+    fn at_zeros(&self) -> bool {
+        self.bytes.get(self.at..).unwrap_or_default().iter().take(4).all(|byte| *byte == 0)
+    }
+
+    /// Zeros up to the end are padding. Other bytes behind zeros are a fault: looking for the end of the zeros again and
+    /// again would take quadratic time, and no command group stands in a data set (PS3.7 E.1).
+    fn padding(&mut self) -> Result<Option<Token<'a>>, Fault> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        self.at = self.bytes.len();
+        if rest.iter().all(|byte| *byte == 0) { Ok(None) } else { Err(FaultKind::TrailingBytes.into()) }
     }
 
     /// Skips the sequence that the last token opened, its end token included.

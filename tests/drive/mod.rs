@@ -6,6 +6,7 @@
 
 pub mod expect;
 
+use crate::support;
 use bytes::Bytes;
 use veilgate::deid::engine::Engine;
 use veilgate::deid::plan::Plan;
@@ -17,6 +18,11 @@ use veilgate::deid::rewriter::{Options, Rewriter};
 
 /// The presets by name.
 pub const PRESETS: [&str; 3] = ["basic", "research", "blank"];
+
+/// The rows of Table E.1-1 as tag and VR, to plant marks in.
+pub fn rows() -> Vec<(support::Tag, support::vr::Vr)> {
+    support::plant::table_rows().into_iter().map(|row| (row.tag, row.vr)).collect()
+}
 
 /// The project key of the tests.
 pub fn key() -> ProjectKey {
