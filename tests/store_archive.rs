@@ -24,7 +24,7 @@ fn objects(data: &Path) -> Vec<std::path::PathBuf> {
 fn the_archive_holds_exactly_the_bytes_that_respond_gives_back() {
     let server = Server::start();
     for instance in [ct(1), large_ct(2, 12_000_001)] {
-        let kept = server.send(push(&[instance.clone()]));
+        let kept = server.send(push(std::slice::from_ref(&instance)));
         assert_eq!(kept.status, 200);
         let back = server.send(push(&[instance]).header("Accept", RESPOND));
         let part = &multipart::read(back.header("content-type").unwrap(), &back.body).unwrap()[0].body;
@@ -138,7 +138,7 @@ fn await_sweep(data: &Path) {
 
 /// Most are small; some are streamed.
 fn of_size(number: u32) -> Vec<u8> {
-    if number % 50 == 0 { large_ct(number, 5_500_000) } else { ct(number) }
+    if number.is_multiple_of(50) { large_ct(number, 5_500_000) } else { ct(number) }
 }
 
 /// The UID of an object, which must be whole.

@@ -111,14 +111,11 @@ impl Intake {
     /// The instance is complete.
     pub(super) async fn end(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Open { rewriter, taken, lost } = open;
-        let finished = rewriter.finish(&mut self.out);
-        let receipt = match finished {
+        let receipt = match open.rewriter.finish(&mut self.out) {
             Err(refused) => return self.close(Record::Refused(refused)).await,
             Ok(receipt) => Box::new(receipt),
         };
-        debug_assert_eq!(taken, receipt.bytes_in);
-        match self.complete(lost, &receipt).await {
+        match self.complete(open.lost, &receipt).await {
             Ok(()) => self.pending.push(Pending::Committed(receipt)),
             Err(fault) => self.close(Record::Passed(receipt, Err(fault))).await,
         }

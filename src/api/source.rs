@@ -24,7 +24,7 @@ pub(super) enum Source {
     /// One instance is the body.
     Single,
     /// In parts.
-    Multipart(Parts, PartForm),
+    Multipart(Box<Parts>, PartForm),
 }
 
 /// What the parts are (PS3.18 10.5.1.4).
@@ -83,7 +83,7 @@ impl Source {
             }
             _ => return Err(unsupported("the `type` of the multipart body is not one of a store request")),
         };
-        Ok(Self::Multipart(Parts::new(media.boundary().unwrap_or_default())?, form))
+        Ok(Self::Multipart(Box::new(Parts::new(media.boundary().unwrap_or_default())?), form))
     }
 
     /// Takes the whole body in.
@@ -93,7 +93,7 @@ impl Source {
     pub(super) async fn run(self, body: BodyDataStream, intake: &mut Intake) -> Result<(), Problem> {
         match self {
             Self::Single => single(body, intake).await,
-            Self::Multipart(parts, form) => multipart(parts, form, body, intake).await,
+            Self::Multipart(parts, form) => multipart(*parts, form, body, intake).await,
         }
     }
 }

@@ -32,7 +32,13 @@ impl Db {
     pub async fn enter(&self, project: &str, entries: &[Entry]) -> Result<Vec<String>, Fault> {
         let mut transaction = self.write().await?;
         let mut useless = Vec::new();
+        let mut parents = None;
         for entry in entries {
+            // Instances of one series mostly come together.
+            let its = (&entry.names.study, &entry.names.series);
+            if parents.replace(its) != Some(its) {
+                enter_parents(&mut transaction, project, entry).await?;
+            }
             useless.extend(enter_one(&mut transaction, project, entry).await?);
         }
         transaction.commit().await?;
@@ -94,7 +100,6 @@ async fn enter_one(transaction: &mut Write, project: &str, entry: &Entry) -> Res
         }
         replaced = Some(object);
     }
-    enter_parents(transaction, project, entry).await?;
     enter_instance(transaction, project, entry).await?;
     Ok(replaced)
 }

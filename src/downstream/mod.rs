@@ -16,6 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Most bytes of an answer that are read.
 const MAX_ANSWER: usize = 16 << 20;
 
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Longest wait between two attempts, whatever the server asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
@@ -146,7 +149,8 @@ impl Downstream {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(settings.connect)
-            .read_timeout(settings.answer)
+            // Servers close idle connections; the sooner we do, the rarer both happen at once.
+            .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(settings.concurrent)
             .default_headers(headers(&settings.headers)?);
         if let Some(pem) = &settings.ca {

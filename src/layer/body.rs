@@ -2,6 +2,7 @@
 //! silent for too long or cut off (the error says which, for the handler that reads it),
 //! and an answer's body that holds a place until it is sent.
 
+use crate::problem::Problem;
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
@@ -114,6 +115,16 @@ impl<T: Unpin> http_body::Body for Holding<T> {
 
     fn size_hint(&self) -> SizeHint {
         http_body::Body::size_hint(&self.inner)
+    }
+}
+
+impl From<BodyFault> for Problem {
+    fn from(fault: BodyFault) -> Self {
+        match fault {
+            BodyFault::TooLarge(limit) => Self::BodyTooLarge { limit },
+            BodyFault::Silent => Self::Silent,
+            BodyFault::Broken => Self::CutOff,
+        }
     }
 }
 

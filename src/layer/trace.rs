@@ -5,6 +5,7 @@
 //! queries, header values, bodies, values of a data set, file names, API keys, texts of
 //! errors of foreign code or of the downstream server.
 
+use super::context::Tally;
 use crate::db::seal::hex;
 use crate::problem::Blame;
 use axum::extract::{MatchedPath, Request};
@@ -24,6 +25,8 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let blame = response.extensions().get::<Blame>().copied();
+    let tally = response.extensions().get::<Tally>();
+    let (instances, delivered) = tally.map_or((0, 0), |tally| (tally.instances.len(), tally.delivered()));
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     span.in_scope(|| match blame {
@@ -31,7 +34,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
             tracing::warn!(status, millis, blame = blame.map(Blame::word), "request failed");
         }
         Some(blame) => tracing::info!(status, millis, blame = blame.word(), "request refused"),
-        None => tracing::info!(status, millis, "request served"),
+        None => tracing::info!(status, millis, instances, delivered, "request served"),
     });
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

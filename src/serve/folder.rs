@@ -28,7 +28,7 @@ impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         make(path, "the data folder")?;
         let lock = lock(path)?;
-        make(&path.join("spool"), "the spool folder")?;
+        empty(&path.join("spool"))?;
         let master = master_key(path)?;
         Ok(Self { path: path.to_owned(), master, _lock: lock })
     }
@@ -85,6 +85,17 @@ pub(super) fn make(path: &Path, what: &'static str) -> Result<(), Failure> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|error| Failure::Data { what, kind: error.kind() })
+}
+
+/// An empty spool folder: a crash may have left a file between its making and unlinking.
+fn empty(spool: &Path) -> Result<(), Failure> {
+    let what = "the spool folder";
+    make(spool, what)?;
+    let failure = |error: std::io::Error| Failure::Data { what, kind: error.kind() };
+    for entry in std::fs::read_dir(spool).map_err(failure)? {
+        std::fs::remove_file(entry.map_err(failure)?.path()).map_err(failure)?;
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<File, Failure> {
@@ -178,6 +189,15 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data), 0o700);
         assert_eq!(mode(&data.join(MASTER_KEY)), 0o600);
+    }
+
+    #[test]
+    fn a_spool_file_that_a_crash_left_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        drop(Folder::open(parent.path()).unwrap());
+        std::fs::write(parent.path().join("spool/left"), "x").unwrap();
+        let folder = Folder::open(parent.path()).unwrap();
+        assert_eq!(folder.spool().read_dir().unwrap().count(), 0);
     }
 
     #[test]
