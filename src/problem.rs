@@ -6,7 +6,6 @@ use crate::db;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::parts::PartsError;
 use crate::downstream;
-use crate::layer::body::BodyFault;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -227,16 +226,6 @@ impl From<db::Fault> for Problem {
     fn from(fault: db::Fault) -> Self {
         tracing::error!(%fault, "database failure");
         Self::Database
-    }
-}
-
-impl From<BodyFault> for Problem {
-    fn from(fault: BodyFault) -> Self {
-        match fault {
-            BodyFault::TooLarge(limit) => Self::BodyTooLarge { limit },
-            BodyFault::Silent => Self::Silent,
-            BodyFault::Broken => Self::CutOff,
-        }
     }
 }
 

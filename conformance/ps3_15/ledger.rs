@@ -16,7 +16,7 @@ fn rows(name: &str) -> Vec<Vec<String>> {
 
 /// The conformance statement.
 pub fn statement() -> String {
-    std::fs::read_to_string(folder().join("STATEMENT.md")).unwrap()
+    std::fs::read_to_string(folder().join("statement.md")).unwrap()
 }
 
 /// Names of all test functions of the tests and of the crate, with the file they stand in.
