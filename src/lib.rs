@@ -16,6 +16,7 @@
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | change a status or message | `problem.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
+//! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change a command | `cli` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
@@ -28,6 +29,7 @@
 //! | 0 | [`dicom`] | encoded DICOM: splitter, walker, writer | opinions, IO, panics |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
+//! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
 //! | 2 | `db` | the only door to SQL: tenants, keys, the archive's catalog | everything else |
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
@@ -67,6 +69,7 @@
 //! assert_eq!(refused.map(|refused| refused.refusal.code()), Some("malformed"));
 //! ```
 
+pub mod audit;
 pub mod cli;
 pub mod deid;
 pub mod dicom;

@@ -12,7 +12,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["dicom"],
     &["deid"],
-    &["dicomweb", "db", "downstream", "billing"],
+    &["dicomweb", "audit", "db", "downstream", "billing"],
     &["archive", "destination", "origin"],
     &["layer", "problem"],
     &["api", "page"],
@@ -22,6 +22,7 @@ const FLOORS: &[&[&str]] = &[
 /// Arrows between modules of one floor, each with its reason.
 const SAME_FLOOR: &[(&str, &str, &str)] = &[
     ("downstream", "dicomweb", "the client speaks the wire forms that are defined there"),
+    ("db", "audit", "what is stored is an entry of the audit chain"),
     ("destination", "archive", "one of the destinations is the archive"),
     ("origin", "archive", "one of the origins is the archive"),
     ("layer", "problem", "a layer that stops a request answers with a problem"),
@@ -53,6 +54,11 @@ const ABSENT: &[(&[&str], &[&str], &str)] = &[
         "floors 0 and 1 are pure: no IO, no runtime, no log",
     ),
     (&["dicom", "deid"], &["SystemTime", "Instant"], "floors 0 and 1 know no clock"),
+    (
+        &["audit"],
+        &["tokio::", "axum::", "sqlx::", "std::fs", "std::net", "SystemTime", "Instant", "getrandom::"],
+        "the audit chain is pure: storage, time and randomness come from its callers",
+    ),
     (
         &["dicomweb"],
         &["axum::", "sqlx::", "reqwest::", "tokio::fs", "std::fs"],

@@ -62,3 +62,26 @@ Example, a profile of one's own:
 
 pub const PROFILE_CHECK: &str = "\
 Exit status: 0 no mistake; 1 mistakes; 2 the file cannot be read.";
+
+pub const AUDIT: &str = "\
+Examples:
+  veilgate audit verify chain.jsonl --public-key audit-key.pem";
+
+pub const AUDIT_VERIFY: &str = "\
+What it finds, each with the number of the entry and the line:
+  edited deleted inserted reordered forked
+                 an entry was tampered with
+  truncated      the end is cut off
+  rewritten      all was made anew from some entry on; a signature contradicts
+  rolled-back    the chain ends before a checkpoint or receipt that was kept
+  wrong-key wrong-project bad-signature malformed
+                 it is not what it claims to be
+Without --checkpoint and --receipt, a database that was set back to an older backup, or
+written anew by who has the signing key, looks whole: keep a checkpoint now and then.
+
+Exit status: 0 whole; 1 findings, or the export cannot be read to its end; 2 wrong usage.
+
+Examples:
+  curl -s http://127.0.0.1:8080/.well-known/veilgate-audit-key > audit-key.pem
+  veilgate audit verify chain.jsonl --public-key audit-key.pem
+  veilgate audit verify chain.jsonl --public-key audit-key.pem --checkpoint kept.jsonl";

@@ -6,9 +6,11 @@
 //! | `veilgate deid` | [`deid`] |
 //! | `veilgate explain` | [`explain`] |
 //! | `veilgate profile` | [`profile`] |
+//! | `veilgate audit` | [`audit`] |
 //! | `veilgate serve` | `serve`, with feature `server` |
 
 pub mod args;
+pub mod audit;
 pub mod deid;
 pub mod explain;
 mod help;
@@ -88,6 +90,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Deid(args)) => deid::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Profile(args)) => profile::run(&args.command),
+        Some(Command::Audit(args)) => audit::run(&args.command),
         #[cfg(feature = "server")]
         Some(Command::Serve(args)) => serve::run(&args),
         None => Err(Failure::Usage("a command is needed; `veilgate --help` lists them".to_owned())),
