@@ -23,8 +23,12 @@ mod door;
 mod event;
 mod fault;
 mod ledger;
+#[cfg(test)]
+mod life_tests;
 mod meter;
 pub mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod reading;
 mod settings;
 mod signature;
