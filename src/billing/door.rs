@@ -4,7 +4,7 @@ use super::address;
 use super::event::{About, Plan, Snapshot, Status};
 use super::fault::Fault;
 use super::ledger::ReadBack;
-use super::reading::{PLAN, REFERENCE};
+use super::reading::REFERENCE;
 use super::settings::Settings;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -76,7 +76,8 @@ impl Stripe {
         }
         let client = ClientBuilder::new(key).url(base).timeout(settings.timeout);
         let client = client.app_info("veilgate", Some(env!("CARGO_PKG_VERSION").to_owned()), None);
-        let client = client.build().map_err(|error| Fault::from_client(&error))?;
+        let client =
+            client.build().map_err(|_| Fault::Setup("the API key has characters no header can carry"))?;
         Ok(Stripe { client, settings })
     }
 
@@ -138,14 +139,12 @@ impl Stripe {
             quantity: Some(1),
             ..Default::default()
         }];
-        let named = HashMap::from([
-            (REFERENCE.to_owned(), order.reference.clone()),
-            (PLAN.to_owned(), order.plan.name().to_owned()),
-        ]);
         let days = order.trial_days.map_or(self.settings.trial_days, |it| it.min(self.settings.trial_days));
-        // Also on the subscription: its own events and its invoices' know nothing of the session.
+        // Also on the subscription: its own events and its invoices' know nothing of the session. One entry only: the
+        // order of a map's entries is random, and under an idempotency key every byte must be as it was.
+        let named = HashMap::from([(REFERENCE.to_owned(), order.reference.clone())]);
         let subscription = session::CreateCheckoutSessionSubscriptionData {
-            metadata: Some(named.clone()),
+            metadata: Some(named),
             trial_period_days: (days > 0).then_some(days.into()),
             ..Default::default()
         };
@@ -153,7 +152,6 @@ impl Stripe {
             .mode(CheckoutSessionMode::Subscription)
             .line_items(items)
             .client_reference_id(order.reference.clone())
-            .metadata(named)
             .subscription_data(subscription)
             .success_url(order.success_url.clone())
             .cancel_url(order.cancel_url.clone())
@@ -239,10 +237,110 @@ fn snapshot(found: &stripe_billing::Subscription) -> Snapshot {
         status: Status::from_word(found.status.as_str()),
         prices: items.iter().map(|item| item.price.id.to_string()).collect(),
         interval: interval.and_then(Plan::from_name),
-        ordered: found.metadata.get(PLAN).and_then(|it| Plan::from_name(it)),
         period_start: main.map(|item| item.current_period_start),
         period_end,
         cancels_at: found.cancel_at.or(period_end.filter(|_| found.cancel_at_period_end)),
         ended_at: found.ended_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
+    use super::super::settings::{Prices, Secret};
+    use super::*;
+
+    fn door(change: impl FnOnce(&mut Settings)) -> Result<Stripe, Fault> {
+        let mut settings = Settings::new(Secret::new("sk_test_1"));
+        settings.prices = Prices { monthly: vec!["price_m".into()], annual: vec![] };
+        change(&mut settings);
+        Stripe::new(settings)
+    }
+
+    fn order() -> Checkout {
+        Checkout {
+            plan: Plan::Monthly,
+            trial_days: None,
+            payer: Payer::New(Some("pay@clinic.example".into())),
+            reference: "c-1".into(),
+            success_url: "https://clinic.example/paid".into(),
+            cancel_url: "https://clinic.example/plans".into(),
+            idempotency_key: None,
+        }
+    }
+
+    fn form(door: &Stripe, order: &Checkout) -> String {
+        door.session(order).unwrap().build().body.unwrap()
+    }
+
+    #[test]
+    fn a_checkout_names_the_customer_on_session_and_subscription_and_never_asks_to_create_one() {
+        let sent = form(&door(|_| {}).unwrap(), &order());
+        for part in [
+            "mode=subscription",
+            "line_items[0][price]=price_m",
+            "client_reference_id=c-1",
+            "subscription_data[metadata][customer_reference]=c-1",
+            "subscription_data[trial_period_days]=14",
+            "automatic_tax[enabled]=true",
+            "customer_email=pay",
+        ] {
+            assert!(sent.contains(part), "{part} is not in {sent}");
+        }
+        assert!(!sent.contains("customer_creation"), "Stripe refuses it in subscription mode: {sent}");
+    }
+
+    #[test]
+    fn a_known_customer_is_not_asked_for_an_address_of_mail() {
+        let known = Checkout { payer: Payer::Known("cus_1".into()), ..order() };
+        let sent = form(&door(|_| {}).unwrap(), &known);
+        assert!(sent.contains("customer=cus_1") && sent.contains("customer_update[address]=auto"), "{sent}");
+        assert!(!sent.contains("customer_email"), "{sent}");
+    }
+
+    #[test]
+    fn customers_can_shorten_a_trial_and_not_lengthen_it() {
+        let door = door(|settings| settings.trial_days = 14).unwrap();
+        let days = |trial_days| form(&door, &Checkout { trial_days, ..order() });
+        assert!(days(Some(365)).contains("trial_period_days]=14"));
+        assert!(days(Some(7)).contains("trial_period_days]=7"));
+        assert!(!days(Some(0)).contains("trial_period_days"));
+    }
+
+    #[test]
+    fn bad_orders_are_told_by_field_before_anything_is_sent() {
+        let door = door(|_| {}).unwrap();
+        let field = |order: Checkout| match door.session(&order).map(|_| ()) {
+            Err(Fault::Request { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(field(Checkout { success_url: "javascript:x".into(), ..order() }), "success_url");
+        assert_eq!(field(Checkout { cancel_url: "http://clinic.example/".into(), ..order() }), "cancel_url");
+        assert_eq!(field(Checkout { reference: "a b".into(), ..order() }), "customer");
+        assert_eq!(field(Checkout { payer: Payer::New(Some("x".into())), ..order() }), "customer_email");
+        let annual = Checkout { plan: Plan::Annual, ..order() };
+        assert!(matches!(door.session(&annual), Err(Fault::Setup(_))));
+    }
+
+    #[test]
+    fn one_key_is_one_session_for_one_customer_only() {
+        let keyed = |reference: &str, key: Option<&str>| {
+            let order =
+                Checkout { reference: reference.into(), idempotency_key: key.map(Into::into), ..order() };
+            idempotency_key(&order).unwrap()
+        };
+        assert_eq!(keyed("a", Some("k")), keyed("a", Some("k")));
+        assert_ne!(keyed("a", Some("k")), keyed("b", Some("k")));
+        assert_ne!(keyed("a", None), keyed("a", None));
+    }
+
+    #[test]
+    fn unusable_settings_are_told_at_start_and_the_key_is_not() {
+        assert!(matches!(door(|it| it.base_url = "http://stripe.example/".into()), Err(Fault::Setup(_))));
+        assert!(matches!(door(|it| it.api_key = Secret::new("pk_live_x")), Err(Fault::Setup(_))));
+        assert!(matches!(door(|it| it.api_key = Secret::new("sk_\nx")), Err(Fault::Setup(_))));
+        assert!(matches!(door(|it| it.trial_days = 731), Err(Fault::Setup(_))));
+        let shown = format!("{:?}", door(|it| it.api_key = Secret::new("sk_live_secret")).unwrap());
+        assert!(!shown.contains("sk_live_secret"), "{shown}");
     }
 }

@@ -83,8 +83,6 @@ pub struct Snapshot {
     pub prices: Vec<String>,
     /// Plan by the billing interval of its first item that is not metered: month or year.
     pub interval: Option<Plan>,
-    /// Plan ordered at checkout, from our own metadata.
-    pub ordered: Option<Plan>,
     /// Start of the current period.
     pub period_start: Option<i64>,
     /// End of the current period; in a trial the end of the trial.

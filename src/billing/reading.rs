@@ -6,8 +6,6 @@ use serde_json::Value;
 
 /// The metadata key that carries our customer reference.
 pub(super) const REFERENCE: &str = "customer_reference";
-/// The metadata key that carries the ordered plan.
-pub(super) const PLAN: &str = "plan";
 
 /// A signed body that is no event: not JSON, or without id, type, time or (where it is needed) object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +50,7 @@ fn kind_of(word: &str) -> Option<Read> {
 
 fn checkout(session: &Value, kind: Kind) -> (About, Kind) {
     let about = About {
-        reference: text(session, &["/client_reference_id", "/metadata/customer_reference"]),
+        reference: text(session, &["/client_reference_id"]),
         stripe_customer: id(session, &["/customer"]),
         subscription: id(session, &["/subscription"]),
     };
@@ -96,7 +94,6 @@ fn snapshot(object: &Value) -> Snapshot {
         prices: items.iter().filter_map(|item| text(item, &["/price/id", "/plan/id"])).collect(),
         interval: text(main, &["/price/recurring/interval", "/plan/interval"])
             .and_then(|word| Plan::from_name(&word)),
-        ordered: text(object, &["/metadata/plan"]).and_then(|word| Plan::from_name(&word)),
         period_start: at("/current_period_start", "/current_period_start"),
         period_end,
         cancels_at: time(object, &["/cancel_at"]).or(period_end.filter(|_| cancelling)),
@@ -171,7 +168,7 @@ mod tests {
     #[test]
     fn a_subscription_reads_alike_in_old_and_new_api_versions() {
         let newer = json!({ "id": "sub_1", "customer": "cus_1", "status": "active", "cancel_at_period_end": true,
-            "metadata": { "customer_reference": "c-1", "plan": "annual" },
+            "metadata": { "customer_reference": "c-1" },
             "items": { "data": [
                 { "price": { "id": "price_use", "recurring": { "interval": "month", "usage_type": "metered" } },
                   "current_period_start": 1, "current_period_end": 2 },
@@ -179,7 +176,7 @@ mod tests {
                   "current_period_start": 10, "current_period_end": 20 } ] } });
         let older = json!({ "id": "sub_1", "customer": { "id": "cus_1" }, "status": "active",
             "cancel_at_period_end": true, "current_period_start": 10, "current_period_end": 20,
-            "metadata": { "customer_reference": "c-1", "plan": "annual" },
+            "metadata": { "customer_reference": "c-1" },
             "items": { "data": [
                 { "plan": { "id": "price_use", "interval": "month", "usage_type": "metered" } },
                 { "plan": { "id": "price_a", "interval": "year", "usage_type": "licensed" } } ] } });
@@ -187,7 +184,6 @@ mod tests {
             status: Status::Active,
             prices: vec!["price_use".into(), "price_a".into()],
             interval: Some(Plan::Annual),
-            ordered: Some(Plan::Annual),
             period_start: Some(10),
             period_end: Some(20),
             cancels_at: Some(20),

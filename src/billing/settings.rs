@@ -47,13 +47,13 @@ impl Prices {
     }
 
     /// The plan a subscription is on. A known price decides; for one that is not in the settings (any more) the billing
-    /// interval does, then what was ordered at checkout. None: nothing that this gateway sells.
+    /// interval does. None: nothing that this gateway sells.
     pub fn plan_of(&self, subscription: &Snapshot) -> Option<Plan> {
         let priced = |ids: &[String]| subscription.prices.iter().any(|price| ids.contains(price));
         match (priced(&self.annual), priced(&self.monthly)) {
             (true, _) => Some(Plan::Annual),
             (false, true) => Some(Plan::Monthly),
-            (false, false) => subscription.interval.or(subscription.ordered),
+            (false, false) => subscription.interval,
         }
     }
 }
@@ -112,11 +112,10 @@ mod tests {
     }
 
     #[test]
-    fn a_known_price_outweighs_interval_and_order_and_an_unknown_one_does_not() {
+    fn a_known_price_outweighs_the_interval_and_an_unknown_one_does_not() {
         let switched = Snapshot {
             prices: vec!["price_usage".into(), "price_a".into()],
             interval: Some(Plan::Monthly),
-            ordered: Some(Plan::Monthly),
             ..Snapshot::default()
         };
         assert_eq!(prices().plan_of(&switched), Some(Plan::Annual));
