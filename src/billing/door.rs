@@ -212,7 +212,8 @@ fn idempotency_key(order: &Checkout) -> Result<IdempotencyKey, Fault> {
 fn read_back(found: stripe_billing::Subscription) -> ReadBack {
     let invoice = found.latest_invoice.as_ref().and_then(|it| it.as_object());
     let paid = invoice.and_then(|it| {
-        let through = it.lines.data.iter().map(|line| line.period.end).max();
+        let charged = it.lines.data.iter().filter(|line| line.amount >= 0);
+        let through = charged.map(|line| line.period.end).max();
         it.status_transitions.paid_at.map(|at| (at, through))
     });
     let about = About {

@@ -82,7 +82,8 @@ fn a_life_told_in_order_gives_the_tier_that_is_paid_for_at_each_time() {
         (6, 31 * DAY, Tier::Pro, Reason::PaymentOverdue),
         (6, 38 * DAY, Tier::Free, Reason::PaymentOverdue),
         (8, 38 * DAY, Tier::Pro, Reason::Paid),
-        (9, 59 * DAY, Tier::Pro, Reason::Paid),
+        (9, 60 * DAY - 1, Tier::Pro, Reason::Paid),
+        (9, 60 * DAY, Tier::Free, Reason::Ended),
         (10, 60 * DAY - 1, Tier::Pro, Reason::Cancelled),
         (10, 60 * DAY, Tier::Free, Reason::Ended),
     ] {
@@ -100,7 +101,7 @@ fn permutations(events: &mut Vec<Event>, size: usize, check: &mut dyn FnMut(&[Ev
     }
     for turn in 0..size {
         permutations(events, size - 1, check);
-        events.swap(if size % 2 == 0 { turn } else { 0 }, size - 1);
+        events.swap(if size.is_multiple_of(2) { turn } else { 0 }, size - 1);
     }
 }
 
@@ -321,4 +322,21 @@ fn events_of_no_interest_change_nothing() {
     let mut ledger = told(&life());
     assert_eq!(ledger.apply(&event("evt_x", 99 * DAY, Kind::Other)), Applied::default());
     assert_eq!(ledger.apply(&life()[3]), Applied::default());
+}
+
+#[test]
+fn changing_to_a_shorter_plan_leaves_no_right_beyond_its_period() {
+    let annual = Snapshot {
+        prices: vec!["price_a".into()],
+        period_end: Some(START + 365 * DAY),
+        ..monthly(Status::Active, 0)
+    };
+    let ended = Snapshot { ended_at: Some(START + 60 * DAY), ..monthly(Status::Canceled, 1) };
+    let ledger = told(&[
+        said("evt_1", 0, Change::Created, annual),
+        event("evt_2", 0, Kind::InvoicePaid(Some(START + 365 * DAY))),
+        said("evt_3", 30 * DAY, Change::Updated, monthly(Status::Active, 1)),
+        said("evt_4", 60 * DAY, Change::Deleted, ended),
+    ]);
+    assert_eq!(stands(&ledger, 60 * DAY).tier, Tier::Free);
 }

@@ -16,6 +16,13 @@
 //! subscription in one transaction with the event's id. The ledger carries the customer reference, so a payment is kept
 //! also for a customer whom no other table knows yet. [`standing`] tells tier and end from all ledgers of a reference.
 //!
+//! # What the database keeps for it
+//! - events taken: id (unique), time; written in the transaction that applies the event;
+//! - a [`Ledger`] per Stripe subscription, as JSON, with reference and Stripe customer in indexed columns; read, changed
+//!   and written under a row lock;
+//! - per customer the [`Standing`]'s tier and `until`: past `until` the tier is free without anybody writing it;
+//! - usage lines and batches with their [`outbox::Delivery`].
+//!
 //! All times are whole seconds since the Unix epoch, UTC.
 
 mod address;

@@ -114,10 +114,11 @@ fn invoice_about(invoice: &Value) -> About {
     }
 }
 
-/// The latest end among the periods of an invoice's lines.
+/// The latest end among the periods that an invoice charges for; a credit for unused time pays nothing.
 fn paid_through(invoice: &Value) -> Option<i64> {
     let lines = invoice.pointer("/lines/data").and_then(Value::as_array)?;
-    lines.iter().filter_map(|line| time(line, &["/period/end"])).max()
+    let charged = |line: &&Value| time(line, &["/amount"]).unwrap_or(0) >= 0;
+    lines.iter().filter(charged).filter_map(|line| time(line, &["/period/end"])).max()
 }
 
 /// The first of these that is a text with something in it.
@@ -198,7 +199,8 @@ mod tests {
 
     #[test]
     fn an_invoice_names_its_subscription_in_old_and_new_api_versions() {
-        let lines = json!({ "data": [{ "period": { "end": 20 } }, { "period": { "end": 30 } }, {}] });
+        let lines = json!({ "data": [{ "period": { "end": 20 } }, { "amount": 0, "period": { "end": 30 } }, {},
+            { "amount": -5, "period": { "end": 99 } }] });
         let newer = json!({ "customer": "cus_1", "lines": lines, "parent": { "subscription_details":
             { "subscription": "sub_1", "metadata": { "customer_reference": "c-1" } } } });
         let older = json!({ "customer": "cus_1", "lines": lines, "subscription": "sub_1",

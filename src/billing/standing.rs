@@ -173,11 +173,11 @@ fn right(ledger: &Ledger, latest: &Snapshot, terms: &Terms) -> (Option<i64>, Rea
     let paid = paid_until(ledger, latest);
     let after = |time: Option<i64>, grace: i64| time.map(|time| time.saturating_add(grace));
     match latest.status {
-        Status::Trialing => (after(latest.period_end, terms.renewal_grace), Reason::Trial),
+        Status::Trialing => (running(latest, paid, terms), Reason::Trial),
         // Stripe calls a subscription active also while a slow first payment is under way.
         Status::Active if ledger.paid_at.is_none() => (None, Reason::AwaitingPayment),
         Status::Active if ledger.is_failing() => (after(paid, terms.dunning_grace), Reason::PaymentOverdue),
-        Status::Active => (after(latest.period_end, terms.renewal_grace), Reason::Paid),
+        Status::Active => (running(latest, paid, terms), Reason::Paid),
         Status::PastDue => (after(paid, terms.dunning_grace), Reason::PaymentOverdue),
         Status::Unpaid => (paid, Reason::PaymentOverdue),
         Status::Canceled if terms.cancelled_keeps_paid_time => (paid, Reason::Cancelled),
@@ -188,12 +188,28 @@ fn right(ledger: &Ledger, latest: &Snapshot, terms: &Terms) -> (Option<i64>, Rea
     }
 }
 
-/// The end of the time that is paid for. An invoice that says so decides. Without one, a payment made in the current
-/// period pays it, and an earlier one paid up to its start: Stripe moves on to the next period before it is paid.
+/// Until when a running subscription entitles: a while past its period, as the next one may be under way unheard of;
+/// not past the end that is set for it.
+fn running(latest: &Snapshot, paid: Option<i64>, terms: &Terms) -> Option<i64> {
+    let unheard = latest.period_end.map(|end| end.saturating_add(terms.renewal_grace));
+    match latest.cancels_at {
+        Some(end) if terms.cancelled_keeps_paid_time => unheard.min(paid.max(Some(end))),
+        Some(end) => unheard.min(Some(end)),
+        None => unheard,
+    }
+}
+
+/// The end of the time that is paid for, within the current period. An invoice that says so decides. Without one, a
+/// payment made in the current period pays it, and an earlier one paid up to its start: Stripe moves on to the next
+/// period before it is paid.
 fn paid_until(ledger: &Ledger, latest: &Snapshot) -> Option<i64> {
     let paid_at = ledger.paid_at?;
-    ledger.paid_through.or_else(|| match latest.period_start {
+    let estimate = match latest.period_start {
         Some(start) if paid_at < start => Some(start),
         _ => latest.period_end,
-    })
+    };
+    match (ledger.paid_through, latest.period_end) {
+        (Some(through), Some(end)) => Some(through.min(end)),
+        (through, _) => through.or(estimate),
+    }
 }
