@@ -4,7 +4,7 @@
 
 use dicom_core::{Tag, VR};
 use veilgate::deid::action::{Action, Decided, Reason};
-use veilgate::deid::explain::resolve_name;
+use veilgate::deid::name::resolve_name;
 use veilgate::deid::plan::Plan;
 use veilgate::deid::profile::Profile;
 

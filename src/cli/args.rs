@@ -28,6 +28,24 @@ pub enum Command {
     Explain(ExplainArgs),
     /// List, show and check profiles.
     Profile(ProfileArgs),
+    /// Serve DICOMweb: STOW-RS with instances pseudonymized on the fly.
+    #[cfg(feature = "server")]
+    Serve(ServeArgs),
+}
+
+/// Arguments of `veilgate serve`.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Folder of database, keys, archive and spool.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// Arguments of `veilgate deid`.

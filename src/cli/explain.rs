@@ -2,7 +2,8 @@
 
 use super::args::ExplainArgs;
 use super::{Exit, Failure, profile, stdio};
-use crate::deid::explain::{explain, resolve_name};
+use crate::deid::explain::explain;
+use crate::deid::name::resolve_name;
 use crate::deid::plan::Plan;
 use crate::dicom::uid;
 use dicom_core::Tag;

@@ -19,7 +19,8 @@ Output:
   Below --out each file keeps the path that it has below its IN; entries of scans.zip go
   to scans.zip/. A second file of the same name becomes name~2.dcm. A file that is there
   already is left alone: `unchanged` if it holds just these bytes, else `refused`.
-  A refused file leaves nothing behind.
+  A refused file leaves nothing behind; a run that is killed leaves no half file but
+  under a name like .veilgate-x.part, which may be deleted.
 
 Outcomes (in the last line, and per file in the receipt):
   done       pseudonymized

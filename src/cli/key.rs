@@ -21,8 +21,8 @@ pub fn project_key(file: Option<&Path>) -> Result<ProjectKey, Failure> {
 fn from_file(file: &Path) -> Result<ProjectKey, Failure> {
     let wrong = |why: &str| Failure::Usage(format!("--key-file {}: {why}", file.display()));
     let mut text = String::new();
-    let opened = File::open(file).map_err(|error| wrong(&error.kind().to_string()))?;
-    opened.take(MOST).read_to_string(&mut text).map_err(|error| wrong(&error.kind().to_string()))?;
+    let opened = File::open(file).map_err(|error| wrong(&stdio::why(&error)))?;
+    opened.take(MOST).read_to_string(&mut text).map_err(|error| wrong(&stdio::why(&error)))?;
     let key = ProjectKey::from_hex(&text).map_err(|bad| wrong(&bad.to_string()))?;
     if fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
         stdio::say("others on this machine can read the key file; `chmod 600` it");

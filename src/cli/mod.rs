@@ -6,6 +6,7 @@
 //! | `veilgate deid` | [`deid`] |
 //! | `veilgate explain` | [`explain`] |
 //! | `veilgate profile` | [`profile`] |
+//! | `veilgate serve` | `serve`, with feature `server` |
 
 pub mod args;
 pub mod deid;
@@ -13,10 +14,12 @@ pub mod explain;
 mod help;
 mod key;
 pub mod profile;
+#[cfg(feature = "server")]
+pub mod serve;
 mod stdio;
 
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -85,10 +88,9 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Deid(args)) => deid::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Profile(args)) => profile::run(&args.command),
-        None => {
-            stdio::print(&Cli::command().render_help().to_string())?;
-            Err(Failure::Usage("a command is needed".to_owned()))
-        }
+        #[cfg(feature = "server")]
+        Some(Command::Serve(args)) => serve::run(&args),
+        None => Err(Failure::Usage("a command is needed; `veilgate --help` lists them".to_owned())),
     }
 }
 

@@ -37,9 +37,11 @@ pub fn load(name: &str) -> Result<Profile, Failure> {
 fn list() -> Result<Exit, Failure> {
     let mut text = String::from("Presets:\n");
     for profile in Profile::presets() {
-        let options: Vec<&str> = profile.options.iter().map(|option| option.name()).collect();
-        let options = if options.is_empty() { "no option".to_owned() } else { options.join(", ") };
-        let _ = writeln!(text, "  {:<10}{options}", profile.name);
+        let about = Profile::preset_text(&profile.name).unwrap_or_default();
+        for (at, line) in about.lines().map_while(|line| line.strip_prefix("# ")).enumerate() {
+            let name = if at == 0 { profile.name.as_str() } else { "" };
+            let _ = writeln!(text, "  {name:<10}{line}");
+        }
     }
     text.push_str("\nOptions of PS3.15 E.3:\n");
     for option in ProfileOption::ALL {
@@ -100,7 +102,7 @@ fn read_named(name: &str) -> Result<String, Failure> {
 
 fn read(file: &Path) -> Result<String, String> {
     let mut text = String::new();
-    let opened = File::open(file).map_err(|error| error.kind().to_string())?;
-    let len = opened.take(MOST + 1).read_to_string(&mut text).map_err(|error| error.kind().to_string())?;
+    let opened = File::open(file).map_err(|error| stdio::why(&error))?;
+    let len = opened.take(MOST + 1).read_to_string(&mut text).map_err(|error| stdio::why(&error))?;
     if len as u64 > MOST { Err("larger than 1 MiB".to_owned()) } else { Ok(text) }
 }

@@ -86,8 +86,8 @@ pub enum Decision {
 
 impl Engine {
     /// A plan under a project's key.
-    pub fn new(plan: Plan, key: &ProjectKey) -> Self {
-        Self { plan: Arc::new(plan), pseudonyms: Arc::new(Pseudonyms::new(key)) }
+    pub fn new(plan: impl Into<Arc<Plan>>, key: &ProjectKey) -> Self {
+        Self { plan: plan.into(), pseudonyms: Arc::new(Pseudonyms::new(key)) }
     }
 
     /// The plan.

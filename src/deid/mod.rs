@@ -17,6 +17,7 @@ pub mod engine;
 pub mod explain;
 pub mod facts;
 pub mod gaps;
+pub mod name;
 pub mod object;
 pub mod option;
 mod outcome;

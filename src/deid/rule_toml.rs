@@ -1,7 +1,7 @@
 //! Reading the rules of a profile from TOML. What a rule is lives in `rule`.
 
 use super::action::Action;
-use super::explain::{resolve_digits, resolve_keyword};
+use super::name::{resolve_digits, resolve_keyword};
 use super::profile_toml::{Mistakes, Value};
 use super::rule::{RESERVED, Rule, Selector, dictionary_vr, misfit};
 use dicom_core::{Tag, VR};

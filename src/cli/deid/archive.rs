@@ -2,7 +2,7 @@
 //! nothing is unpacked to disk. Encrypted entries are refused.
 
 use super::outcome::Reason;
-use super::source::{About, Content, Source};
+use super::source::{About, Content, Source, is_called_dcm};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::ops::Range;
@@ -47,7 +47,8 @@ impl Listing {
             None => (PathBuf::from("entry"), Content::Unreadable(unsafe_name())),
         };
         let path = self.about.path.join(name.map_or(Path::new("?"), |_| relative.as_path()));
-        Source { about: About { path, relative: self.about.relative.join(relative), named: false }, content }
+        let meant = is_called_dcm(&relative);
+        Source { about: About { path, relative: self.about.relative.join(relative), meant }, content }
     }
 }
 

@@ -4,8 +4,8 @@
 use bytes::{Bytes, BytesMut};
 use std::io::{self, ErrorKind, Read};
 
-/// Bytes per chunk: small enough to be still in the cache when written.
-pub const SIZE: usize = 256 * 1024;
+/// Bytes per chunk: holds a usual slice whole, and still fits the cache of a core.
+pub const SIZE: usize = 1024 * 1024;
 
 /// The reading side of a worker.
 #[derive(Default)]

@@ -9,8 +9,8 @@ use super::record::{Entry, Record};
 use super::source::About;
 use super::staging::Shelf;
 use super::summary::Summary;
-use crate::cli::Failure;
 use crate::cli::args::DeidArgs;
+use crate::cli::{Failure, stdio};
 use crate::deid::plan::Plan;
 use crate::deid::receipt::Receipt;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ struct Books {
     record: Option<Record>,
     mapping: Option<Mapping>,
     summary: Summary,
-    broken: Option<io::ErrorKind>,
+    broken: Option<io::Error>,
 }
 
 impl Ledger {
@@ -79,10 +79,12 @@ impl Ledger {
     pub fn close(self) -> Result<Summary, Failure> {
         let books = self.books.into_inner().unwrap_or_else(PoisonError::into_inner);
         let failed = |what: &'static str| {
-            move |kind: io::ErrorKind| Failure::Machine(format!("cannot write the {what}: {kind}"))
+            move |error: io::Error| {
+                Failure::Machine(format!("cannot write the {what}: {}", stdio::why(&error)))
+            }
         };
-        let closed = books.record.map_or(Ok(()), Record::close).map_err(|error| error.kind());
-        let mapped = books.mapping.map_or(Ok(()), Mapping::close).map_err(|error| error.kind());
+        let closed = books.record.map_or(Ok(()), Record::close);
+        let mapped = books.mapping.map_or(Ok(()), Mapping::close);
         books.broken.map_or(closed, Err).map_err(failed("receipt; stopped"))?;
         mapped.map_err(failed("mapping"))?;
         Ok(books.summary)
@@ -100,9 +102,9 @@ impl Books {
         {
             let settled = match outcome {
                 Outcome::Ready { receipt, output } => self.ready(&about, &receipt, output),
-                Outcome::Not(verdict, reason) => self.not(&about, verdict, &reason),
+                Outcome::Not(reason) => self.not(&about, &reason),
             };
-            self.broken = settled.err().map(|error| error.kind());
+            self.broken = settled.err();
             self.turn += 1;
         }
     }
@@ -111,10 +113,7 @@ impl Books {
         let name = self.naming.give(&about.relative, &receipt.names);
         match self.shelf.place(output, &name) {
             Ok(verdict) => self.placed(about, verdict, receipt, name),
-            Err(reason) => {
-                let verdict = if reason.code == "exists" { Verdict::Refused } else { Verdict::Failed };
-                self.not(about, verdict, &reason)
-            }
+            Err(reason) => self.not(about, &reason),
         }
     }
 
@@ -132,9 +131,9 @@ impl Books {
         self.write(&Entry { about, verdict, reason: None, done: Some((receipt, &name)) })
     }
 
-    fn not(&mut self, about: &About, verdict: Verdict, reason: &Reason) -> io::Result<()> {
-        self.summary.count(verdict, 0, Some(&reason.text));
-        self.write(&Entry { about, verdict, reason: Some(reason), done: None })
+    fn not(&mut self, about: &About, reason: &Reason) -> io::Result<()> {
+        self.summary.count(reason.verdict, 0, Some(&reason.text));
+        self.write(&Entry { about, verdict: reason.verdict, reason: Some(reason), done: None })
     }
 
     fn write(&mut self, entry: &Entry<'_>) -> io::Result<()> {

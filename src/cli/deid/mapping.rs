@@ -1,12 +1,12 @@
 //! The mapping files: which original UID and patient ID became which pseudonym. They
 //! identify patients by purpose, so they are for the owner's eyes only.
 
-use crate::cli::Failure;
+use crate::cli::{Failure, stdio};
 use crate::deid::receipt::Receipt;
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
+use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Every study, series and instance UID.
@@ -25,7 +25,8 @@ impl Mapping {
     /// Makes the folder. The files must not be there yet.
     pub fn create(folder: &Path) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::Usage(format!("--mapping {}: {why}", folder.display()));
-        fs::create_dir_all(folder).map_err(|error| wrong(error.kind().to_string()))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| wrong(stdio::why(&error)))?;
         for name in [UIDS, PATIENTS] {
             if folder.join(name).symlink_metadata().is_ok() {
                 return Err(wrong(format!("{name} is there already and is not overwritten")));

@@ -3,10 +3,10 @@
 //!
 //! | I want to … | open |
 //! |---|---|
-//! | know which files are found and in which order | [`source`], [`archive`] |
-//! | follow the bytes of one file | [`worker`], [`chunks`], [`staging`] |
-//! | know what an output is called | [`naming`] |
-//! | know when it gets its name, and what is written about it | [`ledger`], [`record`], [`mapping`] |
+//! | know which files are found and in which order | `source`, `archive` |
+//! | follow the bytes of one file | `worker`, `chunks`, `staging` |
+//! | know what an output is called | `naming` |
+//! | know when it gets its name, and what is written about it | `ledger`, `record`, `mapping` |
 
 mod archive;
 mod chunks;
@@ -44,8 +44,9 @@ pub fn run(args: &DeidArgs) -> Result<Exit, Failure> {
     let plan = Plan::new(&profile::load(&args.profile)?);
     let out = out_folder(&args.out)?;
     inputs.check_apart(&out)?;
+    let key = key::project_key(args.key_file.as_deref())?;
     let ledger = Ledger::open(args, &out, &plan)?;
-    let engine = Engine::new(plan, &key::project_key(args.key_file.as_deref())?);
+    let engine = Engine::new(plan, &key);
     let progress = Progress::start(&inputs);
     let own = [FileId::of(&out), args.receipt.as_deref().and_then(FileId::of)];
     let sources = Mutex::new(Sources::new(inputs, own.into_iter().flatten().collect()));
@@ -71,7 +72,8 @@ fn jobs(args: &DeidArgs) -> usize {
 
 /// Makes the output folder and tells its one true path.
 fn out_folder(out: &Path) -> Result<PathBuf, Failure> {
-    let wrong = |error: std::io::Error| Failure::Usage(format!("--out {}: {}", out.display(), error.kind()));
+    let wrong =
+        |error: std::io::Error| Failure::Usage(format!("--out {}: {}", out.display(), stdio::why(&error)));
     fs::create_dir_all(out).map_err(wrong)?;
     fs::canonicalize(out).map_err(wrong)
 }

@@ -1,6 +1,7 @@
 //! What became of one input and, where it did not go through, why. No path and no value
 //! of a data set.
 
+use crate::cli::stdio;
 use crate::deid::receipt::{Names, Receipt};
 use crate::deid::refusal::Refusal;
 use dicom_core::Tag;
@@ -34,19 +35,21 @@ pub enum Outcome {
         output: TempPath,
     },
     /// Not.
-    Not(Verdict, Reason),
+    Not(Reason),
 }
 
 impl Outcome {
     /// Our own mistake: the input is not to blame, and nothing of it goes out.
     pub fn internal_error() -> Self {
-        Self::Not(Verdict::Failed, Reason::of("internal", "internal error"))
+        Self::Not(Reason { verdict: Verdict::Failed, ..Reason::of("internal", "internal error") })
     }
 }
 
 /// Why an input did not go through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
+    /// Refused, skipped or failed.
+    pub verdict: Verdict,
     /// Short and stable, for programs.
     pub code: &'static str,
     /// For people.
@@ -62,24 +65,36 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// A reason that is not in the data set.
+    /// A refusal whose reason is not in the data set.
     pub fn of(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), tag: None, clause: None, setting: None, names: None }
+        let text = text.into();
+        Self { verdict: Verdict::Refused, code, text, tag: None, clause: None, setting: None, names: None }
+    }
+
+    /// What is passed over on purpose.
+    pub fn skipped(code: &'static str, text: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Skipped, ..Self::of(code, text) }
+    }
+
+    fn failed(code: &'static str, what: &str, error: &io::Error) -> Self {
+        let text = format!("the {what}: {}", stdio::why(error));
+        Self { verdict: Verdict::Failed, ..Self::of(code, text) }
     }
 
     /// The input could not be read.
     pub fn unreadable(error: &io::Error) -> Self {
-        Self::of("unreadable", format!("the input cannot be read: {}", error.kind()))
+        Self::failed("unreadable", "input cannot be read", error)
     }
 
     /// The output could not be written.
     pub fn unwritable(error: &io::Error) -> Self {
-        Self::of("unwritable", format!("the output cannot be written: {}", error.kind()))
+        Self::failed("unwritable", "output cannot be written", error)
     }
 
     /// The engine's refusal.
     pub fn refused(refusal: &Refusal, names: Option<Box<Names>>) -> Self {
         Self {
+            verdict: Verdict::Refused,
             code: refusal.code(),
             text: refusal.to_string(),
             tag: refusal.tag(),

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+/// Files after which the bar learns of more to come; each time it is drawn anew.
+const STEP: usize = 512;
+
 const TEMPLATE: &str = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
 
 /// How far the run is.
@@ -25,10 +28,7 @@ impl Progress {
                 bar.set_style(style);
             }
             let (bar, over, inputs) = (bar.clone(), Arc::clone(&over), inputs.clone());
-            thread::spawn(move || {
-                let lengths = inputs.lengths().take_while(|_| !over.load(Ordering::Relaxed));
-                lengths.for_each(|len| bar.inc_length(len));
-            });
+            thread::spawn(move || measure(&inputs, &bar, &over));
         }
         Self { bar, over }
     }
@@ -47,4 +47,17 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Adds up what there is to read.
+fn measure(inputs: &Inputs, bar: &ProgressBar, over: &AtomicBool) {
+    let mut total = 0;
+    let lengths = inputs.lengths().take_while(|_| !over.load(Ordering::Relaxed));
+    for (count, len) in lengths.enumerate() {
+        total += len;
+        if count % STEP == 0 {
+            bar.set_length(total);
+        }
+    }
+    bar.set_length(total);
 }

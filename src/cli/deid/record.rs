@@ -4,7 +4,7 @@
 
 use super::outcome::{Reason, Verdict};
 use super::source::About;
-use crate::cli::Failure;
+use crate::cli::{Failure, stdio};
 use crate::deid::plan::Plan;
 use crate::deid::receipt::{Counts, Names, Receipt};
 use dicom_core::Tag;
@@ -78,8 +78,9 @@ impl Record {
     /// Makes the file, for the owner's eyes only. It must not be there yet.
     pub fn create(path: &Path, plan: &Plan) -> Result<Self, Failure> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file =
-            file.map_err(|error| Failure::Usage(format!("--receipt {}: {}", path.display(), error.kind())))?;
+        let file = file.map_err(|error| {
+            Failure::Usage(format!("--receipt {}: {}", path.display(), stdio::why(&error)))
+        })?;
         Ok(Self {
             file: BufWriter::new(file),
             profile: plan.profile().name.clone(),

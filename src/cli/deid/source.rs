@@ -3,7 +3,7 @@
 
 use super::archive::{self, Listing};
 use super::outcome::Reason;
-use crate::cli::Failure;
+use crate::cli::{Failure, stdio};
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek};
@@ -28,8 +28,8 @@ pub struct About {
     pub path: PathBuf,
     /// The path below its IN.
     pub relative: PathBuf,
-    /// It stands on the command line itself, so it is meant to be DICOM.
-    pub named: bool,
+    /// It stands on the command line itself or is called .dcm, so it is meant to be DICOM.
+    pub meant: bool,
 }
 
 /// The content of an input.
@@ -75,7 +75,7 @@ impl Inputs {
     pub fn check(paths: &[PathBuf]) -> Result<Self, Failure> {
         let one = |path: &PathBuf| {
             let wrong = |why: &str| Failure::Usage(format!("IN {}: {why}", path.display()));
-            let meta = fs::metadata(path).map_err(|error| wrong(&error.kind().to_string()))?;
+            let meta = fs::metadata(path).map_err(|error| wrong(&stdio::why(&error)))?;
             match meta.is_dir() || meta.is_file() {
                 true => Ok((path.clone(), meta.is_dir())),
                 false => Err(wrong("neither a file nor a folder")),
@@ -129,14 +129,6 @@ impl Sources {
         Self { inputs: inputs.all.into_iter(), folder: None, listing: None, own, turn: 0 }
     }
 
-    /// The next input and its number in the order, from 0.
-    pub fn next(&mut self) -> Option<(u64, Source)> {
-        let source = self.find()?;
-        let turn = self.turn;
-        self.turn += 1;
-        Some((turn, source))
-    }
-
     fn find(&mut self) -> Option<Source> {
         loop {
             if let Some(source) = self.listing.as_mut().and_then(Iterator::next) {
@@ -165,7 +157,7 @@ impl Sources {
             return Some(None);
         }
         let relative = path.file_name().map(PathBuf::from).unwrap_or_default();
-        Some(self.open(About { path, relative, named: true }))
+        Some(self.open(About { path, relative, meant: true }))
     }
 
     fn entry(&mut self, entry: Result<DirEntry, walkdir::Error>) -> Option<Source> {
@@ -184,20 +176,20 @@ impl Sources {
         if entry.file_type().is_file() {
             return self.open(about);
         }
-        let reason = Reason::of("special-file", "the input is a device, pipe or socket");
+        let reason = Reason::skipped("special-file", "the input is a device, pipe or socket");
         Some(Source { about, content: Content::Unreadable(reason) })
     }
 
     fn about(&self, path: &Path) -> About {
         let root = self.folder.as_ref().map(|(root, _)| root.as_path()).unwrap_or(Path::new(""));
         let relative = path.strip_prefix(root).unwrap_or(path).to_owned();
-        About { path: path.to_owned(), relative, named: false }
+        About { path: path.to_owned(), relative, meant: is_called_dcm(path) }
     }
 
     fn lost(&self, error: &walkdir::Error) -> Source {
         let reason = match error.io_error() {
             _ if error.loop_ancestor().is_some() => {
-                Reason::of("link-loop", "the link leads to a folder above it")
+                Reason::skipped("link-loop", "the link leads to a folder above it")
             }
             Some(error) => Reason::unreadable(error),
             None => Reason::of("unreadable", "the input cannot be read"),
@@ -234,6 +226,23 @@ impl Sources {
         let archive = first.get(..len).is_some_and(archive::is_archive);
         Ok(if archive { Look::Archive(file) } else { Look::File(file) })
     }
+}
+
+/// The next input and its number in the order, from 0.
+impl Iterator for Sources {
+    type Item = (u64, Source);
+
+    fn next(&mut self) -> Option<(u64, Source)> {
+        let source = self.find()?;
+        let turn = self.turn;
+        self.turn += 1;
+        Some((turn, source))
+    }
+}
+
+/// True for names like IM1.dcm.
+pub fn is_called_dcm(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("dcm"))
 }
 
 enum Look {

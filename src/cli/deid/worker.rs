@@ -2,7 +2,7 @@
 //! file. What becomes of that file is the ledger's business.
 
 use super::archive::{self, Last};
-use super::chunks::Chunks;
+use super::chunks::{self, Chunks};
 use super::outcome::{Outcome, Reason, Verdict};
 use super::progress::Progress;
 use super::source::{Content, Source};
@@ -28,7 +28,7 @@ pub struct Worker<'a> {
 /// Why an input stops.
 enum Stop {
     Refused(Refused),
-    Not(Verdict, Reason),
+    Not(Reason),
 }
 
 impl From<Refused> for Stop {
@@ -46,19 +46,19 @@ impl<'a> Worker<'a> {
 
     /// Pseudonymizes one input.
     pub fn rewrite(&mut self, source: Source) -> Outcome {
-        let named = source.about.named;
+        let meant = source.about.meant;
         match source.content {
-            Content::Unreadable(reason) => Outcome::Not(Verdict::Failed, reason),
-            Content::File(mut file) => self.read(&mut file, named, true),
+            Content::Unreadable(reason) => Outcome::Not(reason),
+            Content::File(mut file) => self.read(&mut file, meant, true),
             Content::Entry { archive, index } => {
                 let mut last = std::mem::take(&mut self.last);
                 let outcome = match last.entry(&archive, index) {
                     Ok(mut entry) => {
-                        let outcome = self.read(&mut entry, named, false);
+                        let outcome = self.read(&mut entry, meant, false);
                         self.progress.advance(entry.compressed_size());
                         outcome
                     }
-                    Err(reason) => Outcome::Not(Verdict::Refused, reason),
+                    Err(reason) => Outcome::Not(reason),
                 };
                 self.last = last;
                 outcome
@@ -66,21 +66,12 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, input: &mut dyn Read, named: bool, advance: bool) -> Outcome {
+    fn read(&mut self, input: &mut dyn Read, meant: bool, advance: bool) -> Outcome {
         let mut first = Bytes::new();
         match self.pump(input, &mut first, advance) {
             Ok(outcome) => outcome,
-            Err(Stop::Not(verdict, reason)) => Outcome::Not(verdict, reason),
-            Err(Stop::Refused(refused)) => {
-                let stranger =
-                    matches!(refused.refusal, Refusal::Fault(Fault { kind: FaultKind::NotDicom, .. }))
-                        && !has_prefix(&first);
-                let verdict = if stranger && !named { Verdict::Skipped } else { Verdict::Refused };
-                if stranger && archive::is_archive(&first) {
-                    return Outcome::Not(Verdict::Refused, nested());
-                }
-                Outcome::Not(verdict, Reason::refused(&refused.refusal, refused.names))
-            }
+            Err(Stop::Not(reason)) => Outcome::Not(reason),
+            Err(Stop::Refused(refused)) => Outcome::Not(reason(refused, &first, meant)),
         }
     }
 
@@ -90,17 +81,20 @@ impl<'a> Worker<'a> {
         let mut pieces = Vec::new();
         loop {
             let chunk = self.chunks.next(input).map_err(|error| unreadable(&error))?;
-            if chunk.is_empty() {
-                break;
-            }
+            let last = chunk.len() < chunks::SIZE;
             if first.is_empty() {
                 *first = Bytes::copy_from_slice(chunk.get(..SAMPLE).unwrap_or(&chunk));
             }
             if advance {
                 self.progress.advance(chunk.len() as u64);
             }
-            rewriter.push(chunk, &mut pieces)?;
+            if !chunk.is_empty() {
+                rewriter.push(chunk, &mut pieces)?;
+            }
             output.write(&mut pieces).map_err(|error| unwritable(&error))?;
+            if last {
+                break;
+            }
         }
         let receipt = rewriter.finish(&mut pieces)?;
         output.write(&mut pieces).map_err(|error| unwritable(&error))?;
@@ -116,14 +110,23 @@ fn has_prefix(first: &[u8]) -> bool {
     first.get(128..SAMPLE) == Some(b"DICM")
 }
 
-fn nested() -> Reason {
-    Reason::of("archive-nested", "an archive in an archive is not opened; unpack it")
+/// What is no DICOM was not meant to be, unless it says so by its name or its first bytes.
+fn reason(refused: Refused, first: &[u8], meant: bool) -> Reason {
+    let reason = Reason::refused(&refused.refusal, refused.names);
+    let stranger = matches!(refused.refusal, Refusal::Fault(Fault { kind: FaultKind::NotDicom, .. }));
+    match stranger && !has_prefix(first) {
+        true if archive::is_archive(first) => {
+            Reason::of("archive-nested", "an archive in an archive is not opened; unpack it")
+        }
+        true if !meant => Reason { verdict: Verdict::Skipped, code: "no-dicom", ..reason },
+        _ => reason,
+    }
 }
 
 fn unreadable(error: &std::io::Error) -> Stop {
-    Stop::Not(Verdict::Failed, Reason::unreadable(error))
+    Stop::Not(Reason::unreadable(error))
 }
 
 fn unwritable(error: &std::io::Error) -> Stop {
-    Stop::Not(Verdict::Failed, Reason::unwritable(error))
+    Stop::Not(Reason::unwritable(error))
 }

@@ -1,0 +1,80 @@
+//! The routes, on one screen. One file a route family; what stands around them is
+//! `layer`.
+
+mod capabilities;
+mod health;
+mod intake;
+mod outcome;
+mod path;
+mod store;
+
+pub use path::tidy_path;
+
+use crate::archive::Archive;
+use crate::db::Db;
+use crate::dicom::instance::Limits;
+use crate::dicomweb::links::Links;
+use crate::downstream::Downstream;
+use crate::problem::Problem;
+use axum::Router;
+use axum::routing::{get, options, post};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The DICOMweb root.
+pub const ROOT: &str = "/dicom-web";
+
+/// What handlers work with.
+pub struct Service {
+    /// For readiness.
+    pub db: Db,
+    /// Where a pushed instance goes unless it is asked back.
+    pub destination: Destination,
+    /// Builds the links in answers.
+    pub links: Links,
+    /// Bounds of one instance.
+    pub limits: Limits,
+    /// Largest instance, in bytes.
+    pub instance: u64,
+    /// Most bytes held to join metadata and bulk data.
+    pub metadata: u64,
+    /// Bytes of an answer held in memory.
+    pub spool_memory: u64,
+    /// Folder of what does not fit there.
+    pub spool: PathBuf,
+    /// Take a request without Accept as `*/*`.
+    pub lenient_accept: bool,
+    /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
+    pub store_warning: bool,
+}
+
+/// Where a pushed instance goes unless it is asked back.
+pub enum Destination {
+    /// Into the archive.
+    Archive(Archive),
+    /// On to the downstream server.
+    Forward(Downstream),
+}
+
+type State = axum::extract::State<Arc<Service>>;
+
+/// Routes that anybody may ask: they tell nothing about anybody.
+pub fn open(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/dicom-web", options(capabilities::capabilities))
+        .route("/dicom-web/studies", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
+        .fallback(async || Problem::NotFound)
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .with_state(service)
+}
+
+/// Routes that need an API key.
+pub fn guarded(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/dicom-web/studies", post(store::studies))
+        .route("/dicom-web/studies/{study}", post(store::study))
+        .with_state(service)
+}

@@ -1,0 +1,349 @@
+//! Settings of the server: file < environment < flags, all mistakes reported together.
+//! The list itself is `settings`; what a setting does lives where it is used.
+
+mod settings;
+mod sources;
+mod values;
+
+pub use settings::{SETTINGS, Setting};
+
+use crate::deid::profile::Profile;
+use crate::dicomweb::links::Links;
+use crate::downstream::{self, Credentials, Secret};
+use crate::layer;
+use sources::Sources;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Names the configuration file where no flag does.
+pub const CONFIG_VARIABLE: &str = "VEILGATE_CONFIG";
+
+/// Every setting, read and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Public URL of the DICOMweb root; `None`: the address listened on.
+    pub public: Option<Links>,
+    /// Where instances go that are not asked back.
+    pub destination: Destination,
+    /// Folder of the archive.
+    pub archive: PathBuf,
+    /// What happens to the attributes.
+    pub profile: Profile,
+    /// Bounds of one instance and one request.
+    pub limits: Limits,
+    /// What the layers need.
+    pub layers: layer::Settings,
+    /// Longest silence of a client, and the time it has for its headers.
+    pub times: Times,
+    /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
+    pub lenient_accept: bool,
+    /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
+    pub store_warning: bool,
+    /// The server to forward to.
+    pub downstream: Option<downstream::Settings>,
+    /// Log lines as JSON.
+    pub log_json: bool,
+    /// Least severe level that is logged.
+    pub log_level: Level,
+}
+
+/// Where instances go that are not asked back by Accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Destination {
+    /// The embedded archive.
+    #[default]
+    Archive,
+    /// The downstream server.
+    Forward,
+}
+
+/// Bounds of one instance and of what is held for a request, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Head, and tail, of an instance.
+    pub head: u64,
+    /// An instance.
+    pub instance: u64,
+    /// What is held to join metadata and bulk data.
+    pub metadata: u64,
+    /// What an answer holds in memory.
+    pub spool_memory: u64,
+}
+
+/// Deadlines of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// For the headers of a request.
+    pub header: Duration,
+    /// Of silence.
+    pub idle: Duration,
+    /// For running requests after SIGTERM.
+    pub drain: Duration,
+}
+
+/// Severity of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// Only what failed on our side.
+    Error,
+    /// And what somebody should look at.
+    Warn,
+    /// And one line a request.
+    #[default]
+    Info,
+    /// And how it was handled.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// One mistake in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The flag, variable or line concerned.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub text: String,
+}
+
+/// All mistakes in the settings, never empty as an error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.0.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(f, "{end}{}: {}", mistake.place, mistake.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl Config {
+    /// Reads the configuration file (or the one that `VEILGATE_CONFIG` names), this
+    /// process's environment, and `flags` (setting name and text).
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, Mistakes> {
+        let named = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+        let text = match file.or(named.as_deref()) {
+            Some(path) => Some(read(path, "configuration file").map_err(|mistake| Mistakes(vec![mistake]))?),
+            None => None,
+        };
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::from_sources(text.as_deref(), environment, flags)
+    }
+
+    /// As `load`, from the text of a file and any environment.
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn from_sources(
+        file: Option<&str>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &[(&str, String)],
+    ) -> Result<Self, Mistakes> {
+        let mut from = Sources::read(file, environment, flags);
+        let config = Self::build(&mut from);
+        match config {
+            Some(config) if from.mistakes.0.is_empty() => Ok(config),
+            _ => Err(from.mistakes),
+        }
+    }
+
+    fn build(from: &mut Sources) -> Option<Self> {
+        let listen = from.take("listen", |text| text.parse().map(Some).map_err(|_| not_an_address(text)));
+        let data = PathBuf::from(from.text("data"));
+        let public = from.take("public_base_url", |text| match text {
+            "" => Ok(None),
+            text => Links::new(text).map(Some).map_err(|error| error.to_string()),
+        });
+        let destination = from.take("destination", |text| {
+            values::one_of(text, &[("archive", Destination::Archive), ("forward", Destination::Forward)])
+        });
+        let downstream = downstream_settings(from);
+        if destination == Destination::Forward && downstream.is_none() {
+            from.wrong("destination", "forward needs downstream.url".to_owned());
+        }
+        let profile = from.take("profile", |text| profile(text).map(Some));
+        Some(Self {
+            archive: from.take("archive.url", |text| archive(text, &data)),
+            limits: limits(from),
+            layers: layers(from),
+            times: times(from),
+            lenient_accept: from.take("lenient_accept", values::flag),
+            store_warning: from.take("store_warning", values::flag),
+            log_json: from
+                .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
+            log_level: from.take("log.level", level),
+            listen: listen?,
+            profile: profile?,
+            data,
+            public,
+            destination,
+            downstream,
+        })
+    }
+}
+
+fn not_an_address(text: &str) -> String {
+    format!("`{text}` is no address with a port, such as 127.0.0.1:8080 or [::]:8080")
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let levels = [
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("trace", Level::Trace),
+    ];
+    values::one_of(text, &levels)
+}
+
+fn limits(from: &mut Sources) -> Limits {
+    Limits {
+        head: from.take("limits.head", values::size),
+        instance: from.take("limits.instance", values::size),
+        metadata: from.take("limits.metadata", values::size),
+        spool_memory: from.take("limits.spool_memory", values::size),
+    }
+}
+
+fn layers(from: &mut Sources) -> layer::Settings {
+    let origins = from.take("cors.origins", |text| Ok(values::words(text)));
+    layer::Settings {
+        concurrent: from.take("limits.concurrent", values::count),
+        uri: from.take("limits.uri", values::size),
+        request: from.take("limits.request", values::size),
+        idle: from.take("limits.idle_time", values::time),
+        origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
+    }
+}
+
+fn times(from: &mut Sources) -> Times {
+    Times {
+        header: from.take("limits.header_time", values::time),
+        idle: from.take("limits.idle_time", values::time),
+        drain: from.take("limits.drain_time", values::time),
+    }
+}
+
+/// A folder, as a path or a file URL. Other object stores come with their own crates.
+fn archive(text: &str, data: &Path) -> Result<PathBuf, String> {
+    match text.split_once("://") {
+        _ if text.is_empty() => Ok(data.join("archive")),
+        None => Ok(PathBuf::from(text)),
+        Some(("file", path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
+        Some((scheme, _)) => Err(format!("{scheme}:// is not supported; give a folder or file:///folder")),
+    }
+}
+
+/// A built-in profile by name, else a file.
+fn profile(text: &str) -> Result<Profile, String> {
+    if let Some(preset) = Profile::preset(text) {
+        return Ok(preset);
+    }
+    let names: Vec<&str> = Profile::presets().iter().map(|preset| preset.name.as_str()).collect();
+    let unknown = |_| format!("`{text}` is neither a file that can be read nor one of {}", names.join(", "));
+    let file = std::fs::read_to_string(text).map_err(unknown)?;
+    Profile::parse(&file).map_err(|mistakes| {
+        let lines: Vec<String> =
+            mistakes.iter().map(|it| format!("{text}, line {}: {}", it.line, it.text)).collect();
+        lines.join("\n")
+    })
+}
+
+fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
+    let url = from.take("downstream.url", |text| match text {
+        "" => Ok(None),
+        text => {
+            Links::new(text).map(|links| Some(links.root().to_owned())).map_err(|error| error.to_string())
+        }
+    });
+    let user = from.text("downstream.user").to_owned();
+    let password = secret(from, "downstream.password", "downstream.password_file");
+    let token = secret(from, "downstream.token", "downstream.token_file");
+    let credentials = match (user.is_empty(), password, token) {
+        (true, None, None) => Credentials::None,
+        (true, None, Some(token)) => Credentials::Bearer(token),
+        (false, Some(password), None) => Credentials::Basic { user, password },
+        _ => {
+            from.wrong("downstream.user", "give user and password, or a token, or none of them".to_owned());
+            Credentials::None
+        }
+    };
+    let settings = downstream::Settings {
+        url: url.clone().unwrap_or_default(),
+        credentials,
+        headers: from.take("downstream.headers", headers),
+        ca: from.take("downstream.ca_file", certificates),
+        connect: from.take("downstream.connect_time", values::time),
+        answer: from.take("downstream.answer_time", values::time),
+        concurrent: from.take("downstream.concurrent", values::count),
+        retries: from
+            .take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
+    };
+    url.map(|_| settings)
+}
+
+/// A secret given directly or by a file; one of the two.
+fn secret(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
+    let text = from.text(direct).to_owned();
+    let path = from.text(file).to_owned();
+    match (text.is_empty(), path.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(Secret::new(text)),
+        (true, false) => match read(Path::new(&path), "secret") {
+            Ok(text) => Some(Secret::new(text.trim().to_owned())),
+            Err(mistake) => {
+                from.wrong(file, mistake.text);
+                None
+            }
+        },
+        (false, false) => {
+            from.wrong(file, format!("{direct} is set as well; give one of them"));
+            None
+        }
+    }
+}
+
+fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .map(|line| {
+            let (name, value) = line.split_once(':').ok_or_else(String::new)?;
+            Ok((name.trim().to_owned(), Secret::new(value.trim().to_owned())))
+        })
+        .collect()
+}
+
+fn certificates(text: &str) -> Result<Option<Vec<u8>>, String> {
+    match text {
+        "" => Ok(None),
+        path => {
+            std::fs::read(path).map(Some).map_err(|error| format!("cannot read `{path}`: {}", error.kind()))
+        }
+    }
+}
+
+fn read(path: &Path, what: &str) -> Result<String, Mistake> {
+    std::fs::read_to_string(path).map_err(|error| Mistake {
+        place: path.display().to_string(),
+        text: format!("the {what} cannot be read: {}", error.kind()),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The one list of settings. The file, the environment, `--help` and the README all
+//! follow it; reading the values is `super`.
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its name in the file; a dot stands for a TOML table.
+    pub name: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// What holds if nobody says otherwise; empty for "not set".
+    pub default: &'static str,
+    /// What it does, for `--help` and the README.
+    pub help: &'static str,
+    /// Its value is a secret and is never printed.
+    pub secret: bool,
+}
+
+const fn plain(name: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, env, default, help, secret: false }
+}
+
+const fn secret(name: &'static str, env: &'static str, help: &'static str) -> Setting {
+    Setting { name, env, default: "", help, secret: true }
+}
+
+/// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
+/// GiB; times are seconds or carry ms, s, m, h.
+pub const SETTINGS: &[Setting] = &[
+    plain(
+        "listen",
+        "VEILGATE_LISTEN",
+        "127.0.0.1:8080",
+        "Address and port to listen on; port 0 takes a free one.",
+    ),
+    plain(
+        "data",
+        "VEILGATE_DATA",
+        "./data",
+        "Folder of database, keys, archive and spool; made if missing (0700).",
+    ),
+    plain(
+        "public_base_url",
+        "VEILGATE_PUBLIC_BASE_URL",
+        "",
+        "URL under which clients reach the DICOMweb root; by default http://LISTEN/dicom-web. Links are built from it, never from Host.",
+    ),
+    plain(
+        "destination",
+        "VEILGATE_DESTINATION",
+        "archive",
+        "Where a pushed instance goes unless Accept asks for it back: archive or forward.",
+    ),
+    plain(
+        "archive.url",
+        "VEILGATE_ARCHIVE_URL",
+        "",
+        "Folder (or file:// URL) of the archive; by default DATA/archive.",
+    ),
+    plain(
+        "profile",
+        "VEILGATE_PROFILE",
+        "basic",
+        "Name of a built-in profile, or the path of a profile file.",
+    ),
+    plain(
+        "limits.head",
+        "VEILGATE_LIMITS_HEAD",
+        "64 MiB",
+        "Most bytes of an instance before and after its pixel data.",
+    ),
+    plain("limits.instance", "VEILGATE_LIMITS_INSTANCE", "16 GiB", "Largest instance."),
+    plain("limits.request", "VEILGATE_LIMITS_REQUEST", "64 GiB", "Largest request body."),
+    plain(
+        "limits.metadata",
+        "VEILGATE_LIMITS_METADATA",
+        "256 MiB",
+        "Most bytes held of one request in the metadata and bulk data form, which has to be joined in memory.",
+    ),
+    plain(
+        "limits.spool_memory",
+        "VEILGATE_LIMITS_SPOOL_MEMORY",
+        "16 MiB",
+        "Rewritten bytes of one answer kept in memory; the rest goes to an unlinked temporary file.",
+    ),
+    plain(
+        "limits.concurrent",
+        "VEILGATE_LIMITS_CONCURRENT",
+        "256",
+        "Most requests served at the same time; more get 503.",
+    ),
+    plain("limits.uri", "VEILGATE_LIMITS_URI", "8 KiB", "Longest request target; longer ones get 414."),
+    plain(
+        "limits.header_time",
+        "VEILGATE_LIMITS_HEADER_TIME",
+        "30 s",
+        "Time a client has to send its headers.",
+    ),
+    plain(
+        "limits.idle_time",
+        "VEILGATE_LIMITS_IDLE_TIME",
+        "60 s",
+        "Longest silence of a client within a body, either way.",
+    ),
+    plain(
+        "limits.drain_time",
+        "VEILGATE_LIMITS_DRAIN_TIME",
+        "30 s",
+        "Time running requests have after SIGTERM.",
+    ),
+    plain("cors.origins", "VEILGATE_CORS_ORIGINS", "*", "Web origins that may call: * or a list."),
+    plain(
+        "lenient_accept",
+        "VEILGATE_LENIENT_ACCEPT",
+        "true",
+        "Take a request without Accept as */* instead of 406.",
+    ),
+    plain(
+        "store_warning",
+        "VEILGATE_STORE_WARNING",
+        "false",
+        "Answer 202 with Warning Reason B000 for each stored instance (PS3.18 I.2.1) instead of a plain 200, which Orthanc and other clients insist on.",
+    ),
+    plain("downstream.url", "VEILGATE_DOWNSTREAM_URL", "", "DICOMweb root of the server to forward to."),
+    plain("downstream.user", "VEILGATE_DOWNSTREAM_USER", "", "User name for Basic authentication there."),
+    secret("downstream.password", "VEILGATE_DOWNSTREAM_PASSWORD", "Password for Basic authentication there."),
+    plain("downstream.password_file", "VEILGATE_DOWNSTREAM_PASSWORD_FILE", "", "File with that password."),
+    secret("downstream.token", "VEILGATE_DOWNSTREAM_TOKEN", "Bearer token for the server to forward to."),
+    plain("downstream.token_file", "VEILGATE_DOWNSTREAM_TOKEN_FILE", "", "File with that token."),
+    secret(
+        "downstream.headers",
+        "VEILGATE_DOWNSTREAM_HEADERS",
+        "Further request headers for it, one `Name: value` a line or list entry.",
+    ),
+    plain(
+        "downstream.ca_file",
+        "VEILGATE_DOWNSTREAM_CA_FILE",
+        "",
+        "PEM file of certificate authorities to trust for it besides the system's.",
+    ),
+    plain("downstream.connect_time", "VEILGATE_DOWNSTREAM_CONNECT_TIME", "10 s", "Time to reach it."),
+    plain(
+        "downstream.answer_time",
+        "VEILGATE_DOWNSTREAM_ANSWER_TIME",
+        "120 s",
+        "Longest silence of it: while it takes no bytes, or after the last one until its answer.",
+    ),
+    plain(
+        "downstream.concurrent",
+        "VEILGATE_DOWNSTREAM_CONCURRENT",
+        "4",
+        "Most requests to it at the same time.",
+    ),
+    plain(
+        "downstream.retries",
+        "VEILGATE_DOWNSTREAM_RETRIES",
+        "2",
+        "How often a request is repeated where that is safe.",
+    ),
+    plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
+    plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_environment_variable_follows_from_the_name_of_its_setting() {
+        for setting in SETTINGS {
+            let name = setting.name.to_uppercase().replace('.', "_");
+            assert_eq!(setting.env, format!("VEILGATE_{name}"), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn a_secret_has_no_default_and_every_help_is_a_sentence() {
+        for setting in SETTINGS {
+            assert!(!setting.secret || setting.default.is_empty(), "{}", setting.name);
+            assert!(setting.help.ends_with('.'), "{}", setting.name);
+        }
+    }
+}

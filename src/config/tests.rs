@@ -1,0 +1,70 @@
+//! Tests of reading settings from their sources.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+
+fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, String)]) -> Result<Config, Mistakes> {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::from_sources(Some(file), environment, flags)
+}
+
+#[test]
+fn without_any_source_every_default_is_legal() {
+    let config = load("", &[], &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.archive, Path::new("./data/archive"));
+    assert_eq!(config.limits.head, 64 << 20);
+    assert!(config.lenient_accept && !config.store_warning);
+    assert!(config.downstream.is_none());
+}
+
+#[test]
+fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let file = "listen = \"127.0.0.1:1\"\n[limits]\nhead = \"1 MiB\"\ninstance = 5";
+    let flags = [("listen", "127.0.0.1:3".to_owned())];
+    let environment = [("VEILGATE_LISTEN", "127.0.0.1:2"), ("VEILGATE_LIMITS_HEAD", "2 MiB"), ("HOME", "/")];
+    let config = load(file, &environment, &flags).unwrap();
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.limits.head, 2 << 20);
+    assert_eq!(config.limits.instance, 5);
+}
+
+#[test]
+fn all_mistakes_are_reported_together_with_their_places() {
+    let file = "listen = 5\nspeed = 3\ndestination = \"forward\"\n[limits]\nhead = \"many\"";
+    let mistakes = load(file, &[("VEILGATE_PROFIL", "x"), ("VEILGATE_PROFILE", "nobody")], &[]).unwrap_err();
+    let text = mistakes.to_string();
+    for part in [
+        "file, listen: ",
+        "file, speed: no such setting",
+        "needs downstream.url",
+        "file, limits.head: ",
+        "VEILGATE_PROFIL: ",
+        "VEILGATE_PROFILE: ",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(mistakes.0.len(), 6, "{text}");
+}
+
+#[test]
+fn a_secret_shows_neither_in_mistakes_nor_in_debug_output() {
+    let good =
+        [("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web"), ("VEILGATE_DOWNSTREAM_TOKEN", "t0psecret")];
+    let config = load("", &good, &[]).unwrap();
+    assert!(config.downstream.is_some());
+    assert!(!format!("{config:?}").contains("t0psecret"));
+    let bad = load("", &[("VEILGATE_DOWNSTREAM_HEADERS", "t0psecret")], &[]).unwrap_err();
+    assert!(!bad.to_string().contains("t0psecret"), "{bad}");
+    let broken = load("[downstream]\ntoken = \"t0psecret", &[], &[]).unwrap_err();
+    assert!(!broken.to_string().contains("t0psecret"), "{broken}");
+}
+
+#[test]
+fn credentials_come_whole_or_not_at_all() {
+    let url = ("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web");
+    let lone = load("", &[url, ("VEILGATE_DOWNSTREAM_USER", "u")], &[]).unwrap_err();
+    assert!(lone.to_string().contains("user and password"), "{lone}");
+    let both = [url, ("VEILGATE_DOWNSTREAM_TOKEN", "a"), ("VEILGATE_DOWNSTREAM_TOKEN_FILE", "/nowhere")];
+    assert!(load("", &both, &[]).unwrap_err().to_string().contains("give one of them"));
+}

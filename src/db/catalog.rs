@@ -1,0 +1,201 @@
+//! The index of the embedded archive: which instance lies in which object. The bytes
+//! themselves are `archive`'s.
+
+use super::{Db, Fault, now};
+use crate::deid::receipt::Names;
+use sqlx::{Row, Sqlite, Transaction};
+
+/// An instance whose bytes lie safely in the object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// UIDs of the output.
+    pub names: Names,
+    /// Patient ID of the output.
+    pub patient_id: String,
+    /// Transfer Syntax UID.
+    pub transfer_syntax: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub sha256: String,
+    /// Name of the object.
+    pub object: String,
+}
+
+impl Db {
+    /// Enters instances in one transaction. An instance held already with the same
+    /// bytes stays as it is; with other bytes the new ones take its place (PS3.18
+    /// 10.5.2). Returns the objects that are now of no use.
+    ///
+    /// # Errors
+    /// The database fails; then nothing was entered.
+    pub async fn enter(&self, project: &str, entries: &[Entry]) -> Result<Vec<String>, Fault> {
+        let mut transaction = self.write().await?;
+        let mut useless = Vec::new();
+        for entry in entries {
+            useless.extend(enter_one(&mut transaction, project, entry).await?);
+        }
+        transaction.commit().await?;
+        Ok(useless)
+    }
+
+    /// True if an instance lies in this object.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn knows_object(&self, object: &str) -> Result<bool, Fault> {
+        let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM instance WHERE object = $1")
+            .bind(object)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// The object and the size of an instance of a project.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn object_of(&self, project: &str, instance: &str) -> Result<Option<(String, u64)>, Fault> {
+        let row = sqlx::query(
+            "SELECT object, size_bytes FROM instance WHERE project_id = $1 AND instance_uid = $2",
+        )
+        .bind(project)
+        .bind(instance)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let size: i64 = row.try_get(1)?;
+        Ok(Some((row.try_get(0)?, u64::try_from(size).unwrap_or_default())))
+    }
+
+    /// How many instances are held.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn instances(&self) -> Result<u64, Fault> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM instance").fetch_one(&self.readers).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+}
+
+type Write = Transaction<'static, Sqlite>;
+
+async fn enter_one(transaction: &mut Write, project: &str, entry: &Entry) -> Result<Option<String>, Fault> {
+    let held = sqlx::query("SELECT object, sha256 FROM instance WHERE project_id = $1 AND instance_uid = $2")
+        .bind(project)
+        .bind(&entry.names.instance)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    let mut replaced = None;
+    if let Some(held) = held {
+        let (object, sha256): (String, String) = (held.try_get(0)?, held.try_get(1)?);
+        if sha256 == entry.sha256 {
+            return Ok(Some(entry.object.clone()).filter(|new| *new != object));
+        }
+        replaced = Some(object);
+    }
+    enter_parents(transaction, project, entry).await?;
+    enter_instance(transaction, project, entry).await?;
+    Ok(replaced)
+}
+
+async fn enter_parents(transaction: &mut Write, project: &str, entry: &Entry) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO study (project_id, study_uid, patient_id, created_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (project_id, study_uid) DO NOTHING",
+    )
+    .bind(project)
+    .bind(&entry.names.study)
+    .bind(&entry.patient_id)
+    .bind(now())
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO series (project_id, study_uid, series_uid, created_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (project_id, study_uid, series_uid) DO NOTHING",
+    )
+    .bind(project)
+    .bind(&entry.names.study)
+    .bind(&entry.names.series)
+    .bind(now())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO instance (project_id, instance_uid, series_uid, study_uid, sop_class_uid, \
+         transfer_syntax_uid, size_bytes, sha256, object, stored_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (project_id, instance_uid) DO UPDATE SET series_uid = excluded.series_uid, \
+         study_uid = excluded.study_uid, sop_class_uid = excluded.sop_class_uid, \
+         transfer_syntax_uid = excluded.transfer_syntax_uid, size_bytes = excluded.size_bytes, \
+         sha256 = excluded.sha256, object = excluded.object, stored_ms = excluded.stored_ms",
+    )
+    .bind(project)
+    .bind(&entry.names.instance)
+    .bind(&entry.names.series)
+    .bind(&entry.names.study)
+    .bind(&entry.names.sop_class)
+    .bind(&entry.transfer_syntax)
+    .bind(i64::try_from(entry.size).unwrap_or(i64::MAX))
+    .bind(&entry.sha256)
+    .bind(&entry.object)
+    .bind(now())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::db::seal::MasterKey;
+    use crate::deid::pseudonym::ProjectKey;
+
+    fn entry(instance: &str, sha256: &str, object: &str) -> Entry {
+        let names = Names {
+            sop_class: "1.2".into(),
+            instance: instance.into(),
+            series: "2.25.2".into(),
+            study: "2.25.1".into(),
+        };
+        Entry {
+            names,
+            patient_id: "P1".into(),
+            transfer_syntax: "1.2.840.10008.1.2.1".into(),
+            size: 10,
+            sha256: sha256.into(),
+            object: object.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn stow_36_the_same_instance_again_leaves_one_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db")).await.unwrap();
+        db.found(&MasterKey::new([1; 32]), &ProjectKey::from_bytes([2; 32]), [3; 32]).await.unwrap();
+        let project = db.first_project().await.unwrap().unwrap();
+        assert!(db.enter(&project, &[entry("2.25.3", "aa", "one")]).await.unwrap().is_empty());
+        let again = db.enter(&project, &[entry("2.25.3", "aa", "two")]).await.unwrap();
+        assert_eq!(again, ["two"], "equal bytes: the new object is of no use");
+        let other = db.enter(&project, &[entry("2.25.3", "bb", "three")]).await.unwrap();
+        assert_eq!(other, ["one"], "other bytes: the old object is of no use");
+        assert_eq!(db.object_of(&project, "2.25.3").await.unwrap(), Some(("three".into(), 10)));
+        assert_eq!(db.instances().await.unwrap(), 1);
+        assert!(db.knows_object("three").await.unwrap() && !db.knows_object("one").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_failing_entry_takes_back_the_whole_transaction() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db")).await.unwrap();
+        db.found(&MasterKey::new([1; 32]), &ProjectKey::from_bytes([2; 32]), [3; 32]).await.unwrap();
+        let project = db.first_project().await.unwrap().unwrap();
+        let twice = [entry("2.25.3", "aa", "one"), entry("2.25.4", "bb", "one")];
+        assert!(db.enter(&project, &twice).await.is_err());
+        assert_eq!(db.instances().await.unwrap(), 0);
+    }
+}

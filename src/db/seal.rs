@@ -1,0 +1,91 @@
+//! Sealing of secrets at rest: XChaCha20-Poly1305 under the master key, bound to the
+//! entry they belong to. Where the master key is kept is decided in `serve`.
+
+use super::Fault;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+
+/// Bytes of the nonce, which stands before the sealed bytes.
+const NONCE: usize = 24;
+
+/// The key that seals the projects' secrets. Has no Debug: it is never shown.
+#[derive(Clone)]
+pub struct MasterKey([u8; 32]);
+
+impl MasterKey {
+    /// The key of these bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Seals `secret` for the entry `owner`, as hexadecimal text.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn seal(&self, owner: &str, secret: &[u8]) -> Result<String, Fault> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_| Fault::Failing("the system gives no random bytes"))?;
+        let payload = Payload { msg: secret, aad: owner.as_bytes() };
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| Fault::Sealed)?;
+        Ok(hex(&[nonce.as_slice(), &sealed].concat()))
+    }
+
+    /// Opens what was sealed for `owner`.
+    ///
+    /// # Errors
+    /// It was sealed under another key, for another entry, or is damaged.
+    pub fn open(&self, owner: &str, sealed: &str) -> Result<[u8; 32], Fault> {
+        let bytes = unhex(sealed).ok_or(Fault::Sealed)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(Fault::Sealed)?;
+        let payload = Payload { msg: sealed, aad: owner.as_bytes() };
+        let secret = self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Fault::Sealed)?;
+        secret.try_into().map_err(|_| Fault::Sealed)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+/// Lower case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes of hexadecimal digits.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect();
+    let digits = digits?;
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_under_its_key_for_its_owner_only() {
+        let key = MasterKey::new([1; 32]);
+        let sealed = key.seal("project-a", &[7; 32]).unwrap();
+        assert_eq!(key.open("project-a", &sealed), Ok([7; 32]));
+        assert_eq!(key.open("project-b", &sealed), Err(Fault::Sealed));
+        assert_eq!(MasterKey::new([2; 32]).open("project-a", &sealed), Err(Fault::Sealed));
+        assert_ne!(sealed, key.seal("project-a", &[7; 32]).unwrap(), "the nonce is used once");
+        let mut damaged = sealed.clone().into_bytes();
+        *damaged.last_mut().unwrap() ^= 1;
+        assert!(key.open("project-a", &String::from_utf8(damaged).unwrap()).is_err());
+        for bad in ["", "zz", "0", &sealed[..40]] {
+            assert_eq!(key.open("project-a", bad), Err(Fault::Sealed));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Destination: the embedded archive. Objects are written while the request comes in;
+//! the catalog learns of them all at once when it is complete.
+
+use super::Fault;
+use crate::archive::{self, Archive, Writer};
+use crate::db::catalog::Entry;
+use crate::db::seal::hex;
+use crate::deid::receipt::Receipt;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use tokio::task::JoinHandle;
+
+/// Objects being made safe on disk at the same time.
+const IN_FLIGHT: usize = 4;
+
+/// A request on its way into the archive.
+pub struct Keep {
+    archive: Archive,
+    project: String,
+    open: Option<Writer>,
+    finishing: VecDeque<(Entry, JoinHandle<Result<(), archive::Fault>>)>,
+    finished: Vec<Result<Entry, Fault>>,
+}
+
+impl From<archive::Fault> for Fault {
+    fn from(fault: archive::Fault) -> Self {
+        tracing::error!(%fault, "the archive fails");
+        Self::Storage
+    }
+}
+
+impl Keep {
+    pub(super) fn new(archive: Archive, project: String) -> Self {
+        Self { archive, project, open: None, finishing: VecDeque::new(), finished: Vec::new() }
+    }
+
+    pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
+        let writer = match &mut self.open {
+            Some(writer) => writer,
+            None => self.open.insert(self.archive.writer(&self.project)?),
+        };
+        Ok(writer.write(bytes).await?)
+    }
+
+    pub(super) async fn commit(&mut self, receipt: &Receipt) -> Result<(), Fault> {
+        let Some(writer) = self.open.take() else { return Err(Fault::Storage) };
+        let Some(sha256) = receipt.sha256_out else { return Err(Fault::Storage) };
+        while self.finishing.len() >= IN_FLIGHT {
+            self.finish_one().await;
+        }
+        let entry = Entry {
+            names: receipt.names.clone(),
+            patient_id: receipt.patient_id.clone(),
+            transfer_syntax: receipt.transfer_syntax.to_owned(),
+            size: receipt.bytes_out,
+            sha256: hex(&sha256),
+            object: writer.object().to_owned(),
+        };
+        self.finishing.push_back((entry, tokio::spawn(writer.finish())));
+        Ok(())
+    }
+
+    pub(super) async fn discard(&mut self) {
+        if let Some(writer) = self.open.take() {
+            writer.abort().await;
+        }
+    }
+
+    async fn finish_one(&mut self) {
+        let Some((entry, task)) = self.finishing.pop_front() else { return };
+        self.finished.push(match task.await {
+            Ok(done) => done.map(|()| entry).map_err(Fault::from),
+            Err(_) => Err(Fault::Storage),
+        });
+    }
+
+    pub(super) async fn settle(mut self) -> Vec<Result<(), Fault>> {
+        while !self.finishing.is_empty() {
+            self.finish_one().await;
+        }
+        let entries: Vec<Entry> = self.finished.iter().filter_map(|it| it.as_ref().ok().cloned()).collect();
+        let entered = self.archive.enter(&self.project, &entries).await.map_err(Fault::from);
+        self.finished.into_iter().map(|finished| finished.and(entered)).collect()
+    }
+
+    /// Nothing of the request stays.
+    pub(super) async fn abandon(mut self) {
+        self.discard().await;
+        while !self.finishing.is_empty() {
+            self.finish_one().await;
+        }
+        let objects = self.finished.iter().filter_map(|it| it.as_ref().ok());
+        self.archive.remove(objects.map(|entry| entry.object.as_str())).await;
+    }
+}

@@ -1,0 +1,132 @@
+//! Where the pseudonymized instances of one request go: back in the answer, into the
+//! archive, on to a downstream server. What is sent there is decided above.
+
+mod forward;
+mod keep;
+mod respond;
+mod spool;
+
+pub use respond::{Answer, Form};
+
+use crate::archive::Archive;
+use crate::deid::receipt::Receipt;
+use crate::downstream::{self, Downstream};
+use bytes::Bytes;
+use std::path::PathBuf;
+
+/// Why an instance did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The spool, the object store or the catalog fails.
+    #[error("the storage of this server fails")]
+    Storage,
+    /// The downstream server failed as a whole.
+    #[error("{0}")]
+    Downstream(downstream::Fault),
+    /// The downstream server refused this instance, with this Failure Reason.
+    #[error("the downstream server refused the instance with reason {0:04X}H")]
+    Refused(u16),
+    /// The downstream server's answer does not say that it has the instance.
+    #[error("the downstream server does not list the instance as stored")]
+    Unlisted,
+}
+
+impl Fault {
+    /// Failure Reason of the instance (PS3.18 I.2.2).
+    pub fn reason(self) -> u16 {
+        match self {
+            Self::Storage => 0xA700,
+            Self::Downstream(fault) if fault.is_passing() => 0xA700,
+            Self::Downstream(_) | Self::Unlisted => 0x0110,
+            Self::Refused(reason) => reason,
+        }
+    }
+}
+
+/// The instances of one request on their way, in the order sent. At most one is open:
+/// `write` opens it, `commit` or `discard` closes it; `settle` ends the delivery.
+pub enum Delivery {
+    /// Back to the client.
+    Respond(respond::Respond),
+    /// Into the archive.
+    Keep(keep::Keep),
+    /// On to the downstream server.
+    Forward(forward::Forward),
+}
+
+/// How a delivery ended.
+pub struct Settled {
+    /// One fate for each committed instance, in the order committed.
+    pub fates: Vec<Result<(), Fault>>,
+    /// The instances, if they go back to the client.
+    pub answer: Option<Answer>,
+}
+
+impl Delivery {
+    /// Back to the client as `form`; `memory` bytes are kept in memory, the rest in an
+    /// unlinked file in `folder`.
+    pub fn respond(form: Form, memory: u64, folder: PathBuf) -> Self {
+        Self::Respond(respond::Respond::new(form, memory, folder))
+    }
+
+    /// Into the archive of a project.
+    pub fn keep(archive: Archive, project: String) -> Self {
+        Self::Keep(keep::Keep::new(archive, project))
+    }
+
+    /// On to the downstream server.
+    pub fn forward(downstream: Downstream) -> Self {
+        Self::Forward(forward::Forward::new(downstream))
+    }
+
+    /// Takes the next bytes of the open instance; waits where the destination is slow.
+    ///
+    /// # Errors
+    /// The destination failed; the instance must be discarded.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
+        match self {
+            Self::Respond(respond) => respond.write(bytes).await,
+            Self::Keep(keep) => keep.write(bytes).await,
+            Self::Forward(forward) => forward.write(bytes).await,
+        }
+    }
+
+    /// The open instance is complete and good. What became of it says `settle`.
+    ///
+    /// # Errors
+    /// The destination failed; the instance is discarded.
+    pub async fn commit(&mut self, receipt: &Receipt) -> Result<(), Fault> {
+        match self {
+            Self::Respond(respond) => respond.commit(receipt).await,
+            Self::Keep(keep) => keep.commit(receipt).await,
+            Self::Forward(forward) => forward.commit(receipt).await,
+        }
+    }
+
+    /// The open instance must not arrive.
+    pub async fn discard(&mut self) {
+        match self {
+            Self::Respond(respond) => respond.discard().await,
+            Self::Keep(keep) => keep.discard().await,
+            Self::Forward(forward) => forward.discard().await,
+        }
+    }
+
+    /// No more instances come: waits until all have arrived or failed.
+    pub async fn settle(self) -> Settled {
+        match self {
+            Self::Respond(respond) => respond.settle().await,
+            Self::Keep(keep) => Settled { fates: keep.settle().await, answer: None },
+            Self::Forward(forward) => Settled { fates: forward.settle().await, answer: None },
+        }
+    }
+
+    /// The request broke off: what can be taken back is.
+    pub async fn abandon(self) {
+        match self {
+            Self::Respond(_) => {}
+            Self::Keep(keep) => keep.abandon().await,
+            Self::Forward(forward) => forward.abandon().await,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Floor 2: the wire forms of DICOMweb (PS3.18) — bytes and strings in and out. No HTTP
+//! server, no SQL, no IO, no clocks; nothing here decides about a patient's data.
+//!
+//! | I want to … | open |
+//! |---|---|
+//! | read a multipart body | [`parts`], [`part_headers`] |
+//! | read a media type, or what an Accept header asks for | [`media`], [`accept`] |
+//! | know how a store request wants its answer | [`stow_answer`] |
+//! | know which media type a transfer syntax has | [`syntaxes`] |
+//! | take metadata and bulk data apart, and join them | [`json_in`], [`xml_in`], [`bulk`], [`join`] |
+//! | learn rows and columns from a code stream | [`codestream`] |
+//! | answer a store request | [`store_response`], [`xml_out`] |
+//! | read a downstream server's answer | [`store_answer`] |
+//! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
+//! | build a URL | [`links`] |
+
+pub mod accept;
+pub mod boundary;
+pub mod bulk;
+pub mod codestream;
+mod delimiter;
+pub mod join;
+pub mod json_in;
+mod json_node;
+pub mod links;
+pub mod media;
+mod media_range;
+pub mod metadata;
+pub mod multipart_out;
+pub mod part_headers;
+pub mod parts;
+mod pixels;
+mod private_blocks;
+pub mod store_answer;
+pub mod store_response;
+pub mod stow_answer;
+pub mod syntaxes;
+mod values;
+pub mod xml_in;
+pub mod xml_out;
+mod xml_source;
+pub mod zip_out;

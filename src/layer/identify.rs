@@ -1,0 +1,128 @@
+//! API key → `Caller`, before a byte of the body is read; otherwise 401 with challenges
+//! (PS3.18 8.5). A key comes as X-API-Key, as Bearer token, or as password of Basic.
+
+use super::context::Caller;
+use crate::db::account::KeyOwner;
+use crate::db::seal::MasterKey;
+use crate::db::{Db, Fault};
+use crate::deid::engine::Engine;
+use crate::deid::plan::Plan;
+use crate::problem::Problem;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use subtle::ConstantTimeEq;
+
+/// Longest key that is looked at.
+const MAX_KEY: usize = 256;
+
+/// Keys, projects and the engines of projects. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    db: Db,
+    master: MasterKey,
+    plan: Arc<Plan>,
+    engines: Arc<Mutex<HashMap<String, Engine>>>,
+}
+
+impl Accounts {
+    /// The accounts in `db`, whose secrets open under `master`; all projects follow `plan`.
+    pub fn new(db: Db, master: MasterKey, plan: Arc<Plan>) -> Self {
+        Self { db, master, plan, engines: Arc::default() }
+    }
+
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let key = key(headers).ok_or(Problem::NoKey)?;
+        let sha256: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+        let owner = self.db.key_owner(sha256).await?;
+        // The lookup compares digests of unknowable keys; this comparison makes sure that
+        // its timing cannot matter.
+        let owner = owner.filter(|owner| bool::from(owner.sha256.ct_eq(&sha256))).ok_or(Problem::BadKey)?;
+        let engine = self.engine(&owner).await?;
+        Ok(Caller { customer: owner.customer, project: owner.project, key: owner.key, engine })
+    }
+
+    async fn engine(&self, owner: &KeyOwner) -> Result<Engine, Fault> {
+        let known = self.engines().get(&owner.project).cloned();
+        if let Some(engine) = known {
+            return Ok(engine);
+        }
+        let secret = self.db.project_key(&self.master, &owner.project).await?;
+        let engine = Engine::new(Arc::clone(&self.plan), &secret);
+        self.engines().insert(owner.project.clone(), engine.clone());
+        Ok(engine)
+    }
+
+    fn engines(&self) -> std::sync::MutexGuard<'_, HashMap<String, Engine>> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts the caller into the request, or refuses it.
+pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Request, next: Next) -> Response {
+    match accounts.caller(request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The key that the request carries.
+fn key(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let key = match text("x-api-key") {
+        Some(key) => key.trim().to_owned(),
+        None => authorization(text(header::AUTHORIZATION.as_str())?)?,
+    };
+    Some(key).filter(|key| !key.is_empty() && key.len() <= MAX_KEY)
+}
+
+fn authorization(value: &str) -> Option<String> {
+    let (scheme, rest) = value.trim().split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
+    pair.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use axum::http::{HeaderName, HeaderValue};
+
+    fn with(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn a_key_is_found_in_each_of_its_three_places() {
+        let basic = format!("Basic {}", STANDARD.encode("anybody:k1"));
+        for (name, value) in [("x-api-key", "k1"), ("authorization", "Bearer k1"), ("authorization", &basic)]
+        {
+            assert_eq!(key(&with(name, value)).as_deref(), Some("k1"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_none() {
+        let long = "k".repeat(MAX_KEY + 1);
+        for value in ["", "Bearer", "Bearer ", "Basic k1", "Digest k1", "k1", &format!("Bearer {long}")] {
+            assert_eq!(key(&with("authorization", value)), None, "{value}");
+        }
+        assert_eq!(key(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! One span and one log line a request: request id, method, route template, status,
+//! whose fault, time.
+//!
+//! Never logged, here or anywhere: the request target (its UIDs may be original ones),
+//! queries, header values, bodies, values of a data set, file names, API keys, texts of
+//! errors of foreign code or of the downstream server.
+
+use crate::db::seal::hex;
+use crate::problem::Blame;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::time::Instant;
+use tracing::Instrument;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Opens the span, writes the line, names the request in the answer.
+pub(super) async fn trace(request: Request, next: Next) -> Response {
+    let id = request_id();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", id, method = %method(&request), route);
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let blame = response.extensions().get::<Blame>().copied();
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let status = response.status().as_u16();
+    span.in_scope(|| match blame {
+        Some(Blame::Us | Blame::Downstream) => {
+            tracing::warn!(status, millis, blame = blame.map(Blame::word), "request failed");
+        }
+        Some(blame) => tracing::info!(status, millis, blame = blame.word(), "request refused"),
+        None => tracing::info!(status, millis, "request served"),
+    });
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// A method of the standard ones; others may carry any text.
+fn method(request: &Request) -> &str {
+    match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH") => known,
+        _ => "other",
+    }
+}
+
+/// 64 random bits; without randomness all zero, as a request does not fail for its name.
+fn request_id() -> String {
+    let mut bytes = [0; 8];
+    let _ = getrandom::fill(&mut bytes);
+    hex(&bytes)
+}

@@ -1,0 +1,455 @@
+//! The one mapping from any failure of a request to HTTP status, DICOM reason and body
+//! (RFC 9457). Failures of single instances are items of a Store Instances Response and
+//! do not pass here unless nothing else is left to say.
+
+use crate::db;
+use crate::dicomweb::accept::AcceptError;
+use crate::dicomweb::parts::PartsError;
+use crate::downstream;
+use crate::layer::body::BodyFault;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Seconds after which an overloaded server may be asked again.
+const RETRY_AFTER: u64 = 5;
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The request is wrong.
+    Request,
+    /// The caller has no right to it.
+    Right,
+    /// The server that instances are forwarded to.
+    Downstream,
+    /// This server.
+    Us,
+}
+
+impl Blame {
+    /// For logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Right => "right",
+            Self::Downstream => "downstream",
+            Self::Us => "us",
+        }
+    }
+}
+
+/// Why a request as a whole was not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// No API key.
+    NoKey,
+    /// An API key that is unknown or revoked.
+    BadKey,
+    /// No such resource, or not the caller's.
+    NotFound,
+    /// The resource has other methods.
+    MethodNotAllowed,
+    /// A UID in the target is none (PS3.5 9.1).
+    BadUid,
+    /// No Accept header, and the server insists (PS3.18 8.7.5).
+    NoAccept,
+    /// Accept does not fit.
+    Accept(AcceptError),
+    /// The request's media type is not taken.
+    MediaType {
+        /// What is wrong with it.
+        why: &'static str,
+        /// The media types that would do (PS3.18 8.5).
+        takes: &'static [&'static str],
+    },
+    /// The request body is empty.
+    EmptyBody,
+    /// The multipart body is malformed.
+    Multipart(PartsError),
+    /// The body was cut off.
+    CutOff,
+    /// The metadata cannot be read at all.
+    Metadata(&'static str),
+    /// The client stopped sending.
+    Silent,
+    /// The body is too large.
+    BodyTooLarge {
+        /// The most, in bytes.
+        limit: u64,
+    },
+    /// The target is too long.
+    UriTooLong {
+        /// The most, in bytes.
+        limit: u64,
+    },
+    /// The downstream server did not take it.
+    Downstream(downstream::Fault),
+    /// Too many requests at once.
+    Overloaded,
+    /// The database fails.
+    Database,
+    /// Anything else on our side, in words without data.
+    Internal(&'static str),
+}
+
+/// What a problem is answered with.
+struct Sentence {
+    blame: Blame,
+    status: StatusCode,
+    /// Failure Reason (PS3.18 I.2.2) that fits the whole request.
+    reason: u16,
+    title: &'static str,
+    remedy: &'static str,
+}
+
+const fn sentence(
+    blame: Blame,
+    status: StatusCode,
+    reason: u16,
+    title: &'static str,
+    remedy: &'static str,
+) -> Sentence {
+    Sentence { blame, status, reason, title, remedy }
+}
+
+const MALFORMED: u16 = 0xC000;
+const RESOURCES: u16 = 0xA700;
+const PROCESSING: u16 = 0x0110;
+const DENIED: u16 = 0x0124;
+
+impl Problem {
+    /// Who has to act.
+    pub fn blame(&self) -> Blame {
+        self.sentence().blame
+    }
+
+    /// The HTTP status (PS3.18 8.5).
+    pub fn status(&self) -> StatusCode {
+        self.sentence().status
+    }
+
+    fn sentence(&self) -> Sentence {
+        use Blame::{Request, Right, Us};
+        use StatusCode as S;
+        match self {
+            Self::NoKey => sentence(
+                Right,
+                S::UNAUTHORIZED,
+                DENIED,
+                "an API key is needed",
+                "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic.",
+            ),
+            Self::BadKey => sentence(
+                Right,
+                S::UNAUTHORIZED,
+                DENIED,
+                "the API key is not valid",
+                "Check the key; it may have been revoked.",
+            ),
+            Self::NotFound => sentence(
+                Request,
+                S::NOT_FOUND,
+                PROCESSING,
+                "there is no such resource",
+                "Check the path; OPTIONS on the DICOMweb root lists what there is.",
+            ),
+            Self::MethodNotAllowed => sentence(
+                Request,
+                S::METHOD_NOT_ALLOWED,
+                PROCESSING,
+                "the resource has no such method",
+                "See the Allow header.",
+            ),
+            Self::BadUid => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "a UID in the path is not legal",
+                "A UID is 1 to 64 digits and dots, without padding.",
+            ),
+            Self::NoAccept => sentence(
+                Request,
+                S::NOT_ACCEPTABLE,
+                PROCESSING,
+                "the request has no Accept header",
+                "Send Accept: application/dicom+json.",
+            ),
+            Self::Accept(AcceptError::Mixed) => sentence(
+                Request,
+                S::BAD_REQUEST,
+                PROCESSING,
+                "Accept mixes DICOM and rendered media types",
+                "Ask for one of the two categories.",
+            ),
+            Self::Accept(AcceptError::NotAcceptable(_)) => sentence(
+                Request,
+                S::NOT_ACCEPTABLE,
+                PROCESSING,
+                "nothing acceptable can be given",
+                "Accept one of the available media types.",
+            ),
+            Self::MediaType { .. } => sentence(
+                Request,
+                S::UNSUPPORTED_MEDIA_TYPE,
+                PROCESSING,
+                "the request's media type is not taken",
+                "Send one of the available media types.",
+            ),
+            Self::EmptyBody => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the request body is empty",
+                "Send at least one instance.",
+            ),
+            Self::Multipart(_) => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the multipart body is malformed",
+                "Check boundary and line ends (PS3.18 8.6.1.2).",
+            ),
+            Self::CutOff => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the request body was cut off",
+                "Send the request again.",
+            ),
+            Self::Metadata(_) => sentence(
+                Request,
+                S::BAD_REQUEST,
+                MALFORMED,
+                "the metadata cannot be read",
+                "Send one array of DICOM JSON objects, or one Native DICOM Model document a part.",
+            ),
+            Self::Silent => sentence(
+                Request,
+                S::REQUEST_TIMEOUT,
+                RESOURCES,
+                "the request body stopped coming",
+                "Send the request again.",
+            ),
+            Self::BodyTooLarge { .. } => sentence(
+                Request,
+                S::PAYLOAD_TOO_LARGE,
+                RESOURCES,
+                "the request body is too large",
+                "Send fewer instances a request.",
+            ),
+            Self::UriTooLong { .. } => sentence(
+                Request,
+                S::URI_TOO_LONG,
+                PROCESSING,
+                "the request target is too long",
+                "Shorten the path or the query.",
+            ),
+            Self::Downstream(fault) => downstream_sentence(fault),
+            Self::Overloaded => sentence(
+                Us,
+                S::SERVICE_UNAVAILABLE,
+                RESOURCES,
+                "too many requests are being served",
+                "Try again later.",
+            ),
+            Self::Database => sentence(
+                Us,
+                S::SERVICE_UNAVAILABLE,
+                RESOURCES,
+                "the database does not answer",
+                "Try again later; the operator finds the cause in the log.",
+            ),
+            Self::Internal(_) => sentence(
+                Us,
+                S::INTERNAL_SERVER_ERROR,
+                PROCESSING,
+                "the server failed",
+                "Try again; the operator finds the cause in the log.",
+            ),
+        }
+    }
+
+    /// What is particular to this occurrence. Never a value of a data set.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Accept(error @ AcceptError::NotAcceptable(_)) => Some(error.to_string()),
+            Self::MediaType { why, takes } => Some(format!("{why}; available: {}", takes.join(", "))),
+            Self::Multipart(error) => Some(error.to_string()),
+            Self::Metadata(why) => Some((*why).to_owned()),
+            Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
+            Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
+            Self::Downstream(fault) => Some(fault.to_string()),
+            _ => None,
+        }
+    }
+
+    fn headers(&self, headers: &mut HeaderMap) {
+        let retry = match self {
+            Self::NoKey | Self::BadKey => {
+                for challenge in ["Bearer realm=\"veilgate\"", "Basic realm=\"veilgate\", charset=\"UTF-8\""]
+                {
+                    headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
+                None
+            }
+            Self::Overloaded | Self::Database => Some(RETRY_AFTER),
+            Self::Downstream(downstream::Fault::Busy { retry_after }) => {
+                Some(retry_after.unwrap_or(RETRY_AFTER))
+            }
+            _ => None,
+        };
+        if let Some(seconds) = retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+}
+
+fn downstream_sentence(fault: &downstream::Fault) -> Sentence {
+    use downstream::Fault;
+    let (status, remedy) = match fault {
+        Fault::Unreachable | Fault::CutOff | Fault::Nonsense => {
+            (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays.")
+        }
+        Fault::Denied | Fault::Refused(_) => {
+            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server's settings.")
+        }
+        Fault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "Try again later."),
+        Fault::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
+    };
+    sentence(Blame::Downstream, status, RESOURCES, "the downstream server did not take the request", remedy)
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Sentence { blame, status, reason, title, remedy } = self.sentence();
+        if let Self::Internal(what) = self {
+            tracing::error!(what, "internal failure");
+        }
+        let body = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail(),
+            "remedy": remedy,
+            "fault_of": blame.word(),
+            "failure_reason": reason,
+        });
+        let mut response = (status, body.to_string()).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.headers(response.headers_mut());
+        response.extensions_mut().insert(blame);
+        response
+    }
+}
+
+impl From<db::Fault> for Problem {
+    fn from(fault: db::Fault) -> Self {
+        tracing::error!(%fault, "database failure");
+        Self::Database
+    }
+}
+
+impl From<BodyFault> for Problem {
+    fn from(fault: BodyFault) -> Self {
+        match fault {
+            BodyFault::TooLarge(limit) => Self::BodyTooLarge { limit },
+            BodyFault::Silent => Self::Silent,
+            BodyFault::Broken => Self::CutOff,
+        }
+    }
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        Self::Accept(error)
+    }
+}
+
+impl From<PartsError> for Problem {
+    fn from(error: PartsError) -> Self {
+        Self::Multipart(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const TABLE: &str = "\
+401 right 0124 retry=- NoKey
+401 right 0124 retry=- BadKey
+404 request 0110 retry=- NotFound
+405 request 0110 retry=- MethodNotAllowed
+400 request C000 retry=- BadUid
+406 request 0110 retry=- NoAccept
+400 request 0110 retry=- Accept(Mixed)
+406 request 0110 retry=- Accept(NotAcceptable([]))
+415 request 0110 retry=- MediaType { why: \"\", takes: [] }
+400 request C000 retry=- EmptyBody
+400 request C000 retry=- Multipart(NoPart)
+400 request C000 retry=- CutOff
+400 request C000 retry=- Metadata(\"\")
+408 request A700 retry=- Silent
+413 request A700 retry=- BodyTooLarge { limit: 1 }
+414 request 0110 retry=- UriTooLong { limit: 1 }
+502 downstream A700 retry=- Downstream(Unreachable)
+502 downstream A700 retry=- Downstream(CutOff)
+502 downstream A700 retry=- Downstream(Nonsense)
+502 downstream A700 retry=- Downstream(Denied)
+502 downstream A700 retry=- Downstream(Refused(500))
+504 downstream A700 retry=- Downstream(TimedOut)
+503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
+503 us A700 retry=5 Overloaded
+503 us A700 retry=5 Database
+500 us 0110 retry=- Internal(\"\")
+";
+
+    fn all() -> Vec<Problem> {
+        use downstream::Fault;
+        let mut all = vec![
+            Problem::NoKey,
+            Problem::BadKey,
+            Problem::NotFound,
+            Problem::MethodNotAllowed,
+            Problem::BadUid,
+            Problem::NoAccept,
+            Problem::Accept(AcceptError::Mixed),
+            Problem::Accept(AcceptError::NotAcceptable(Vec::new())),
+            Problem::MediaType { why: "", takes: &[] },
+            Problem::EmptyBody,
+            Problem::Multipart(PartsError::NoPart),
+            Problem::CutOff,
+            Problem::Metadata(""),
+            Problem::Silent,
+            Problem::BodyTooLarge { limit: 1 },
+            Problem::UriTooLong { limit: 1 },
+        ];
+        let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
+        all.extend(faults.map(Problem::Downstream));
+        all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
+        all.extend([Problem::Overloaded, Problem::Database, Problem::Internal("")]);
+        all
+    }
+
+    #[test]
+    fn every_failure_has_the_status_and_reason_of_the_table() {
+        let line = |problem: Problem| {
+            let (blame, reason, name) =
+                (problem.blame().word(), problem.sentence().reason, format!("{problem:?}"));
+            let response = problem.into_response();
+            let retry = response.headers().get("retry-after").map_or("-", |value| value.to_str().unwrap());
+            format!("{} {blame} {reason:04X} retry={retry} {name}\n", response.status().as_u16())
+        };
+        assert_eq!(all().into_iter().map(line).collect::<String>(), TABLE);
+    }
+
+    #[test]
+    fn http_11_a_missing_key_is_answered_with_challenges() {
+        let response = Problem::NoKey.into_response();
+        assert_eq!(response.headers().get_all(header::WWW_AUTHENTICATE).iter().count(), 2);
+    }
+}

@@ -1,0 +1,163 @@
+//! Starts the server: data folder, database, keys, destinations, layers, routes, and the
+//! loop that serves until it is told to stop.
+
+mod folder;
+mod linger;
+mod listen;
+
+pub use folder::project_key;
+
+use crate::api::{self, Service};
+use crate::archive::{self, Archive};
+use crate::config::{Config, Destination, Level};
+use crate::db::{self, Db};
+use crate::deid::plan::Plan;
+use crate::dicom::instance::Limits;
+use crate::dicomweb::links::Links;
+use crate::downstream::{self, Downstream};
+use crate::layer::{self, Accounts};
+use axum::Router;
+use folder::Folder;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::net::TcpListener;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file or folder of the data folder.
+    #[error("{what}: {kind}")]
+    Data {
+        /// Which, without values.
+        what: &'static str,
+        /// What the system says.
+        kind: std::io::ErrorKind,
+    },
+    /// The master key is missing or no key, while the database needs it.
+    #[error("DATA/master.key is missing or damaged, and the database was made under it: put it back")]
+    MasterKey,
+    /// Another server uses the data folder.
+    #[error("another server uses this data folder")]
+    InUse,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] db::Fault),
+    /// The archive.
+    #[error(transparent)]
+    Archive(#[from] archive::Fault),
+    /// The downstream server's settings.
+    #[error(transparent)]
+    Downstream(#[from] downstream::Unusable),
+    /// The address.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::ErrorKind),
+    /// The system gives no random bytes or threads.
+    #[error("the system gives no random bytes or threads")]
+    System,
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// The server could not start.
+pub fn run(config: Config) -> Result<(), Failure> {
+    log(&config);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Failure::System)?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let started = SystemTime::now();
+    let folder = Folder::open(&config.data)?;
+    let db = Db::open(&folder.database()).await?;
+    if let Some(key) = folder.found(&db).await? {
+        eprintln!("first API key, kept in first-api-key in the data folder: {key}");
+    }
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
+    let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
+    let archive = archive(&config, db.clone(), started)?;
+    let service = service(&config, &folder, db.clone(), archive, address)?;
+    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
+    let app = app(service, &config.layers, accounts);
+    println!("veilgate ready on http://{address}{}", api::ROOT);
+    // Whoever waits for the line may read through a pipe; nobody may read at all.
+    let _ = std::io::stdout().flush();
+    listen::serve(listener, app, config.times).await;
+    db.close().await;
+    Ok(())
+}
+
+/// Routes within their layers.
+fn app(service: Arc<Service>, settings: &layer::Settings, accounts: Accounts) -> Router {
+    layer::stack(api::open(Arc::clone(&service)), api::guarded(service), settings, accounts)
+}
+
+/// Opens the archive and sweeps, meanwhile, what a crash left.
+fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
+    folder::make(&config.archive, "the archive folder")?;
+    let archive = Archive::open(&config.archive, db)?;
+    let (sweeping, path) = (archive.clone(), config.archive.clone());
+    tokio::spawn(async move {
+        match sweeping.sweep(&path, started).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "removed objects that an earlier run had not finished"),
+            Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+        }
+    });
+    Ok(archive)
+}
+
+fn service(
+    config: &Config,
+    folder: &Folder,
+    db: Db,
+    archive: Archive,
+    address: SocketAddr,
+) -> Result<Arc<Service>, Failure> {
+    let destination = match (config.destination, &config.downstream) {
+        (Destination::Forward, Some(settings)) => {
+            api::Destination::Forward(Downstream::new(settings.clone())?)
+        }
+        _ => api::Destination::Archive(archive),
+    };
+    let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
+    let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
+    Ok(Arc::new(Service {
+        db,
+        destination,
+        links: config.public.clone().map_or_else(own, Ok)?,
+        limits: Limits { head, ..Limits::default() },
+        instance: config.limits.instance,
+        metadata: config.limits.metadata,
+        spool_memory: config.limits.spool_memory,
+        spool: folder.spool(),
+        lenient_accept: config.lenient_accept,
+        store_warning: config.store_warning,
+    }))
+}
+
+/// Log lines on stderr. A second server in one process keeps the first one's.
+fn log(config: &Config) {
+    let level = match config.log_level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    // Foreign crates may log what they carry: only our own lines come out.
+    let own = tracing_subscriber::filter::Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    use tracing_subscriber::prelude::*;
+    let registry = tracing_subscriber::registry();
+    let _ = match config.log_json {
+        true => registry.with(lines.json().with_filter(own)).try_init(),
+        false => registry.with(lines.with_filter(own)).try_init(),
+    };
+}

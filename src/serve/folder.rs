@@ -1,0 +1,201 @@
+//! The data folder: who may read it, the master key, the first API key, and the lock
+//! that keeps a second server out.
+
+use super::Failure;
+use crate::db::Db;
+use crate::db::seal::{MasterKey, hex, unhex};
+use crate::deid::pseudonym::ProjectKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const DATABASE: &str = "veilgate.db";
+const MASTER_KEY: &str = "master.key";
+const FIRST_API_KEY: &str = "first-api-key";
+
+/// An open data folder; locked as long as it lives.
+pub(super) struct Folder {
+    path: PathBuf,
+    master: MasterKey,
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens the folder, made with its master key if it is new.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        make(path, "the data folder")?;
+        let lock = lock(path)?;
+        make(&path.join("spool"), "the spool folder")?;
+        let master = master_key(path)?;
+        Ok(Self { path: path.to_owned(), master, _lock: lock })
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    pub(super) fn spool(&self) -> PathBuf {
+        self.path.join("spool")
+    }
+
+    pub(super) fn master(&self) -> MasterKey {
+        self.master.clone()
+    }
+
+    /// Makes the first customer, project and key in a new database; the key, if so. It
+    /// is on disk before the database knows it, so that a crash cannot lose it.
+    pub(super) async fn found(&self, db: &Db) -> Result<Option<String>, Failure> {
+        if db.is_founded().await? {
+            return Ok(None);
+        }
+        let key = format!("vg_{}", URL_SAFE_NO_PAD.encode(random()?));
+        let _ = std::fs::remove_file(self.path.join(FIRST_API_KEY));
+        write_new(&self.path.join(FIRST_API_KEY), &key, "the first API key")?;
+        let secret = ProjectKey::from_bytes(random()?);
+        db.found(&self.master, &secret, Sha256::digest(key.as_bytes()).into()).await?;
+        Ok(Some(key))
+    }
+}
+
+/// The first project's key in a data folder, for the command line. `None` if there is
+/// no server's data, or it cannot be read.
+pub fn project_key(data: &Path) -> Option<ProjectKey> {
+    let file = data.join(DATABASE);
+    if !file.is_file() {
+        return None;
+    }
+    let master = read_master_key(&data.join(MASTER_KEY))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(async {
+        let db = Db::open(&file).await.ok()?;
+        let project = db.first_project().await.ok()??;
+        let key = db.project_key(&master, &project).await.ok();
+        db.close().await;
+        key
+    })
+}
+
+/// Makes a folder that only its owner may enter, unless it is there.
+pub(super) fn make(path: &Path, what: &'static str) -> Result<(), Failure> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| Failure::Data { what, kind: error.kind() })
+}
+
+fn lock(path: &Path) -> Result<File, Failure> {
+    let what = "the lock file";
+    let file = private().truncate(false).create(true).open(path.join("lock"));
+    let file = file.map_err(|error| Failure::Data { what, kind: error.kind() })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Failure::InUse),
+        Err(std::fs::TryLockError::Error(error)) => Err(Failure::Data { what, kind: error.kind() }),
+    }
+}
+
+/// The master key; a new one only where no database depends on an old one.
+fn master_key(path: &Path) -> Result<MasterKey, Failure> {
+    let file = path.join(MASTER_KEY);
+    if file.exists() || path.join(DATABASE).exists() {
+        return read_master_key(&file).ok_or(Failure::MasterKey);
+    }
+    let bytes = random()?;
+    write_new(&file, &hex(&bytes), "the master key")?;
+    Ok(MasterKey::new(bytes))
+}
+
+fn read_master_key(file: &Path) -> Option<MasterKey> {
+    let text = std::fs::read_to_string(file).ok()?;
+    unhex(text.trim())?.try_into().ok().map(MasterKey::new)
+}
+
+/// Writes a file that only its owner may read, safe on disk; never over another.
+fn write_new(path: &Path, text: &str, what: &'static str) -> Result<(), Failure> {
+    let write = || {
+        let mut file = private().create_new(true).open(path)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(|error: std::io::Error| Failure::Data { what, kind: error.kind() })
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Failure::System)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_new_folder_gets_keys_once_and_keeps_them() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("data");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let start = || {
+            let folder = Folder::open(&data).unwrap();
+            runtime.block_on(async {
+                let db = Db::open(&folder.database()).await.unwrap();
+                let key = folder.found(&db).await.unwrap();
+                db.close().await;
+                key
+            })
+        };
+        let key = start().unwrap();
+        assert_eq!(std::fs::read_to_string(data.join(FIRST_API_KEY)).unwrap().trim(), key);
+        let project = project_key(&data).unwrap();
+        assert_eq!(start(), None, "a second start makes no second key");
+        assert_eq!(project_key(&data).unwrap().expose(), project.expose());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_the_folder_and_its_keys() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("data");
+        let _folder = Folder::open(&data).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data), 0o700);
+        assert_eq!(mode(&data.join(MASTER_KEY)), 0o600);
+    }
+
+    #[test]
+    fn a_second_server_is_kept_out() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = Folder::open(parent.path()).unwrap();
+        assert!(matches!(Folder::open(parent.path()), Err(Failure::InUse)));
+        drop(first);
+        assert!(Folder::open(parent.path()).is_ok());
+    }
+
+    #[test]
+    fn a_lost_master_key_is_not_replaced_under_an_existing_database() {
+        let parent = tempfile::tempdir().unwrap();
+        drop(Folder::open(parent.path()).unwrap());
+        std::fs::write(parent.path().join(DATABASE), "").unwrap();
+        std::fs::remove_file(parent.path().join(MASTER_KEY)).unwrap();
+        assert!(matches!(Folder::open(parent.path()), Err(Failure::MasterKey)));
+        assert!(!parent.path().join(MASTER_KEY).exists());
+    }
+}
