@@ -70,6 +70,8 @@
 //! ```
 
 pub mod audit;
+#[cfg(feature = "billing")]
+pub mod billing;
 pub mod cli;
 pub mod deid;
 pub mod dicom;

@@ -75,6 +75,9 @@ const ABSENT: &[(&[&str], &[&str], &str)] = &[
 const DOORS: &[(&str, &[&str], &str)] = &[
     ("sqlx::", &["db"], "SQL only in db"),
     ("reqwest::", &["downstream"], "HTTP calls only in downstream"),
+    ("stripe::", &["billing"], "Stripe only in billing"),
+    ("stripe_billing::", &["billing"], "Stripe only in billing"),
+    ("stripe_checkout::", &["billing"], "Stripe only in billing"),
     ("object_store::", &["archive"], "the object store only in archive"),
     (
         "std::env",

@@ -2,7 +2,7 @@
 # Install the real components the tests are run against. Once per machine (the gate calls it at its start);
 # a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
 #
-# usage: install.sh [PART...]     parts: apt py shim corpus (default: all)
+# usage: install.sh [PART...]     parts: apt py stripe shim corpus (default: all)
 #
 # Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
 # (security updates replace versions), the current one is taken and said so. Python pieces are exact.
@@ -11,6 +11,8 @@ set -euo pipefail
 
 APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~deb12u4
      dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 python3-venv= curl=)
+# GPL: run as a process of its own behind the stand-in for Stripe, linked to nothing.
+STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
 PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
 
 apt_install() {
@@ -41,15 +43,17 @@ apt_install() {
 }
 
 mkdir -p "$RIGS_HOME"
-parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py shim corpus)
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe shim corpus)
 for part in "${parts[@]}"; do
     case "$part" in
         apt) apt_install "${APT[@]}" ;;
         py) [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
             "$RIGS_PY" -m pip install -q --disable-pip-version-check "${PIP[@]}" ;;
+        stripe) [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
+            "$RIGS_PY" -m pip install -q --disable-pip-version-check "${STRIPE[@]}" ;;
         shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
         corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
-        *) die "unknown part '$part' (apt py shim corpus)" ;;
+        *) die "unknown part '$part' (apt py stripe shim corpus)" ;;
     esac
     echo "installed $part"
 done

@@ -37,14 +37,7 @@ fn start_orthanc(arguments: &[&str]) -> Option<Orthanc> {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port().to_string();
     let mut command = Command::new(script("start-orthanc.sh"));
-    let output = command.arg(&port).arg(folder.path()).args(arguments).output().unwrap();
-    let line = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        eprintln!("start-orthanc.sh: {}", String::from_utf8_lossy(&output.stderr));
-        return None;
-    }
-    let pid = line.split("pid=").nth(1)?.split_whitespace().next()?.to_owned();
-    let url = line.split_whitespace().find(|word| word.starts_with("http://"))?.to_owned();
+    let (url, pid) = ready(command.arg(&port).arg(folder.path()).args(arguments))?;
     Some(Orthanc { url, pid, _folder: folder })
 }
 
@@ -82,6 +75,61 @@ impl Drop for Orthanc {
     fn drop(&mut self) {
         let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
     }
+}
+
+/// A throw-away stand-in for Stripe; what it can do tells `stripe_front.py --help`.
+pub struct StripeStand {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    pid: String,
+    _folder: tempfile::TempDir,
+}
+
+/// Start the stand-in for Stripe, which signs its events with `secret` and delivers them to `webhook`; None when Python
+/// is missing and this is not CI.
+pub fn stripe(webhook: &str, secret: &str) -> Option<StripeStand> {
+    if !have("python3") || !have("curl") {
+        return missing("python3 or curl");
+    }
+    (0..5)
+        .find_map(|_| start_stripe(webhook, secret))
+        .or_else(|| panic!("the stand-in for Stripe does not start"))
+}
+
+fn start_stripe(webhook: &str, secret: &str) -> Option<StripeStand> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(script("start-stripe-front.sh"));
+    command.arg(free_port().to_string()).arg(folder.path()).args(["--webhook", webhook, secret, "--alone"]);
+    let (url, pid) = ready(&mut command)?;
+    Some(StripeStand { url, pid, _folder: folder })
+}
+
+impl StripeStand {
+    /// Send with a test key and read the answer as JSON.
+    pub fn ask(&self, method: &str, path: &str, content_type: &str, body: &str) -> serde_json::Value {
+        let request = Request::new(method, path).header("Authorization", "Bearer sk_test_rig");
+        let request = request.header("Content-Type", content_type).body(body);
+        request.send(self.url.trim_start_matches("http://")).unwrap().json()
+    }
+}
+
+impl Drop for StripeStand {
+    fn drop(&mut self) {
+        let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
+    }
+}
+
+/// Run a start script; the address and process of its ready line, None when it failed.
+fn ready(command: &mut Command) -> Option<(String, String)> {
+    let output = command.output().unwrap();
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+        return None;
+    }
+    let pid = line.split("pid=").nth(1)?.split_whitespace().next()?.to_owned();
+    let url = line.split_whitespace().find(|word| word.starts_with("http://"))?.to_owned();
+    Some((url, pid))
 }
 
 /// The rigs' Python with dicomweb-client and pydicom; None when it is missing and this is not CI.
