@@ -11,8 +11,13 @@
 //! | change a dummy, a pseudonym, a date shift | `deid/dummy.rs`, [`deid::pseudonym`], [`deid::dates`] |
 //! | change which pixels are refused | `conformance/ps3_15/pixel_risk.tsv`, [`deid::pixel`] |
 //! | take in another transfer syntax | [`dicom::syntax`] |
+//! | add a destination | one file in `destination`, one arm in its `mod.rs`, one test |
+//! | add a route | `api/mod.rs`, one file in `api/`, one test |
+//! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
+//! | change a status or message | `problem.rs` |
+//! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change a command | `cli` |
-//! | prove a clause | `conformance/clauses.tsv` → test |
+//! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
 //! # Floors
 //!
@@ -22,9 +27,22 @@
 //! |---|---|---|---|
 //! | 0 | [`dicom`] | encoded DICOM: splitter, walker, writer | opinions, IO, panics |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
-//! | 6 | [`cli`] | commands | de-identification |
+//! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
+//! | 2 | `db` | the only door to SQL: tenants, keys, the archive's catalog | everything else |
+//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
+//! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
+//! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
+//! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
+//! | 5 | `api` | one file a route family | SQL, DICOM bytes |
+//! | 6 | `config`, `serve`, [`cli`] | settings, wiring, commands | de-identification |
 //!
-//! # The life of one instance
+//! Floors 2 to 5 and `serve` belong to the feature `server` (default).
+//!
+//! # The life of one pushed instance
+//!
+//! A pushed byte goes through four files: `api/source.rs` takes the body apart (with
+//! `dicomweb/parts.rs`), `api/intake.rs` feeds each part to `deid/rewriter.rs`, whose output goes to
+//! `destination`. Around it stand the layers: trace, limits, identify, and the request's own task.
 //!
 //! ```text
 //! bytes ─► dicom::splitter ─► head ─► deid::facts  (first walk: what decides)

@@ -51,6 +51,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// A UID in the target is none (PS3.5 9.1).
     BadUid,
+    /// The value of this query parameter is not legal (PS3.18 8.3).
+    BadParameter(&'static str),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
     NoAccept,
     /// Accept does not fit.
@@ -128,6 +130,7 @@ impl Problem {
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
+            Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
             Self::Accept(AcceptError::NotAcceptable(_)) => (Request, S::NOT_ACCEPTABLE, PROCESSING, "nothing acceptable can be given", "Accept one of the available media types."),
@@ -154,6 +157,7 @@ impl Problem {
             Self::MediaType { why, takes } => Some(format!("{why}; available: {}", takes.join(", "))),
             Self::Multipart(error) => Some(error.to_string()),
             Self::Metadata(why) => Some((*why).to_owned()),
+            Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
@@ -252,6 +256,7 @@ mod tests {
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
+400 request 0110 retry=- BadParameter(\"\")
 406 request 0110 retry=- NoAccept
 400 request 0110 retry=- Accept(Mixed)
 406 request 0110 retry=- Accept(NotAcceptable([]))
@@ -283,6 +288,7 @@ mod tests {
             Problem::NotFound,
             Problem::MethodNotAllowed,
             Problem::BadUid,
+            Problem::BadParameter(""),
             Problem::NoAccept,
             Problem::Accept(AcceptError::Mixed),
             Problem::Accept(AcceptError::NotAcceptable(Vec::new())),

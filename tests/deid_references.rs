@@ -1,5 +1,5 @@
 //! References stay whole: over the whole corpus one UID has one replacement and one replacement one UID.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod drive;
 mod support;

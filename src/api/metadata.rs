@@ -6,7 +6,7 @@ use crate::deid::engine::{Engine, SOP_INSTANCE};
 use crate::deid::facts::Gather;
 use crate::deid::receipt::Names;
 use crate::dicomweb::bulk::BulkParts;
-use crate::dicomweb::join::JoinFault;
+use crate::dicomweb::join::{JoinFault, JoinFaultKind};
 use crate::dicomweb::media::MediaType;
 use crate::dicomweb::metadata::{MetadataFault, MetadataInstance};
 use crate::dicomweb::part_headers::PartHeaders;
@@ -118,7 +118,7 @@ impl Held {
 async fn join(instance: MetadataInstance, bulk: &BulkParts, intake: &mut Intake) {
     let names = names(intake.engine(), Some(instance.sop_class()), Some(instance.sop_instance()));
     match assemble(instance, bulk) {
-        Err(fault) => intake.unread(names, code::CANNOT_UNDERSTAND, fault.to_string()),
+        Err(fault) => intake.unread(names, reason(fault.kind), fault.to_string()),
         Ok(chunks) => {
             intake.begin();
             for chunk in chunks {
@@ -126,6 +126,14 @@ async fn join(instance: MetadataInstance, bulk: &BulkParts, intake: &mut Intake)
             }
             intake.end().await;
         }
+    }
+}
+
+/// The Failure Reason that tells most (PS3.18 I.2.2).
+fn reason(fault: JoinFaultKind) -> u16 {
+    match fault {
+        JoinFaultKind::MediaType | JoinFaultKind::TransferSyntax => code::SYNTAX_NOT_SUPPORTED,
+        _ => code::CANNOT_UNDERSTAND,
     }
 }
 

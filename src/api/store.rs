@@ -73,15 +73,17 @@ fn wanted(service: &Service, headers: &HeaderMap, query: Option<&str>) -> Result
         None if service.lenient_accept => Accept::anything(),
         None => return Err(Problem::NoAccept),
     };
-    let parameter = query.and_then(accept_parameter);
+    let parameter = query.and_then(accept_parameter).transpose()?;
     Ok(StowAnswer::choose(&accept, parameter.as_ref())?)
 }
 
-/// The accept query parameter (PS3.18 8.3.3.1); other parameters are ignored.
-fn accept_parameter(query: &str) -> Option<Accept> {
+/// The accept query parameter (PS3.18 8.3.3.1); 400 if no media type stands in it
+/// (8.3). Other parameters are ignored.
+fn accept_parameter(query: &str) -> Option<Result<Accept, Problem>> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("accept="))?;
-    let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
-    Some(Accept::of_query(&value))
+    let value = percent_encoding::percent_decode_str(value).decode_utf8();
+    let accept = value.ok().map(|value| Accept::of_query(&value)).filter(|accept| !accept.is_empty());
+    Some(accept.ok_or(Problem::BadParameter("accept")))
 }
 
 fn delivery(service: &Service, caller: &Caller, wanted: StowAnswer) -> Result<Delivery, Problem> {

@@ -88,6 +88,11 @@ impl Accept {
         Self { ranges: ranges(value).filter(|range| !range.is_wildcard()).collect() }
     }
 
+    /// True if nothing in it could be read.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// True if DICOM and rendered types are both named (PS3.18 8.7.5).
     pub fn is_mixed(&self) -> bool {
         let has = |category| self.ranges.iter().any(|range| range.category == category && range.q > 0);
