@@ -80,7 +80,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "limits.spool_memory",
         "VEILGATE_LIMITS_SPOOL_MEMORY",
-        "32 MiB",
+        "16 MiB",
         "Rewritten bytes of one answer kept in memory; the rest goes to an unlinked temporary file.",
     ),
     plain(

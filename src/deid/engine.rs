@@ -216,6 +216,7 @@ impl Engine {
             _ if original.is_empty() => String::new(),
             Action::Keep => original.to_owned(),
             Action::Replace(text) => text.to_string(),
+            _ if uid::is_well_known(original) => original.to_owned(),
             _ => self.pseudonyms.uid(original.as_bytes()),
         }
     }

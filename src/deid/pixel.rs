@@ -88,7 +88,8 @@ fn same(expected: &str, value: &str) -> bool {
 pub fn judge(profile: &Profile, facts: &PixelFacts<'_>) -> PixelVerdict {
     let says = |flag: Option<&str>, word| flag.is_some_and(|value| same(word, value));
     if profile.burned_in == Policy::Refuse {
-        if says(facts.burned_in, "YES") {
+        // Anything but a plain NO, several values included, may mean YES.
+        if facts.burned_in.is_some_and(|value| !value.trim().is_empty() && !same("NO", value)) {
             return burned_in("the instance says that its pixels hold identifying text");
         }
         let visible = facts.has_pixels || facts.is_document;
@@ -103,7 +104,9 @@ pub fn judge(profile: &Profile, facts: &PixelFacts<'_>) -> PixelVerdict {
             }
         }
     }
-    if profile.recognizable_visual_features == Policy::Refuse && says(facts.recognizable, "YES") {
+    if profile.recognizable_visual_features == Policy::Refuse
+        && facts.recognizable.is_some_and(|value| !value.trim().is_empty() && !same("NO", value))
+    {
         return PixelVerdict::Refuse {
             tag: RECOGNIZABLE_VISUAL_FEATURES,
             clause: "PS3.15 E.3.2",

@@ -1,12 +1,10 @@
 //! The SOP class of an instance, resolved once per instance. What it decides lives in `plan`.
 
 use super::types::{Iod, types};
+use crate::dicom::uid;
 
 /// Media Storage Directory Storage (PS3.4 annex I).
 const DIRECTORY: &str = "1.2.840.10008.1.3.10";
-/// The root of all UIDs that the standard registers (PS3.6 annex A).
-const STANDARD_ROOT: &str = "1.2.840.10008.";
-
 /// What is known of an SOP class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SopClass {
@@ -27,7 +25,7 @@ impl SopClass {
             Self::Directory
         } else if let Some(iod) = types().iod(uid) {
             Self::Iod(iod)
-        } else if uid.starts_with(STANDARD_ROOT) {
+        } else if uid::is_registered_shape(uid) {
             Self::Standard
         } else {
             Self::Private

@@ -35,7 +35,7 @@ impl Prior {
     /// Notes a top-level element.
     pub fn see(&mut self, tag: Tag, bytes: &[u8]) {
         match tag {
-            METHOD => self.method = value::trimmed(bytes).to_vec(),
+            METHOD => self.method = known_texts(value::trimmed(bytes)),
             LONGITUDINAL => self.longitudinal = value::ascii(bytes).unwrap_or_default().to_owned(),
             _ => {}
         }
@@ -48,6 +48,28 @@ impl Prior {
             self.codes.push(code.to_owned());
         }
     }
+}
+
+/// Stands for the text of an earlier step: free text, which may say whose data it was.
+const EARLIER: &str = "Earlier step, its text removed";
+
+/// The values of an earlier (0012,0063) as they may stay: ours word for word, one remark
+/// for all others.
+fn known_texts(value: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in value.split(|byte| *byte == b'\\').map(value::trimmed).filter(|part| !part.is_empty()) {
+        let ours = part.starts_with(b"Veilgate: PS3.15 ") && part.iter().all(|byte| is_own_text(*byte));
+        let text = if ours { part } else { EARLIER.as_bytes() };
+        if !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+    kept.join(&b'\\')
+}
+
+/// The characters of our own method texts, which name an edition and options.
+fn is_own_text(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b" VPSB.:,-()".contains(&byte)
 }
 
 fn is_cid_7050(code: &str) -> bool {

@@ -15,10 +15,29 @@ fn is_component(part: &str) -> bool {
         && (part.len() == 1 || !part.starts_with('0'))
 }
 
-/// True for UIDs registered by the standard: SOP classes, transfer syntaxes, coding
-/// schemes, well-known frames of reference. They name no instance (PS3.15 E.3.9).
+/// Families of registered UIDs that may stand where an instance, a frame of reference or a
+/// palette is named (PS3.6 Table ): well-known frames of reference, palettes,
+/// synchronization frames, SOP instances of services.
+const WELL_KNOWN: [&str; 6] = ["1.4", "1.5", "15.1", "1.20", "1.40", "1.42"];
+
+/// True for UIDs of those families, which name no entity of a patient (PS3.15 E.3.9). The
+/// root alone proves nothing: anybody can write any number behind it, so what follows the
+/// family is at most two numbers of two digits.
 pub fn is_well_known(uid: &str) -> bool {
-    uid.starts_with(DICOM_ROOT) && is_legal(uid)
+    let in_family = |family: &&str| {
+        let rest = uid.strip_prefix(DICOM_ROOT).and_then(|rest| rest.strip_prefix(*family));
+        rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| {
+            rest.split('.').count() <= 2 && rest.split('.').all(|part| is_component(part) && part.len() <= 2)
+        })
+    };
+    WELL_KNOWN.iter().any(|family| in_family(&family))
+}
+
+/// True for UIDs under the root of the standard whose numbers are as short as those it
+/// registers. Longer ones carry something of their own.
+pub fn is_registered_shape(uid: &str) -> bool {
+    uid.strip_prefix(DICOM_ROOT)
+        .is_some_and(|rest| rest.split('.').all(|part| is_component(part) && part.len() <= 4))
 }
 
 #[cfg(test)]
@@ -35,9 +54,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_standards_root_is_well_known() {
+    fn only_short_numbers_of_the_families_are_well_known() {
         assert!(is_well_known("1.2.840.10008.1.4.1.1"));
         assert!(!is_well_known("1.2.840.100081.1"));
+        assert!(is_well_known("1.2.840.10008.15.1.1"));
         assert!(!is_well_known("1.2.840.10008.x"));
+        assert!(!is_well_known("1.2.840.10008.777777.19500304"));
+        assert!(!is_well_known("1.2.840.10008.1.4.1.19500304"));
+        assert!(!is_registered_shape("1.2.840.10008.5.1.4.1.1.19500304"));
+        assert!(is_registered_shape("1.2.840.10008.5.1.4.1.1.501.1"));
     }
 }

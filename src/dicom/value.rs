@@ -52,6 +52,13 @@ pub fn first_us(value: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes(raw))
 }
 
+/// A code of at most 16 characters (PS3.5 6.2). Lower case and a few signs are taken, since
+/// devices write them; carets, equal signs, escapes and letters beyond ASCII make a name.
+fn is_code(part: &[u8]) -> bool {
+    let part = trimmed(part);
+    part.len() <= 16 && part.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _-./+()%,:&".contains(byte))
+}
+
 /// True if the bytes are of the kind that the VR promises (PS3.5 6.2): digits in numbers,
 /// dates, times, ages and UIDs, whole units in binary values. Free text always fits.
 pub fn fits(vr: VR, value: &[u8]) -> bool {
@@ -67,6 +74,7 @@ pub fn fits(vr: VR, value: &[u8]) -> bool {
         VR::IS => only(b"+-"),
         VR::DS => only(b"+-.eE"),
         VR::AS => only(b"DWMY"),
+        VR::CS => value.split(|byte| *byte == b'\\').all(is_code),
         VR::UI => only(b"."),
         VR::US | VR::SS | VR::UL | VR::SL | VR::FL | VR::FD | VR::AT | VR::SV | VR::UV => {
             value.len().is_multiple_of(unit(vr))
@@ -98,6 +106,8 @@ mod tests {
             assert!(!fits(vr, b"DOE^JOHN"), "{vr:?}");
         }
         assert!(fits(VR::DS, b"-1.5e-03\\2 ") && fits(VR::TM, b"235959.123456") && fits(VR::AS, b"045Y"));
+        assert!(!fits(VR::CS, b"DOE^JOHN") && !fits(VR::CS, b"JOHN SMITH OF ELM STREET"));
+        assert!(fits(VR::CS, b"ORIGINAL\\PRIMARY\\AXIAL "));
         assert!(!fits(VR::US, b"DOE") && fits(VR::LO, b"DOE"));
     }
 

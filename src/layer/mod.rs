@@ -44,7 +44,9 @@ pub fn stack(open: Router, guarded: Router, settings: &Settings, accounts: Accou
         .layer(from_fn(task::own))
         // Last, as it counts what is really done.
         .layer(Extension(Allowance::unlimited()));
-    let limits = Arc::new(limits::Limits::new(settings));
+    // What is too large or too much costs nothing further. Health is counted apart: a busy
+    // server is not a dead one.
+    let limited = || from_fn_with_state(Arc::new(limits::Limits::new(settings)), limits::limit);
     let cors = Arc::new(cors::Origins::new(settings.origins.clone()));
     let all = ServiceBuilder::new()
         // Sees every request and every answer, refusals of other layers included.
@@ -52,8 +54,6 @@ pub fn stack(open: Router, guarded: Router, settings: &Settings, accounts: Accou
         // On every answer, errors too.
         .layer(from_fn(headers::secure))
         // Before identify: a preflight carries no key, and errors must be readable by web clients.
-        .layer(from_fn_with_state(cors, cors::cors))
-        // What is too large or too much costs nothing further.
-        .layer(from_fn_with_state(limits, limits::limit));
-    guarded.layer(guards).merge(open).layer(all)
+        .layer(from_fn_with_state(cors, cors::cors));
+    guarded.layer(guards).layer(limited()).merge(open.layer(limited())).layer(all)
 }

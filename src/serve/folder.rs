@@ -78,13 +78,26 @@ pub fn project_key(data: &Path) -> Option<ProjectKey> {
     })
 }
 
-/// Makes a folder that only its owner may enter, unless it is there.
+/// Makes a folder that only its owner may enter; one that is there is closed to others.
 pub(super) fn make(path: &Path, what: &'static str) -> Result<(), Failure> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| Failure::Data { what, kind: error.kind() })
+    let failure = |error: std::io::Error| Failure::Data { what, kind: error.kind() };
+    builder.create(path).map_err(failure)?;
+    close(path, 0o700).map_err(failure)
+}
+
+/// Takes from others what they may do with a file or folder of ours, if they may anything.
+fn close(path: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut permissions = std::fs::metadata(path)?.permissions();
+    if permissions.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    permissions.set_mode(mode);
+    std::fs::set_permissions(path, permissions)
 }
 
 /// An empty spool folder: a crash may have left a file between its making and unlinking.
