@@ -30,7 +30,7 @@ pub fn is_well_known(uid: &str) -> bool {
             rest.split('.').count() <= 2 && rest.split('.').all(|part| is_component(part) && part.len() <= 2)
         })
     };
-    WELL_KNOWN.iter().any(|family| in_family(&family))
+    WELL_KNOWN.iter().any(in_family)
 }
 
 /// True for UIDs under the root of the standard whose numbers are as short as those it
