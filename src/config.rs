@@ -7,10 +7,14 @@ mod values;
 
 pub use settings::{SETTINGS, Setting};
 
+use crate::db::Address;
+use crate::db::seal::{MasterKey, unhex};
+use crate::db::usage::Quotas;
 use crate::deid::profile::Profile;
 use crate::dicomweb::links::Links;
-use crate::downstream::{self, Credentials, Secret};
+use crate::downstream::{self, Credentials};
 use crate::layer;
+use crate::secret::Secret;
 use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,6 +31,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The data folder.
     pub data: PathBuf,
+    /// Where the database is; `None`: a file in the data folder.
+    pub database: Option<Address>,
+    /// The key that seals secrets; `None`: in the data folder.
+    pub master_key: Option<MasterKey>,
     /// Public URL of the DICOMweb root; `None`: the address listened on.
     pub public: Option<Links>,
     /// Where instances go that are not asked back.
@@ -39,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the layers need.
     pub layers: layer::Settings,
+    /// Who may have how much, and how it is accounted for.
+    pub accounts: Accounts,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
@@ -74,6 +84,17 @@ pub struct Limits {
     pub metadata: u64,
     /// What an answer holds in memory.
     pub spool_memory: u64,
+}
+
+/// Who may have how much, and how it is accounted for.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts {
+    /// Instances a month by tier.
+    pub quotas: Quotas,
+    /// A checkpoint of an audit chain is kept for good at the latest after so many entries,
+    pub checkpoint_entries: u64,
+    /// and after this time, if there are new ones.
+    pub checkpoint_time: Duration,
 }
 
 /// Deadlines of a connection.
@@ -181,6 +202,9 @@ impl Config {
             archive: from.take("archive.url", |text| archive(text, &data)),
             limits: limits(from),
             layers: layers(from),
+            accounts: accounts(from),
+            database: from.take("database", database),
+            master_key: master_key(from),
             times: times(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
@@ -229,6 +253,39 @@ fn layers(from: &mut Sources) -> layer::Settings {
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
+    }
+}
+
+fn database(text: &str) -> Result<Option<Address>, String> {
+    match text.split_once("://") {
+        _ if text.is_empty() => Ok(None),
+        Some(("postgres" | "postgresql", _)) => Ok(Some(Address::Postgres(text.to_owned()))),
+        _ => {
+            Err("give postgres://USER:PASSWORD@HOST/NAME, or nothing for SQLite in the data folder"
+                .to_owned())
+        }
+    }
+}
+
+fn master_key(from: &mut Sources) -> Option<MasterKey> {
+    let text = secret(from, "master_key", "master_key_file")?;
+    let key = unhex(text.expose().trim()).and_then(|bytes| bytes.try_into().ok()).map(MasterKey::new);
+    if key.is_none() {
+        from.wrong("master_key", "the key is not 64 hexadecimal digits".to_owned());
+    }
+    key
+}
+
+fn accounts(from: &mut Sources) -> Accounts {
+    let quotas = Quotas {
+        free: from.take("quota.free", values::bound),
+        pro: from.take("quota.pro", values::bound),
+        enterprise: from.take("quota.enterprise", values::bound),
+    };
+    Accounts {
+        quotas,
+        checkpoint_entries: from.take("audit.checkpoint_entries", values::count) as u64,
+        checkpoint_time: from.take("audit.checkpoint_time", values::time),
     }
 }
 
@@ -304,9 +361,9 @@ fn secret(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
     let path = from.text(file).to_owned();
     match (text.is_empty(), path.is_empty()) {
         (true, true) => None,
-        (false, true) => Some(Secret::new(text)),
+        (false, true) => Some(Secret::new(&text)),
         (true, false) => match read(Path::new(&path), "secret") {
-            Ok(text) => Some(Secret::new(text.trim().to_owned())),
+            Ok(text) => Some(Secret::new(&text)),
             Err(mistake) => {
                 from.wrong(file, mistake.text);
                 None
@@ -324,7 +381,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
     lines
         .map(|line| {
             let (name, value) = line.split_once(':').ok_or_else(String::new)?;
-            Ok((name.trim().to_owned(), Secret::new(value.trim().to_owned())))
+            Ok((name.trim().to_owned(), Secret::new(value)))
         })
         .collect()
 }
