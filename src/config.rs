@@ -1,15 +1,16 @@
 //! Settings of the server: file < environment < flags, all mistakes reported together.
 //! The list itself is `settings`; what a setting does lives where it is used.
 
+mod accounts;
 mod settings;
 mod sources;
 mod values;
 
+pub use accounts::Accounts;
 pub use settings::{SETTINGS, Setting};
 
 use crate::db::Address;
-use crate::db::seal::{MasterKey, unhex};
-use crate::db::usage::Quotas;
+use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Credentials};
@@ -84,17 +85,6 @@ pub struct Limits {
     pub metadata: u64,
     /// What an answer holds in memory.
     pub spool_memory: u64,
-}
-
-/// Who may have how much, and how it is accounted for.
-#[derive(Debug, Clone, Copy)]
-pub struct Accounts {
-    /// Instances a month by tier.
-    pub quotas: Quotas,
-    /// A checkpoint of an audit chain is kept for good at the latest after so many entries,
-    pub checkpoint_entries: u64,
-    /// and after this time, if there are new ones.
-    pub checkpoint_time: Duration,
 }
 
 /// Deadlines of a connection.
@@ -202,9 +192,9 @@ impl Config {
             archive: from.take("archive.url", |text| archive(text, &data)),
             limits: limits(from),
             layers: layers(from),
-            accounts: accounts(from),
-            database: from.take("database", database),
-            master_key: master_key(from),
+            accounts: accounts::accounts(from),
+            database: from.take("database", accounts::database),
+            master_key: accounts::master_key(from),
             times: times(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
@@ -253,39 +243,6 @@ fn layers(from: &mut Sources) -> layer::Settings {
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
-    }
-}
-
-fn database(text: &str) -> Result<Option<Address>, String> {
-    match text.split_once("://") {
-        _ if text.is_empty() => Ok(None),
-        Some(("postgres" | "postgresql", _)) => Ok(Some(Address::Postgres(text.to_owned()))),
-        _ => {
-            Err("give postgres://USER:PASSWORD@HOST/NAME, or nothing for SQLite in the data folder"
-                .to_owned())
-        }
-    }
-}
-
-fn master_key(from: &mut Sources) -> Option<MasterKey> {
-    let text = secret(from, "master_key", "master_key_file")?;
-    let key = unhex(text.expose().trim()).and_then(|bytes| bytes.try_into().ok()).map(MasterKey::new);
-    if key.is_none() {
-        from.wrong("master_key", "the key is not 64 hexadecimal digits".to_owned());
-    }
-    key
-}
-
-fn accounts(from: &mut Sources) -> Accounts {
-    let quotas = Quotas {
-        free: from.take("quota.free", values::bound),
-        pro: from.take("quota.pro", values::bound),
-        enterprise: from.take("quota.enterprise", values::bound),
-    };
-    Accounts {
-        quotas,
-        checkpoint_entries: from.take("audit.checkpoint_entries", values::count) as u64,
-        checkpoint_time: from.take("audit.checkpoint_time", values::time),
     }
 }
 

@@ -8,8 +8,6 @@ pub mod account;
 pub mod catalog;
 pub mod chain;
 pub mod seal;
-#[cfg(test)]
-pub(crate) mod tests;
 pub mod usage;
 pub mod writer;
 
@@ -279,3 +277,6 @@ fn unsigned(number: i64) -> u64 {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

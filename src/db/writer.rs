@@ -6,8 +6,6 @@
 
 mod batch;
 mod recover;
-#[cfg(test)]
-mod tests;
 
 use super::chain::Keeper;
 use super::usage::{Month, Quotas};
@@ -190,3 +188,6 @@ async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
