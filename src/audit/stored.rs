@@ -1,0 +1,201 @@
+//! The rows of a chain as a database holds them, read into a [`Verifier`]. What a row holds may be what a forger wrote.
+//!
+//! Rows come by their numbers: at each number the closing record of a segment first, then the entry, then its
+//! checkpoint. The head comes last: it must name the last entry, and be signed there.
+
+use super::chain::{Entry, Sealed};
+use super::checkpoint::{Checkpoint, Segment, Signed};
+use super::digest::Digest;
+use super::finding::{Finding, Kind};
+use super::report::Report;
+use super::verify::Verifier;
+use std::collections::BTreeSet;
+
+/// What a row is of; in the order in which rows of one number come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The closing record of a deleted segment, at the number of its first entry.
+    Segment,
+    /// An entry.
+    Entry,
+    /// A checkpoint that was kept for good.
+    Checkpoint,
+}
+
+/// One row. What cannot be read as text is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What it is of.
+    pub what: What,
+    /// The number by which it is found.
+    pub number: i64,
+    /// Of an entry: the hash as hexadecimal digits.
+    pub hash: Option<String>,
+    /// Canonical JSON.
+    pub body: Option<String>,
+}
+
+/// The row that tells where a chain ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Number of the last entry.
+    pub sequence: i64,
+    /// Hash of the last entry as hexadecimal digits.
+    pub hash: Option<String>,
+    /// The checkpoint signed there, as canonical JSON.
+    pub checkpoint: Option<String>,
+    /// Number of the last checkpoint that was kept for good; 0 for none.
+    pub kept: i64,
+}
+
+impl Row {
+    /// The entry, if this is one and can be read. Nothing of it is checked.
+    pub fn entry(&self) -> Option<Sealed> {
+        let hash = Digest::from_hex(self.hash.as_deref()?)?;
+        let body = Entry::parse(self.body.as_deref()?).ok()?;
+        if self.what == What::Entry { Some(Sealed { body, hash }) } else { None }
+    }
+}
+
+/// Reads rows into a [`Verifier`].
+#[derive(Debug)]
+pub struct Reader {
+    verifier: Verifier,
+    /// Checkpoints that were kept for good and must still be there.
+    awaited: BTreeSet<u64>,
+    /// Up to this number entries were deleted with segments.
+    sealed: u64,
+    /// Number of the last row; nothing may come behind the head's.
+    last: i64,
+    /// First row whose number is not its content's.
+    misplaced: Option<u64>,
+}
+
+impl Reader {
+    /// Begins before the first row. What was kept elsewhere goes into the verifier beforehand.
+    pub fn new(verifier: Verifier) -> Self {
+        Self { verifier, awaited: BTreeSet::new(), sealed: 0, last: 0, misplaced: None }
+    }
+
+    /// Takes a checkpoint that a witness beside the database tells of: the chain must agree with it, and it must still
+    /// be among those that the database kept.
+    pub fn witness(&mut self, checkpoint: &Signed<Checkpoint>) {
+        self.verifier.keep(checkpoint);
+        self.awaited.insert(checkpoint.body.sequence);
+    }
+
+    /// Takes the next row; the entry, if it is one and can be read.
+    pub fn row(&mut self, row: &Row) -> Option<Sealed> {
+        self.last = row.number;
+        match row.what {
+            What::Entry => return self.entry(row),
+            What::Segment => self.segment(row),
+            What::Checkpoint => self.checkpoint(row),
+        }
+        None
+    }
+
+    fn entry(&mut self, row: &Row) -> Option<Sealed> {
+        let number = number(row.number);
+        let hash = row.hash.as_deref().and_then(Digest::from_hex);
+        let Some(Ok(body)) = row.body.as_deref().map(Entry::parse) else {
+            self.verifier.unreadable(number, hash);
+            return None;
+        };
+        if body.sequence != number {
+            self.misplaced = self.misplaced.or(Some(number));
+        }
+        // A damaged hash is no entry's hash.
+        let sealed = Sealed { body, hash: hash.unwrap_or(Digest([0; 32])) };
+        self.verifier.entry(&sealed);
+        Some(sealed)
+    }
+
+    fn segment(&mut self, row: &Row) {
+        let here = number(row.number);
+        let Some(Ok(segment)) = row.body.as_deref().map(Signed::<Segment>::parse) else {
+            return self.malformed(here, "the closing record of a segment cannot be read");
+        };
+        if segment.body.first != here {
+            self.misplaced = self.misplaced.or(Some(here));
+        }
+        self.sealed = self.sealed.max(segment.body.last);
+        self.verifier.segment(&segment);
+    }
+
+    fn checkpoint(&mut self, row: &Row) {
+        let here = number(row.number);
+        self.awaited.remove(&here);
+        let Some(Ok(checkpoint)) = row.body.as_deref().map(Signed::<Checkpoint>::parse) else {
+            return self.malformed(here, "a kept checkpoint cannot be read");
+        };
+        if checkpoint.body.sequence == here {
+            self.verifier.checkpoint(&checkpoint);
+        } else {
+            let what = "a kept checkpoint stands at another number than the one it was signed for";
+            self.verifier.note(Kind::Reordered, Some((here, here)), what);
+        }
+    }
+
+    fn malformed(&mut self, here: u64, what: &'static str) {
+        self.verifier.note(Kind::Malformed, Some((here, here)), what);
+    }
+
+    /// No more rows come; `end` is the head's, if there is one.
+    pub fn finish(mut self, end: Option<&End>) -> Report {
+        match end {
+            Some(end) => self.end(end),
+            None if self.last != 0 => {
+                self.verifier.note(Kind::Deleted, None, "the row that tells where the chain ends");
+            }
+            None => {}
+        }
+        let last = self.verifier.last();
+        for number in std::mem::take(&mut self.awaited) {
+            if number <= self.sealed || number > last {
+                continue;
+            }
+            let what = "the checkpoint that was kept there is gone, the entry is not";
+            self.verifier.note(Kind::Deleted, Some((number, number)), what);
+        }
+        let mut report = self.verifier.finish();
+        // Where that shows in the order of the entries, it is said already.
+        if let (true, Some(number)) = (report.is_whole(), self.misplaced) {
+            let what = "its row has another number than its content";
+            let entries = Some((number, number));
+            report.findings.push(Finding { kind: Kind::Reordered, entries, line: None, what });
+        }
+        report
+    }
+
+    fn end(&mut self, end: &End) {
+        if end.kept > 0 {
+            self.awaited.insert(number(end.kept));
+        }
+        let (here, last) = (number(end.sequence), self.verifier.last());
+        let Some(text) = &end.checkpoint else {
+            if here.max(last) > 0 {
+                self.verifier.note(
+                    Kind::BadSignature,
+                    Some((last, last)),
+                    "the end of the chain is not signed",
+                );
+            }
+            return;
+        };
+        let Ok(checkpoint) = Signed::<Checkpoint>::parse(text) else {
+            return self.malformed(here, "the checkpoint at the end of the chain cannot be read");
+        };
+        let Checkpoint { sequence, hash, .. } = checkpoint.body;
+        if (sequence, Some(hash)) != (here, end.hash.as_deref().and_then(Digest::from_hex)) {
+            let what = "the row that tells where the chain ends is not what was signed";
+            self.verifier.note(Kind::Edited, Some((here, here)), what);
+        }
+        self.verifier.close(&checkpoint);
+    }
+}
+
+/// No entry has a number below 1.
+fn number(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
+}
