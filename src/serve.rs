@@ -4,8 +4,10 @@
 mod folder;
 mod linger;
 mod listen;
+mod warden;
+pub mod witness;
 
-pub use folder::project_key;
+pub use folder::{database_beside, master_key_beside, project_key};
 
 use crate::api::{self, Service};
 use crate::archive::{self, Archive};
@@ -87,19 +89,21 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let archive = archive(&config, db.clone(), started)?;
-    let service = service(&config, &folder, db.clone(), archive, address)?;
-    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
     let keeper = Keeper::new(
         installation.audit_key(),
         config.accounts.checkpoint_entries,
         config.accounts.checkpoint_time,
     );
+    let service = service(&config, &folder, db.clone(), keeper.clone(), archive, address)?;
+    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
+    let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let app = app(service, &config.layers, accounts, Writer::start(db.clone(), terms));
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
+    warden.abort();
     db.close().await;
     Ok(())
 }
@@ -133,6 +137,7 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    keeper: Keeper,
     archive: Archive,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
@@ -144,6 +149,7 @@ fn service(
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
         db,
+        keeper,
         destination,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },

@@ -1,6 +1,7 @@
 //! The routes, on one screen. One file a route family; what stands around them is
 //! `layer`.
 
+mod audit;
 mod capabilities;
 mod health;
 mod intake;
@@ -13,6 +14,7 @@ mod store;
 pub use path::tidy_path;
 
 use crate::db::Db;
+use crate::db::chain::Keeper;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
@@ -29,6 +31,8 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness.
     pub db: Db,
+    /// Signs what is told of audit chains.
+    pub keeper: Keeper,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
     /// Builds the links in answers.
@@ -56,6 +60,7 @@ pub fn open(service: Arc<Service>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .route("/dicom-web/studies", options(capabilities::capabilities))
         .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
@@ -66,7 +71,12 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    Router::new().with_state(service)
+    Router::new()
+        .route("/v1/audit", get(audit::page))
+        .route("/v1/audit/export", get(audit::export))
+        .route("/v1/audit/checkpoint", post(audit::checkpoint))
+        .route("/v1/audit/entries/{sequence}/receipt", get(audit::receipt))
+        .with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.

@@ -1,14 +1,16 @@
 //! The audit chains in SQL: a project's head is locked first, so that no fork can come about; entries, checkpoints and
 //! closing records are stored as canonical text. What an entry is, and what a verifier finds, is `audit`'s; reading is
-//! `reading`'s, deleting `retention`'s, what the second sink has had `cursor`'s.
+//! `reading`'s and `export`'s, deleting `retention`'s, what the second sink has had `cursor`'s.
 //!
 //! Nothing is appended to an end that does not carry our signature: whoever writes a chain anew in the database cannot
 //! have it signed by going on with it.
 
 mod cursor;
+mod export;
 mod reading;
 mod retention;
 
+pub use export::Export;
 pub use reading::{Snapshot, Walk};
 
 use super::{Db, Fault, Write, signed, unsigned};
@@ -24,6 +26,10 @@ use std::time::Duration;
 
 /// The chain of acts that belong to no project: customers, the master key.
 pub const GATEWAY: &str = "gateway";
+
+/// Going on would put our signature on what somebody else made of the chain.
+const NOT_OURS: Fault =
+    Fault::Failing("the end of an audit chain is not what was signed: see `veilgate audit verify`");
 
 /// Rows written by one statement. Few sizes, so that few statements are prepared.
 const ROWS: [usize; 3] = [64, 8, 1];
@@ -203,11 +209,11 @@ impl Db {
         Ok(checkpoint)
     }
 
-    /// Keeps a checkpoint of each chain that has new entries and none kept for the keeper's time; how many were due.
+    /// Keeps a checkpoint of each chain that has new entries and none kept for the keeper's time.
     ///
     /// # Errors
-    /// The database fails.
-    pub async fn keep_due(&self, keeper: &Keeper) -> Result<usize, Fault> {
+    /// The database fails for one of them; the others are done all the same.
+    pub async fn keep_due(&self, keeper: &Keeper) -> Result<(), Fault> {
         let time = i64::try_from(keeper.time.as_millis()).unwrap_or(i64::MAX);
         let due: Vec<String> = sqlx::query_scalar(
             "SELECT project_id FROM audit_head WHERE sequence > kept_sequence AND kept_ms <= $1",
@@ -215,10 +221,11 @@ impl Db {
         .bind(super::now().saturating_sub(time))
         .fetch_all(&self.readers)
         .await?;
+        let mut done = Ok(());
         for project in &due {
-            self.keep_checkpoint(keeper, project).await?;
+            done = done.and(self.keep_checkpoint(keeper, project).await.map(drop));
         }
-        Ok(due.len())
+        done
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads chains in the order of their numbers, a page at a time: memory does not grow with the chain. Rows are handed
 //! over as they are stored; what is wrong with them is found by `audit::stored`.
 
-use super::{Keeper, is_ours};
+use super::{Keeper, NOT_OURS, is_ours};
 use crate::audit::chain::{Head, Sealed};
 use crate::audit::checkpoint::{Checkpoint, Signed};
 use crate::audit::digest::Digest;
@@ -94,7 +94,7 @@ fn row(row: &AnyRow) -> Result<Row, Fault> {
 pub struct Snapshot(Write);
 
 impl Snapshot {
-    /// Names of all chains of which there is any row. A name that fits no chain is left out of none: it is told as it is.
+    /// Names of all chains of which there is any row, also those that no chain of ours could have.
     ///
     /// # Errors
     /// The database fails.
@@ -175,33 +175,30 @@ impl Db {
         rows.iter().map(|stored| row(stored)?.entry().ok_or(DAMAGED)).collect()
     }
 
-    /// Signs where a chain ends, at the present time, and keeps nothing. `None` if it has no entry yet.
+    /// Signs where a chain ends, at the present time, and keeps nothing.
     ///
     /// # Errors
     /// The database fails, or the end is not what was signed before.
-    pub async fn audit_end(
-        &self,
-        keeper: &Keeper,
-        project: &str,
-    ) -> Result<Option<Signed<Checkpoint>>, Fault> {
+    pub async fn audit_end(&self, keeper: &Keeper, project: &str) -> Result<Signed<Checkpoint>, Fault> {
         const DAMAGED: Fault = Fault::Failing("the head of an audit chain is damaged");
-        let row = sqlx::query(
-            "SELECT sequence, hash, checkpoint FROM audit_head WHERE project_id = $1 AND sequence > 0",
-        )
-        .bind(project)
-        .fetch_optional(&self.readers)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let (hash, checkpoint): (String, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+        let row = sqlx::query("SELECT sequence, hash, checkpoint FROM audit_head WHERE project_id = $1")
+            .bind(project.to_owned())
+            .fetch_optional(&self.readers)
+            .await?;
         let project = Id::new(project).map_err(|_| DAMAGED)?;
-        let hash = Digest::from_hex(&hash).ok_or(DAMAGED)?;
-        let head = Head { project, sequence: unsigned(row.try_get(0)?), hash };
-        if !is_ours(keeper, &head, checkpoint.as_deref()) {
-            return Err(Fault::Failing(
-                "the head of an audit chain is not what was signed: `veilgate audit verify`",
-            ));
-        }
-        Ok(Some(Checkpoint::sign(&head, super::time(now())?, keeper.key())))
+        let head = match row {
+            None => Head::genesis(&project, keeper.public()),
+            Some(row) => {
+                let (hash, checkpoint): (String, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+                let hash = Digest::from_hex(&hash).ok_or(DAMAGED)?;
+                let head = Head { project, sequence: unsigned(row.try_get(0)?), hash };
+                if !is_ours(keeper, &head, checkpoint.as_deref()) {
+                    return Err(NOT_OURS);
+                }
+                head
+            }
+        };
+        Ok(Checkpoint::sign(&head, super::time(now())?, keeper.key()))
     }
 
     /// How many segments of a chain were deleted.
