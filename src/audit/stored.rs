@@ -9,7 +9,10 @@ use super::digest::Digest;
 use super::finding::{Finding, Kind};
 use super::report::Report;
 use super::verify::Verifier;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Checkpoints held back until their entries come.
+const EARLY: usize = 16;
 
 /// What a row is of; in the order in which rows of one number come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +66,10 @@ pub struct Reader {
     verifier: Verifier,
     /// Checkpoints that were kept for good and must still be there.
     awaited: BTreeSet<u64>,
+    /// Number of the last checkpoint that was met.
+    kept: u64,
+    /// Checkpoints whose entries did not come yet, because rows were moved or are gone.
+    early: VecDeque<Signed<Checkpoint>>,
     /// Up to this number entries were deleted with segments.
     sealed: u64,
     /// Number of the last row; nothing may come behind the head's.
@@ -74,7 +81,15 @@ pub struct Reader {
 impl Reader {
     /// Begins before the first row. What was kept elsewhere goes into the verifier beforehand.
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, awaited: BTreeSet::new(), sealed: 0, last: 0, misplaced: None }
+        Self {
+            verifier,
+            awaited: BTreeSet::new(),
+            kept: 0,
+            early: VecDeque::new(),
+            sealed: 0,
+            last: 0,
+            misplaced: None,
+        }
     }
 
     /// Takes a checkpoint that a witness beside the database tells of: the chain must agree with it, and it must still
@@ -105,9 +120,13 @@ impl Reader {
         if body.sequence != number {
             self.misplaced = self.misplaced.or(Some(number));
         }
+        // The entries of earlier ones are gone.
+        self.catch_up(body.sequence.saturating_sub(1));
         // A damaged hash is no entry's hash.
         let sealed = Sealed { body, hash: hash.unwrap_or(Digest([0; 32])) };
         self.verifier.entry(&sealed);
+        let last = self.verifier.last();
+        self.catch_up(last);
         Some(sealed)
     }
 
@@ -126,14 +145,25 @@ impl Reader {
     fn checkpoint(&mut self, row: &Row) {
         let here = number(row.number);
         self.awaited.remove(&here);
+        self.kept = here;
         let Some(Ok(checkpoint)) = row.body.as_deref().map(Signed::<Checkpoint>::parse) else {
             return self.malformed(here, "a kept checkpoint cannot be read");
         };
         if checkpoint.body.sequence == here {
-            self.verifier.checkpoint(&checkpoint);
+            self.early.push_back(checkpoint);
+            let last = self.verifier.last();
+            let flood = self.early.iter().rev().nth(EARLY).map_or(0, |it| it.body.sequence);
+            self.catch_up(last.max(flood));
         } else {
             let what = "a kept checkpoint stands at another number than the one it was signed for";
             self.verifier.note(Kind::Reordered, Some((here, here)), what);
+        }
+    }
+
+    /// Compares the checkpoints up to a number.
+    fn catch_up(&mut self, sequence: u64) {
+        while self.early.front().is_some_and(|it| it.body.sequence <= sequence) {
+            self.early.pop_front().iter().for_each(|checkpoint| self.verifier.checkpoint(checkpoint));
         }
     }
 
@@ -143,6 +173,8 @@ impl Reader {
 
     /// No more rows come; `end` is the head's, if there is one.
     pub fn finish(mut self, end: Option<&End>) -> Report {
+        self.catch_up(u64::MAX);
+        let last = self.verifier.last();
         match end {
             Some(end) => self.end(end),
             None if self.last != 0 => {
@@ -150,7 +182,6 @@ impl Reader {
             }
             None => {}
         }
-        let last = self.verifier.last();
         for number in std::mem::take(&mut self.awaited) {
             if number <= self.sealed || number > last {
                 continue;
@@ -169,7 +200,7 @@ impl Reader {
     }
 
     fn end(&mut self, end: &End) {
-        if end.kept > 0 {
+        if number(end.kept) > self.kept {
             self.awaited.insert(number(end.kept));
         }
         let (here, last) = (number(end.sequence), self.verifier.last());

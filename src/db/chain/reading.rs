@@ -9,24 +9,35 @@ use crate::audit::stored::{End, Row, What};
 use crate::audit::value::Id;
 use crate::db::{Db, Fault, Kind, Write, now, signed, unsigned};
 use sqlx::any::AnyRow;
-use sqlx::{Any, Executor, Row as _};
+use sqlx::{AnyConnection, Row as _};
 
 /// Rows of a page.
 const PAGE: i64 = 1000;
 
-/// One page of all that stands in a chain. Bounds stand within the parts, so that each is read along its index. Texts
-/// are cast, because a column of SQLite holds whatever was put there.
-const ROWS: &str = "SELECT number, what, hash, body FROM (\
-    SELECT * FROM (SELECT CAST(first_sequence AS BIGINT) AS number, CAST(0 AS BIGINT) AS what, \
-        CAST('' AS TEXT) AS hash, CAST(body AS TEXT) AS body FROM audit_segment \
-        WHERE project_id = $1 AND first_sequence BETWEEN $2 AND $5 ORDER BY first_sequence LIMIT $6) AS segments \
-    UNION ALL SELECT * FROM (SELECT CAST(sequence AS BIGINT) AS number, CAST(1 AS BIGINT) AS what, \
-        CAST(hash AS TEXT) AS hash, CAST(body AS TEXT) AS body FROM audit_entry \
-        WHERE project_id = $1 AND sequence BETWEEN $3 AND $5 ORDER BY sequence LIMIT $6) AS entries \
-    UNION ALL SELECT * FROM (SELECT CAST(sequence AS BIGINT) AS number, CAST(2 AS BIGINT) AS what, \
-        CAST('' AS TEXT) AS hash, CAST(body AS TEXT) AS body FROM audit_checkpoint \
-        WHERE project_id = $1 AND sequence BETWEEN $4 AND $5 ORDER BY sequence LIMIT $6) AS checkpoints\
-    ) AS page ORDER BY number, what LIMIT $6";
+/// One page of all that stands in a chain. Bounds stand within the parts, so that each is read along its index.
+macro_rules! rows {
+    ($texts:literal) => {
+        concat!(
+            "SELECT number, what, ",
+            $texts,
+            " FROM (SELECT * FROM (SELECT CAST(first_sequence AS BIGINT) AS number, CAST(0 AS BIGINT) AS what, \
+            CAST('' AS TEXT) AS hash, body FROM audit_segment \
+            WHERE project_id = $1 AND first_sequence BETWEEN $2 AND $5 ORDER BY first_sequence LIMIT $6) AS segments \
+            UNION ALL SELECT * FROM (SELECT CAST(sequence AS BIGINT) AS number, CAST(1 AS BIGINT) AS what, \
+            hash, body FROM audit_entry \
+            WHERE project_id = $1 AND sequence BETWEEN $3 AND $5 ORDER BY sequence LIMIT $6) AS entries \
+            UNION ALL SELECT * FROM (SELECT CAST(sequence AS BIGINT) AS number, CAST(2 AS BIGINT) AS what, \
+            CAST('' AS TEXT) AS hash, body FROM audit_checkpoint \
+            WHERE project_id = $1 AND sequence BETWEEN $4 AND $5 ORDER BY sequence LIMIT $6) AS checkpoints\
+            ) AS page ORDER BY number, what LIMIT $6"
+        )
+    };
+}
+
+const ROWS: &str = rows!("hash, body");
+
+/// The same, where a text is none: columns of SQLite hold whatever was put there.
+const NUMBERS: &str = rows!("CAST('' AS TEXT), CAST('' AS TEXT)");
 
 /// All that was ever given a place in a chain, whole or damaged.
 const CHAINS: &str = "SELECT project_id FROM audit_head UNION SELECT DISTINCT project_id FROM audit_entry \
@@ -55,17 +66,18 @@ impl Walk {
         Self { until: signed(sequence), ..Self::new(project) }
     }
 
-    async fn page<'c>(&mut self, on: impl Executor<'c, Database = Any>) -> Result<Vec<Row>, Fault> {
-        if self.done {
-            return Ok(Vec::new());
-        }
-        let mut query = sqlx::query(ROWS).bind(self.project.clone());
-        for from in self.from {
-            query = query.bind(from);
-        }
-        let rows = query.bind(self.until).bind(PAGE).fetch_all(on).await?;
+    async fn page(&mut self, on: &mut AnyConnection) -> Result<Vec<Row>, Fault> {
+        let mut most = if self.done { 0 } else { PAGE };
+        let rows = loop {
+            match self.rows(on, ROWS, most).await {
+                // Somewhere in it is a row that cannot be read: it comes to stand alone.
+                Err(sqlx::Error::Decode(_)) if most > 1 => most /= 2,
+                Err(sqlx::Error::Decode(_)) => break self.rows(on, NUMBERS, most).await?,
+                rows => break rows?,
+            }
+        };
         let rows = rows.iter().map(row).collect::<Result<Vec<_>, Fault>>()?;
-        self.done = signed(rows.len() as u64) < PAGE;
+        self.done = signed(rows.len() as u64) < most;
         if let Some(last) = rows.last() {
             match last.number.checked_add(1) {
                 // What sorts behind the last row at its number comes with the next page.
@@ -77,6 +89,19 @@ impl Walk {
             }
         }
         Ok(rows)
+    }
+
+    async fn rows(
+        &self,
+        on: &mut AnyConnection,
+        statement: &'static str,
+        most: i64,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
+        let mut query = sqlx::query(statement).bind(self.project.clone());
+        for from in self.from {
+            query = query.bind(from);
+        }
+        query.bind(self.until).bind(most).fetch_all(on).await
     }
 }
 
@@ -116,8 +141,8 @@ impl Snapshot {
     /// The database fails.
     pub async fn end(&mut self, project: &str) -> Result<Option<End>, Fault> {
         let row = sqlx::query(
-            "SELECT CAST(sequence AS BIGINT), CAST(hash AS TEXT), CAST(checkpoint AS TEXT), \
-             CAST(kept_sequence AS BIGINT) FROM audit_head WHERE project_id = $1",
+            "SELECT CAST(sequence AS BIGINT), hash, checkpoint, CAST(kept_sequence AS BIGINT) FROM audit_head \
+             WHERE project_id = $1",
         )
         .bind(project.to_owned())
         .fetch_optional(&mut *self.0)
@@ -153,7 +178,7 @@ impl Db {
     /// # Errors
     /// The database fails.
     pub async fn audit_page(&self, walk: &mut Walk) -> Result<Vec<Row>, Fault> {
-        walk.page(&self.readers).await
+        walk.page(&mut *self.readers.acquire().await?).await
     }
 
     /// At most so many entries after a number.
