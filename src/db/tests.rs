@@ -16,7 +16,7 @@ pub(crate) async fn place(folder: &Path) -> Address {
     getrandom::fill(&mut random).unwrap();
     let name = format!("test_{}", seal::hex(&random));
     let admin = Db::connect(&Address::Postgres(server.clone())).await.unwrap();
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0"));
     sqlx::raw_sql(create).execute(&admin.writers).await.unwrap();
     admin.close().await;
     let (root, _) = server.rsplit_once('/').unwrap();
