@@ -28,6 +28,13 @@ pub fn floor() -> Process {
     start(command, None)
 }
 
+/// The store handler without layers: this executable again.
+pub fn bare() -> Process {
+    let mut command = Command::new(std::env::current_exe().expect("own path"));
+    command.arg("--bare");
+    start(command, None)
+}
+
 /// The gateway with these settings in its environment.
 pub fn gateway(settings: &[(&str, &str)]) -> Process {
     let data = tempfile::tempdir().expect("data folder");

@@ -130,7 +130,8 @@ pub struct Postgres {
 
 /// Start PostgreSQL as it runs in earnest: what is committed outlasts a kill -9. None when it is missing and this is not CI.
 pub fn postgres() -> Option<Postgres> {
-    let installed = std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    let installed =
+        std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
     if !installed {
         return missing("PostgreSQL");
     }
