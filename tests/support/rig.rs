@@ -151,7 +151,7 @@ fn start_postgres(folder: &Path, port: &str) -> Option<(String, String)> {
 impl Postgres {
     /// End it at once with all its processes, as a power cut would (kill -9), and start it again on its data.
     pub fn crash_and_restart(&mut self) {
-        let kill = Command::new("sh").args(["-c", "kill -KILL -- -\"$0\""]).arg(&self.pid).status().unwrap();
+        let kill = Command::new("bash").args(["-c", "kill -KILL -- -$0"]).arg(&self.pid).status().unwrap();
         assert!(kill.success(), "kill -KILL of PostgreSQL failed");
         let again = (0..20).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(500));
