@@ -228,6 +228,11 @@ fn layers(from: &mut Sources) -> layer::Settings {
         uri: from.take("limits.uri", values::size),
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
+        rates: layer::Rates {
+            free: from.take("rate.free", values::number),
+            pro: from.take("rate.pro", values::number),
+            enterprise: from.take("rate.enterprise", values::number),
+        },
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }
@@ -292,8 +297,7 @@ fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
         connect: from.take("downstream.connect_time", values::time),
         answer: from.take("downstream.answer_time", values::time),
         concurrent: from.take("downstream.concurrent", values::count),
-        retries: from
-            .take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
+        retries: from.take("downstream.retries", values::number),
     };
     url.map(|_| settings)
 }

@@ -108,6 +108,14 @@ pub const SETTINGS: &[Setting] = &[
         "30 s",
         "Time running requests have after SIGTERM.",
     ),
+    plain(
+        "rate.free",
+        "VEILGATE_RATE_FREE",
+        "30",
+        "Requests a minute of a key whose customer's tier is free; half of them may come at once. 0: no bound.",
+    ),
+    plain("rate.pro", "VEILGATE_RATE_PRO", "600", "The same for the tiers pro and annual."),
+    plain("rate.enterprise", "VEILGATE_RATE_ENTERPRISE", "6000", "The same for the tier enterprise."),
     plain("cors.origins", "VEILGATE_CORS_ORIGINS", "*", "Web origins that may call: * or a list."),
     plain(
         "lenient_accept",

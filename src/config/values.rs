@@ -50,6 +50,11 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("`{text}` is no count of at least 1"))
 }
 
+/// A number, 0 included.
+pub(super) fn number(text: &str) -> Result<u32, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is no number"))
+}
+
 /// `true` or `false`.
 pub(super) fn flag(text: &str) -> Result<bool, String> {
     match text.trim() {

@@ -14,8 +14,44 @@ pub struct Caller {
     pub project: String,
     /// Name of the API key, not the key.
     pub key: String,
+    /// What the customer pays for.
+    pub tier: Tier,
+    /// The key's own requests a minute, 0 for no bound; `None`: its tier's.
+    pub rate: Option<u32>,
     /// Decides about the project's instances.
     pub engine: Engine,
+}
+
+/// What a customer pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Nothing.
+    Free,
+    /// By the month or by the year.
+    Pro,
+    /// By contract.
+    Enterprise,
+}
+
+impl Tier {
+    /// Reads a tier's word; `annual` is [`Tier::Pro`] paid by the year.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "free" => Some(Self::Free),
+            "pro" | "annual" => Some(Self::Pro),
+            "enterprise" => Some(Self::Enterprise),
+            _ => None,
+        }
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Pro => "pro",
+            Self::Enterprise => "enterprise",
+        }
+    }
 }
 
 /// What is left to the caller, put into the request by the quota layer.

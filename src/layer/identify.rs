@@ -1,7 +1,7 @@
 //! API key → `Caller`, before a byte of the body is read; otherwise 401 with challenges
 //! (PS3.18 8.5). A key comes as X-API-Key, as Bearer token, or as password of Basic.
 
-use super::context::Caller;
+use super::context::{Caller, Tier};
 use crate::db::account::KeyOwner;
 use crate::db::seal::MasterKey;
 use crate::db::{Db, Fault};
@@ -45,7 +45,8 @@ impl Accounts {
         // its timing cannot matter.
         let owner = owner.filter(|owner| bool::from(owner.sha256.ct_eq(&sha256))).ok_or(Problem::BadKey)?;
         let engine = self.engine(&owner).await?;
-        Ok(Caller { customer: owner.customer, project: owner.project, key: owner.key, engine })
+        let KeyOwner { customer, project, key, .. } = owner;
+        Ok(Caller { customer, project, key, tier: Tier::Enterprise, rate: None, engine })
     }
 
     async fn engine(&self, owner: &KeyOwner) -> Result<Engine, Fault> {

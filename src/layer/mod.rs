@@ -7,14 +7,17 @@ mod cors;
 mod headers;
 mod identify;
 mod limits;
+mod rate;
 mod task;
 mod trace;
 
 pub use identify::Accounts;
+pub use rate::Rates;
 
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use context::Allowance;
+use governor::clock::DefaultClock;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -32,14 +35,19 @@ pub struct Settings {
     pub idle: Duration,
     /// Web origins that may call; `None` for any.
     pub origins: Option<Vec<String>>,
+    /// Requests a minute.
+    pub rates: Rates,
 }
 
 /// Puts the layers around the routes that anybody may ask (`open`) and those that need
 /// an API key (`guarded`). Outermost first.
 pub fn stack(open: Router, guarded: Router, settings: &Settings, accounts: Accounts) -> Router {
+    let rates = Arc::new(rate::Rate::new(settings.rates, DefaultClock::default()));
     let guards = ServiceBuilder::new()
         // Who calls is settled before a byte of the body is read.
         .layer(from_fn_with_state(accounts, identify::identify))
+        // Whoever asks too often costs neither a task nor an entry.
+        .layer(from_fn_with_state(rates, rate::rate))
         // The request goes on to its end: a client that leaves cannot cut the account short.
         .layer(from_fn(task::own))
         // Last, as it counts what is really done.
