@@ -11,6 +11,7 @@ use crate::deid::profile::Profile;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Credentials, Secret};
 use crate::layer;
+use crate::sink;
 use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
@@ -47,6 +48,8 @@ pub struct Config {
     pub store_warning: bool,
     /// The server to forward to.
     pub downstream: Option<downstream::Settings>,
+    /// Where the audit's entries go once more.
+    pub sink: Option<sink::Settings>,
     /// Log lines as JSON.
     pub log_json: bool,
     /// Least severe level that is logged.
@@ -184,6 +187,7 @@ impl Config {
             times: times(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
+            sink: sink_settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
@@ -300,6 +304,27 @@ fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
         retries: from.take("downstream.retries", values::number),
     };
     url.map(|_| settings)
+}
+
+/// Only where a target is set, and a certificate only with its key.
+fn sink_settings(from: &mut Sources) -> Option<sink::Settings> {
+    let target = from.take("audit.sink", sink::Target::parse);
+    let ca = from.take("audit.sink_ca_file", certificates);
+    let certificates = from.take("audit.sink_cert_file", self::certificates);
+    let key = from.take("audit.sink_key_file", self::certificates);
+    let identity = match (certificates, key) {
+        (Some(certificates), Some(key)) => Some(sink::Identity { certificates, key }),
+        (None, None) => None,
+        _ => {
+            from.wrong("audit.sink_cert_file", "give certificate and key, or none of them".to_owned());
+            None
+        }
+    };
+    let is_tls = matches!(target, Some(sink::Target::Tls(_)));
+    if !is_tls && (ca.is_some() || identity.is_some()) {
+        from.wrong("audit.sink", "certificates are for syslog+tls only".to_owned());
+    }
+    Some(sink::Settings { target: target?, ca, identity })
 }
 
 /// A secret given directly or by a file; one of the two.

@@ -165,6 +165,30 @@ pub const SETTINGS: &[Setting] = &[
         "2",
         "How often a request is repeated where that is safe.",
     ),
+    plain(
+        "audit.sink",
+        "VEILGATE_AUDIT_SINK",
+        "",
+        "Where audit entries go once more: fhir:FILE (FHIR AuditEvent lines), or DICOM audit messages to syslog+tcp://HOST:PORT or syslog+tls://HOST:PORT; empty: nowhere.",
+    ),
+    plain(
+        "audit.sink_ca_file",
+        "VEILGATE_AUDIT_SINK_CA_FILE",
+        "",
+        "PEM file of certificate authorities to trust for syslog+tls instead of the system's.",
+    ),
+    plain(
+        "audit.sink_cert_file",
+        "VEILGATE_AUDIT_SINK_CERT_FILE",
+        "",
+        "PEM file of our certificate, for a collector that asks for one.",
+    ),
+    plain(
+        "audit.sink_key_file",
+        "VEILGATE_AUDIT_SINK_KEY_FILE",
+        "",
+        "PEM file of that certificate's private key.",
+    ),
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
 ];
