@@ -1,16 +1,22 @@
 //! Settings of the server: file < environment < flags, all mistakes reported together.
 //! The list itself is `settings`; what a setting does lives where it is used.
 
+mod accounts;
+mod audit_sink;
 mod settings;
 mod sources;
 mod values;
 
+pub use accounts::Accounts;
 pub use settings::{SETTINGS, Setting};
 
+use crate::db::Address;
+use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::dicomweb::links::Links;
-use crate::downstream::{self, Credentials, Secret};
+use crate::downstream::{self, Credentials};
 use crate::layer;
+use crate::secret::Secret;
 use crate::sink;
 use sources::Sources;
 use std::fmt;
@@ -28,6 +34,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The data folder.
     pub data: PathBuf,
+    /// Where the database is; `None`: a file in the data folder.
+    pub database: Option<Address>,
+    /// The key that seals secrets; `None`: in the data folder.
+    pub master_key: Option<MasterKey>,
     /// Public URL of the DICOMweb root; `None`: the address listened on.
     pub public: Option<Links>,
     /// Where instances go that are not asked back.
@@ -40,6 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the layers need.
     pub layers: layer::Settings,
+    /// Who may have how much, and how it is accounted for.
+    pub accounts: Accounts,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
@@ -184,10 +196,13 @@ impl Config {
             archive: from.take("archive.url", |text| archive(text, &data)),
             limits: limits(from),
             layers: layers(from),
+            accounts: accounts::accounts(from),
+            database: from.take("database", accounts::database),
+            master_key: accounts::master_key(from),
             times: times(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
-            sink: sink_settings(from),
+            sink: audit_sink::settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
@@ -232,11 +247,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         uri: from.take("limits.uri", values::size),
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
-        rates: layer::Rates {
-            free: from.take("rate.free", values::number),
-            pro: from.take("rate.pro", values::number),
-            enterprise: from.take("rate.enterprise", values::number),
-        },
+        rates: accounts::rates(from),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }
@@ -301,30 +312,10 @@ fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
         connect: from.take("downstream.connect_time", values::time),
         answer: from.take("downstream.answer_time", values::time),
         concurrent: from.take("downstream.concurrent", values::count),
-        retries: from.take("downstream.retries", values::number),
+        retries: from
+            .take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
     };
     url.map(|_| settings)
-}
-
-/// Only where a target is set, and a certificate only with its key.
-fn sink_settings(from: &mut Sources) -> Option<sink::Settings> {
-    let target = from.take("audit.sink", sink::Target::parse);
-    let ca = from.take("audit.sink_ca_file", certificates);
-    let certificates = from.take("audit.sink_cert_file", self::certificates);
-    let key = from.take("audit.sink_key_file", self::certificates);
-    let identity = match (certificates, key) {
-        (Some(certificates), Some(key)) => Some(sink::Identity { certificates, key }),
-        (None, None) => None,
-        _ => {
-            from.wrong("audit.sink_cert_file", "give certificate and key, or none of them".to_owned());
-            None
-        }
-    };
-    let is_tls = matches!(target, Some(sink::Target::Tls(_)));
-    if !is_tls && (ca.is_some() || identity.is_some()) {
-        from.wrong("audit.sink", "certificates are for syslog+tls only".to_owned());
-    }
-    Some(sink::Settings { target: target?, ca, identity })
 }
 
 /// A secret given directly or by a file; one of the two.
@@ -333,9 +324,9 @@ fn secret(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
     let path = from.text(file).to_owned();
     match (text.is_empty(), path.is_empty()) {
         (true, true) => None,
-        (false, true) => Some(Secret::new(text)),
+        (false, true) => Some(Secret::new(&text)),
         (true, false) => match read(Path::new(&path), "secret") {
-            Ok(text) => Some(Secret::new(text.trim().to_owned())),
+            Ok(text) => Some(Secret::new(&text)),
             Err(mistake) => {
                 from.wrong(file, mistake.text);
                 None
@@ -353,7 +344,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
     lines
         .map(|line| {
             let (name, value) = line.split_once(':').ok_or_else(String::new)?;
-            Ok((name.trim().to_owned(), Secret::new(value.trim().to_owned())))
+            Ok((name.trim().to_owned(), Secret::new(value)))
         })
         .collect()
 }

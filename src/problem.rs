@@ -91,6 +91,11 @@ pub enum Problem {
     },
     /// The downstream server did not take it.
     Downstream(downstream::Fault),
+    /// The customer's instances of the month are used up.
+    QuotaSpent {
+        /// Seconds until the next month.
+        retry_after: u64,
+    },
     /// Too many requests at once.
     Overloaded,
     /// The database fails.
@@ -149,6 +154,7 @@ impl Problem {
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
             Self::Downstream(fault) => downstream_sentence(fault),
+            Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
@@ -180,7 +186,7 @@ impl Problem {
                 }
                 None
             }
-            Self::TooOften { retry_after } => Some(*retry_after),
+            Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
             Self::Overloaded | Self::Database => Some(RETRY_AFTER),
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(RETRY_AFTER))
@@ -283,6 +289,7 @@ mod tests {
 502 downstream A700 retry=- Downstream(Refused(500))
 504 downstream A700 retry=- Downstream(TimedOut)
 503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
+429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
 500 us 0110 retry=- Internal(\"\")
@@ -313,7 +320,12 @@ mod tests {
         let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
         all.extend(faults.map(Problem::Downstream));
         all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
-        all.extend([Problem::Overloaded, Problem::Database, Problem::Internal("")]);
+        all.extend([
+            Problem::QuotaSpent { retry_after: 9 },
+            Problem::Overloaded,
+            Problem::Database,
+            Problem::Internal(""),
+        ]);
         all
     }
 

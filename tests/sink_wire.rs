@@ -14,10 +14,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use veilgate::audit::chain::Sealed;
+use veilgate::secret::Secret;
 use veilgate::sink::{Fault, Identity, Settings, Sink, Target, Unusable, dicom, fhir, run};
 
 fn settings(target: &str) -> Settings {
     Settings { target: Target::parse(target).unwrap().unwrap(), ca: None, identity: None }
+}
+
+fn secret(pem: &[u8]) -> Secret {
+    Secret::new(std::str::from_utf8(pem).unwrap())
 }
 
 fn tcp(collector: &Collector) -> Sink {
@@ -117,7 +122,7 @@ async fn a_collector_that_asks_who_we_are_is_shown_our_certificate() {
     let batch = entries("p", 3);
     let sent = Sink::new(nameless.clone()).unwrap().send(&batch).await;
     assert!(matches!(sent, Err(Fault::CutOff(_) | Fault::Unreachable(_))), "{sent:?}");
-    let named = Settings { identity: Some(Identity { certificates, key }), ..nameless };
+    let named = Settings { identity: Some(Identity { certificates, key: secret(&key) }), ..nameless };
     assert!(!format!("{named:?}").contains("PRIVATE"));
     Sink::new(named).unwrap().send(&batch).await.unwrap();
     assert_eq!(collector.messages().len(), 3);
@@ -128,7 +133,7 @@ fn settings_that_cannot_be_used_are_told() {
     let tls = |ca: &[u8]| Settings { ca: Some(ca.to_vec()), ..settings("syslog+tls://localhost") };
     assert_eq!(Sink::new(tls(b"none")).err(), Some(Unusable::Authorities));
     let pem = Authority::new().pem();
-    let identity = Identity { certificates: pem.clone(), key: b"none".to_vec() };
+    let identity = Identity { certificates: pem.clone(), key: secret(b"none") };
     let bad = Settings { identity: Some(identity), ..tls(&pem) };
     assert_eq!(Sink::new(bad).err(), Some(Unusable::Identity));
     let nameless = Settings { ca: Some(pem), ..settings("syslog+tls://a_b..c") };

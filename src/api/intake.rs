@@ -4,8 +4,8 @@
 use super::Service;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
-use crate::deid::rewriter::{Options, Rewriter};
-use crate::destination::{self, Answer, Delivery};
+use crate::deid::rewriter::{Digests, Options, Rewriter};
+use crate::destination::{self, Delivery, Settled};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
 use bytes::Bytes;
@@ -34,8 +34,8 @@ pub(super) struct Intake {
     options: Options,
     /// Largest instance, in bytes.
     most: u64,
-    /// Instances the caller may still send.
-    allowed: Option<u64>,
+    /// What the caller may still send.
+    allowance: Allowance,
     delivery: Delivery,
     pending: Vec<Pending>,
     open: Option<Open>,
@@ -51,7 +51,6 @@ struct Open {
 }
 
 const TOO_LARGE: &str = "the instance is larger than this server takes";
-const OVER_ALLOWANCE: &str = "the caller's allowance of instances is used up";
 
 impl Intake {
     pub(super) fn new(
@@ -63,9 +62,9 @@ impl Intake {
     ) -> Self {
         Self {
             engine: caller.engine.clone(),
-            options: Options { limits: service.limits, study, digests: delivery.digests() },
+            options: Options { limits: service.limits, study, digests: Digests::Both },
             most: service.instance,
-            allowed: allowance.instances,
+            allowance,
             delivery,
             pending: Vec::new(),
             open: None,
@@ -74,9 +73,9 @@ impl Intake {
     }
 
     /// An instance begins.
-    pub(super) fn begin(&mut self) {
-        if self.allowed.is_some_and(|allowed| self.pending.len() as u64 >= allowed) {
-            self.unread(None, code::OUT_OF_RESOURCES, OVER_ALLOWANCE);
+    pub(super) async fn begin(&mut self) {
+        if let Err(none) = self.allowance.take().await {
+            self.unread(None, code::OUT_OF_RESOURCES, none.to_string());
             return;
         }
         let rewriter = Rewriter::new(&self.engine, self.options.clone());
@@ -149,26 +148,32 @@ impl Intake {
     async fn close(&mut self, record: Record) {
         self.open = None;
         self.out.clear();
+        self.allowance.put_back();
         self.delivery.discard().await;
         self.pending.push(Pending::Known(record));
     }
 
-    /// The request broke off.
-    pub(super) async fn abandon(self) {
-        self.delivery.abandon().await;
+    /// The request broke off: the fates of the instances that had come.
+    pub(super) async fn abandon(self) -> Vec<Record> {
+        records(self.pending, self.delivery.abandon().await)
     }
 
-    /// All instances have come: their fates in the order sent, and the answer that holds
-    /// them, if they go back.
-    pub(super) async fn settle(self) -> (Vec<Record>, Option<Answer>) {
-        let settled = self.delivery.settle().await;
-        let mut fates = settled.fates.into_iter();
-        let record = |pending| match pending {
-            Pending::Known(record) => record,
-            Pending::Committed(receipt) => {
-                Record::Passed(receipt, fates.next().unwrap_or(Err(destination::Fault::Storage)))
-            }
-        };
-        (self.pending.into_iter().map(record).collect(), settled.answer)
+    /// All instances have come: their fates in the order sent, and what the delivery came to.
+    pub(super) async fn settle(self) -> (Vec<Record>, Settled) {
+        let mut settled = self.delivery.settle().await;
+        let fates = std::mem::take(&mut settled.fates);
+        (records(self.pending, fates), settled)
     }
+}
+
+/// Each instance with its fate, in the order sent.
+fn records(pending: Vec<Pending>, fates: Vec<Result<(), destination::Fault>>) -> Vec<Record> {
+    let mut fates = fates.into_iter();
+    let record = |pending| match pending {
+        Pending::Known(record) => record,
+        Pending::Committed(receipt) => {
+            Record::Passed(receipt, fates.next().unwrap_or(Err(destination::Fault::Storage)))
+        }
+    };
+    pending.into_iter().map(record).collect()
 }

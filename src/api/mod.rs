@@ -12,11 +12,10 @@ mod store;
 
 pub use path::tidy_path;
 
-use crate::archive::Archive;
 use crate::db::Db;
+use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
-use crate::downstream::Downstream;
 use crate::problem::Problem;
 use axum::Router;
 use axum::routing::{get, options, post};
@@ -31,7 +30,7 @@ pub struct Service {
     /// For readiness.
     pub db: Db,
     /// Where a pushed instance goes unless it is asked back.
-    pub destination: Destination,
+    pub destination: Target,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.
@@ -48,14 +47,6 @@ pub struct Service {
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
     pub store_warning: bool,
-}
-
-/// Where a pushed instance goes unless it is asked back.
-pub enum Destination {
-    /// Into the archive.
-    Archive(Archive),
-    /// On to the downstream server.
-    Forward(Downstream),
 }
 
 type State = axum::extract::State<Arc<Service>>;
@@ -75,6 +66,11 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
+    Router::new().with_state(service)
+}
+
+/// Routes that need an API key, and whose instances count against its customer's quota.
+pub fn metered(service: Arc<Service>) -> Router {
     Router::new()
         .route("/dicom-web/studies", post(store::studies))
         .route("/dicom-web/studies/{study}", post(store::study))

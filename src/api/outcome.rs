@@ -3,7 +3,8 @@
 use super::Service;
 use super::intake::Record;
 use crate::deid::receipt::Names;
-use crate::destination::Fault;
+use crate::deid::refusal::FailureReason;
+use crate::destination::{Fault, Stored};
 use crate::dicomweb::links::Links;
 use crate::dicomweb::store_response::{Outcome, StoreResponse, code};
 use crate::layer::context::{Done, Tally};
@@ -107,8 +108,8 @@ pub(super) fn headers(response: &StoreResponse, headers: &mut HeaderMap) {
 }
 
 /// What the layers are told.
-pub(super) fn tally(records: Vec<Record>) -> Tally {
-    let mut tally = Tally::default();
+pub(super) fn tally(records: Vec<Record>, stored: Option<Stored>) -> Tally {
+    let mut tally = Tally { stored, ..Tally::default() };
     for record in records {
         tally.instances.push(match record {
             Record::Passed(receipt, arrived) => {
@@ -119,8 +120,8 @@ pub(super) fn tally(records: Vec<Record>) -> Tally {
                     Err(fault) => Done::Undelivered(receipt, fault.reason()),
                 }
             }
-            Record::Refused(refused) => Done::Refused(refused.refusal),
-            Record::Unread(..) => Done::Unreadable,
+            Record::Refused(refused) => Done::Refused(Box::new(refused)),
+            Record::Unread(names, reason, _) => Done::Unread(names.map(Box::new), FailureReason(reason)),
         });
     }
     tally

@@ -39,6 +39,22 @@ pub const SETTINGS: &[Setting] = &[
         "./data",
         "Folder of database, keys, archive and spool; made if missing (0700).",
     ),
+    secret(
+        "database",
+        "VEILGATE_DATABASE",
+        "URL of a PostgreSQL database (postgres://USER:PASSWORD@HOST/NAME), which several gateways may share; by default SQLite in DATA/veilgate.db.",
+    ),
+    secret(
+        "master_key",
+        "VEILGATE_MASTER_KEY",
+        "Key that seals the secrets in the database, 64 hexadecimal digits; by default in DATA/master.key, made at the first start.",
+    ),
+    plain(
+        "master_key_file",
+        "VEILGATE_MASTER_KEY_FILE",
+        "",
+        "File with that key. Gateways that share a database share it.",
+    ),
     plain(
         "public_base_url",
         "VEILGATE_PUBLIC_BASE_URL",
@@ -112,9 +128,9 @@ pub const SETTINGS: &[Setting] = &[
         "rate.free",
         "VEILGATE_RATE_FREE",
         "30",
-        "Requests a minute of a key whose customer's tier is free; half of them may come at once. 0: no bound.",
+        "Requests a minute of a key whose customer's tier is free; half of them may come at once. 0 or unlimited: no bound.",
     ),
-    plain("rate.pro", "VEILGATE_RATE_PRO", "600", "The same for the tiers pro and annual."),
+    plain("rate.pro", "VEILGATE_RATE_PRO", "600", "The same for the tier pro."),
     plain("rate.enterprise", "VEILGATE_RATE_ENTERPRISE", "6000", "The same for the tier enterprise."),
     plain("cors.origins", "VEILGATE_CORS_ORIGINS", "*", "Web origins that may call: * or a list."),
     plain(
@@ -164,6 +180,26 @@ pub const SETTINGS: &[Setting] = &[
         "VEILGATE_DOWNSTREAM_RETRIES",
         "2",
         "How often a request is repeated where that is safe.",
+    ),
+    plain(
+        "quota.free",
+        "VEILGATE_QUOTA_FREE",
+        "50",
+        "Instances a customer of the tier free may have pseudonymized in a UTC month, or unlimited.",
+    ),
+    plain("quota.pro", "VEILGATE_QUOTA_PRO", "10000", "The same for the tier pro."),
+    plain("quota.enterprise", "VEILGATE_QUOTA_ENTERPRISE", "unlimited", "The same for the tier enterprise."),
+    plain(
+        "audit.checkpoint_entries",
+        "VEILGATE_AUDIT_CHECKPOINT_ENTRIES",
+        "1000",
+        "A signed checkpoint of an audit chain is kept for good at the latest after so many entries.",
+    ),
+    plain(
+        "audit.checkpoint_time",
+        "VEILGATE_AUDIT_CHECKPOINT_TIME",
+        "10 m",
+        "And with the first entry after this time.",
     ),
     plain(
         "audit.sink",

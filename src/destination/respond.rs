@@ -66,6 +66,10 @@ impl Respond {
         Ok(())
     }
 
+    pub(super) fn committed(&self) -> usize {
+        self.instances.len()
+    }
+
     pub(super) async fn discard(&mut self) {
         self.crc = Crc::new();
         self.broken |= self.spool.truncate(self.begin).await.is_err();
@@ -77,9 +81,9 @@ impl Respond {
         match self.spool.reader().await {
             Ok(reader) if !self.broken => {
                 let answer = Answer { form, instances, reader, manifest: None };
-                Settled { fates: vec![Ok(()); count], answer: Some(answer) }
+                Settled { fates: vec![Ok(()); count], answer: Some(answer), stored: None }
             }
-            _ => Settled { fates: vec![Err(Fault::Storage); count], answer: None },
+            _ => Settled { fates: vec![Err(Fault::Storage); count], answer: None, stored: None },
         }
     }
 }

@@ -1,7 +1,8 @@
 //! How many requests a key may send: a token bucket for each API key, filled at its tier's (or its own) number a
 //! minute. Instances and months are the quota's; how many requests run at once is `limits`'s.
 
-use super::context::{Caller, Tier};
+use super::context::Caller;
+use crate::db::account::Tier;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -23,15 +24,15 @@ const LEAST_BURST: u32 = 10;
 /// Buckets that are full again are dropped after so many requests: full ones are as good as none.
 const SWEEP_EVERY: u32 = 1024;
 
-/// Requests a minute of the tiers; 0 for no bound.
+/// Requests a minute of the tiers; `None` or 0 for no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
     /// Of [`Tier::Free`].
-    pub free: u32,
+    pub free: Option<u64>,
     /// Of [`Tier::Pro`].
-    pub pro: u32,
+    pub pro: Option<u64>,
     /// Of [`Tier::Enterprise`].
-    pub enterprise: u32,
+    pub enterprise: Option<u64>,
 }
 
 impl Rates {
@@ -42,7 +43,9 @@ impl Rates {
             Tier::Pro => self.pro,
             Tier::Enterprise => self.enterprise,
         };
-        NonZeroU32::new(caller.rate.unwrap_or(tier))
+        // What does not fit counts down no faster than the largest that does.
+        let rate = caller.rate.or(tier)?;
+        NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX))
     }
 }
 
@@ -180,13 +183,22 @@ mod tests {
     use governor::clock::FakeRelativeClock;
     use tower::ServiceExt;
 
-    const RATES: Rates = Rates { free: 30, pro: 600, enterprise: 0 };
+    const RATES: Rates = Rates { free: Some(30), pro: Some(600), enterprise: None };
 
     fn caller(key: &str, tier: Tier) -> Caller {
         let plan = Arc::new(Plan::new(&Profile::preset("basic").unwrap()));
         let engine = Engine::new(plan, &ProjectKey::from_bytes([7; 32]));
         let name = |name: &str| name.to_owned();
-        Caller { customer: name("c"), project: name("p"), key: name(key), tier, rate: None, engine }
+        Caller {
+            customer: name("c"),
+            project: name("p"),
+            key: name(key),
+            tier,
+            rate: None,
+            rights: String::new(),
+            engine,
+            target: None,
+        }
     }
 
     fn rate_of(rates: Rates) -> (FakeRelativeClock, Arc<Rate<FakeRelativeClock>>) {
@@ -231,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_as_long_as_retry_after_says_is_served() {
         for (limit, first) in [(7, 9), (1, 60), (600, 1), (6000, 1)] {
-            let (clock, rate) = rate_of(Rates { pro: limit, ..RATES });
+            let (clock, rate) = rate_of(Rates { pro: Some(limit), ..RATES });
             let key = caller("k", Tier::Pro);
             while rate.take(&key).is_ok() {}
             wait(&clock, 3);

@@ -14,7 +14,7 @@ mod syslog;
 pub use run::{Source, run};
 
 use crate::audit::chain::Sealed;
-use std::fmt;
+use crate::secret::Secret;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -88,18 +88,12 @@ pub struct Settings {
 }
 
 /// A certificate chain and its key, both PEM.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Identity {
     /// The chain, our own certificate first.
     pub certificates: Vec<u8>,
     /// The private key.
-    pub key: Vec<u8>,
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Identity(secret)")
-    }
+    pub key: Secret,
 }
 
 /// The settings cannot be used.

@@ -138,7 +138,7 @@ fn config(settings: &Settings) -> Result<ClientConfig, Unusable> {
         .with_root_certificates(authorities(settings.ca.as_deref())?);
     let Some(identity) = &settings.identity else { return Ok(builder.with_no_client_auth()) };
     let certificates = certificates(&identity.certificates).ok_or(Unusable::Identity)?;
-    let key = PrivateKeyDer::from_pem_slice(&identity.key);
+    let key = PrivateKeyDer::from_pem_slice(identity.key.expose().as_bytes());
     let key = key.map_err(|_| Unusable::Identity)?;
     builder.with_client_auth_cert(certificates, key).map_err(|_| Unusable::Identity)
 }
