@@ -47,7 +47,7 @@
 //!
 //! A pushed byte goes through four files: `api/source.rs` takes the body apart (with
 //! `dicomweb/parts.rs`), `api/intake.rs` feeds each part to `deid/rewriter.rs`, whose output goes to
-//! `destination`. Around it stand the layers: trace, limits, identify, and the request's own task.
+//! `destination`. Around it stand the layers: trace, limits, identify, rate, and the request's own task.
 //!
 //! ```text
 //! bytes ─► dicom::splitter ─► head ─► deid::facts  (first walk: what decides)

@@ -118,6 +118,34 @@ fn every_entry_becomes_messages_that_follow_the_schema_of_ps3_15_a_5_1() {
     }
 }
 
+/// The row of an action in the statement, from what is sent.
+fn row(action: Action) -> String {
+    let entry = &chain("p", [Event::request(&by(action), Outcome::Done, 1, 0)])[0];
+    let event: Value = serde_json::from_str(&fhir::line(entry)).unwrap();
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (alert, word) = match text("/subtype/1/code") {
+        only if only.is_empty() => (only, text("/subtype/0/code")),
+        word => (text("/subtype/0/code"), word),
+    };
+    let role = match text("/agent/0/type/coding/0/code").as_str() {
+        "110153" => "source",
+        "110152" => "destination",
+        _ => "",
+    };
+    let (id, letter) = (text("/type/code"), text("/action"));
+    format!("| `{word}` | {id} | {alert} | {letter} | {role} |").replace("|  |", "| |")
+}
+
+#[test]
+fn the_statement_tells_the_events_that_are_sent() {
+    let statement = include_str!("../conformance/audit_messages.md");
+    let rows: Vec<&str> = statement.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), ACTIONS.len());
+    for row in ACTIONS.map(row) {
+        assert!(rows.contains(&row.as_str()), "{row}");
+    }
+}
+
 #[test]
 fn successes_and_failures_of_a_request_are_told_in_two_messages() {
     let partial = chain("p", [Event::request(&by(Action::Store), Outcome::Partial, 3, 1)]);

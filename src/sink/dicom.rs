@@ -1,5 +1,5 @@
 //! Entries as DICOM audit messages (PS3.15 A.5), one line of XML each. Pure. The order of elements is the schema's
-//! (PS3.15 A.5.1.1); which fields an event has is told in A.5.3.
+//! (PS3.15 A.5.1.1); which fields an event has is told in A.5.3. The statement is `conformance/audit_messages.md`.
 
 use super::meaning::{Code, Meaning, Object, Scheme, objects, outcome};
 use crate::audit::action::{Kind, Outcome};

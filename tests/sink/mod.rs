@@ -21,7 +21,7 @@ pub fn by(action: Action) -> By {
 
 /// Chains events, a second apart.
 pub fn chain(project: &str, events: impl IntoIterator<Item = Event>) -> Vec<Sealed> {
-    let head = Head::genesis(&id(project), &SigningKey::from_seed(&[1; 32]).public());
+    let head = Head::genesis(&id(project), SigningKey::from_seed(&[1; 32]).public());
     let time = |at: usize| Time::from_unix_millis(1_795_000_000_000 + 1000 * at as i64).unwrap();
     head.append(events.into_iter().enumerate().map(|(at, event)| (time(at), event))).unwrap().1
 }
