@@ -19,6 +19,7 @@
 //! | change what one request writes to the database | `db/writer.rs`, then `db/writer/batch.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
+//! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | change a command | `cli` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
@@ -37,6 +38,7 @@
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
+//! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api` | one file a route family | SQL, DICOM bytes |
 //! | 6 | `config`, `serve`, [`cli`] | settings, wiring, commands | de-identification |
@@ -47,8 +49,8 @@
 //!
 //! A pushed byte goes through four files: `api/source.rs` takes the body apart (with
 //! `dicomweb/parts.rs`), `api/intake.rs` feeds each part to `deid/rewriter.rs`, whose output goes to
-//! `destination`. Around it stand the layers, outermost first: trace, limits, identify, the request's own task, audit,
-//! billing, quota. What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
+//! `destination`. Around it stand the layers, outermost first: trace, limits, identify, rate, the request's own task,
+//! audit, billing, quota. What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
 //! answer leaves when usage, audit entries, lines for billing and the archive's catalog are committed, all in one
 //! transaction (many requests share one: group commit).
 //!
@@ -104,3 +106,5 @@ pub mod problem;
 pub mod secret;
 #[cfg(feature = "server")]
 pub mod serve;
+#[cfg(feature = "server")]
+pub mod sink;

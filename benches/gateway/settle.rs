@@ -118,7 +118,7 @@ fn settlement(ticket: Ticket) -> Settlement {
 
 fn latency(table: &mut Table) {
     let body = data::body(1, 4096, 1);
-    let (bare, gateway) = (process::bare(), process::gateway(&[("VEILGATE_RATE_ENTERPRISE", "unlimited")]));
+    let (bare, gateway) = (process::bare(), process::gateway(&[]));
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let mut connections = [Kept::open(&bare), Kept::open(&gateway)];
     for _ in 0..PUSHES {
