@@ -1,6 +1,7 @@
 //! Starts the server: data folder, database, keys, destinations, layers, routes, and the
 //! loop that serves until it is told to stop.
 
+mod feed;
 mod folder;
 mod linger;
 mod listen;
@@ -21,6 +22,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts};
+use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
 use std::io::Write;
@@ -56,6 +58,9 @@ pub enum Failure {
     /// The downstream server's settings.
     #[error(transparent)]
     Downstream(#[from] downstream::Unusable),
+    /// The settings of the audit's second sink.
+    #[error(transparent)]
+    Sink(#[from] sink::Unusable),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -96,6 +101,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     );
     let service = service(&config, &folder, db.clone(), keeper.clone(), archive, address)?;
     let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
+    let sink = config.sink.clone().map(Sink::new).transpose()?;
+    let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let app = app(service, &config.layers, accounts, Writer::start(db.clone(), terms));
@@ -104,6 +111,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
     warden.abort();
+    sink.iter().for_each(tokio::task::JoinHandle::abort);
     db.close().await;
     Ok(())
 }

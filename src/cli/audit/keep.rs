@@ -104,6 +104,10 @@ pub(super) fn seal(args: &AuditSealArgs) -> Result<Exit, Failure> {
             stdio::say("nothing was sealed: no entry is that old");
             return Ok(Exit::Done);
         };
+        if store.config.sink.is_some() && store.db.sent_until(&project).await? < last.body.sequence {
+            stdio::say("nothing was sealed: the audit's second sink did not get these entries yet");
+            return Ok(Exit::Refused);
+        }
         let segment = store.db.seal_segment(&keeper, operator()?, &first, &last).await?;
         stdio::print(&format!("{}\n", segment.canonical()))?;
         Ok(Exit::Done)
