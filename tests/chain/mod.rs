@@ -101,11 +101,16 @@ impl Scene {
 
     /// Lets the writer append; the receipt of the last entry.
     pub async fn grow(&self, project: &str, entries: u64) -> EntryReceipt {
+        self.grow_by(project, entries, 10).await
+    }
+
+    /// The same, so many entries a transaction.
+    pub async fn grow_by(&self, project: &str, entries: u64, batch: u64) -> EntryReceipt {
         let writer = self.writer();
         let mut receipt = None;
         let mut left = entries;
         while left > 0 {
-            let some = left.min(10);
+            let some = left.min(batch);
             receipt = writer.settle(settlement(project, some)).await.unwrap().receipt;
             left -= some;
         }
