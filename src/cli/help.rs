@@ -79,10 +79,10 @@ What it finds, each with the number of the entry and, of an export, the line:
   wrong-key wrong-project bad-signature malformed
                  it is not what it claims to be
 A database is held against its own signed end and kept checkpoints, and against the witness
-beside it, audit-checkpoints.jsonl in the data folder. Who can change all three can set it
-back to an older backup unseen, and so can who shows an old export; who has the signing key
-can write all anew. A checkpoint or receipt that is kept elsewhere exposes both: keep one
-now and then.
+beside it, audit-checkpoints.jsonl in the data folder. Who can change all of these can
+set them back to an older backup unseen, as who hands out an old export can; who has the
+signing key can write all anew. A checkpoint or receipt that is kept elsewhere exposes both:
+keep one now and then.
 
 Exit status: 0 whole; 1 findings, or it cannot be read to its end; 2 wrong usage.
 
@@ -95,7 +95,7 @@ Examples:
 
 #[cfg(feature = "server")]
 pub const AUDIT_EXPORT: &str = "\
-The export is an act of `operator` in the chain, and its last entry.
+The export is itself an act of `operator` in the chain, and holds that entry too.
 
 Exit status: 0; 1 the database or the file fails; 2 wrong usage, or the file is there already.
 

@@ -40,8 +40,7 @@ pub enum AuditCommand {
 /// Arguments of `veilgate audit verify`.
 #[derive(Debug, Args)]
 pub struct AuditVerifyArgs {
-    /// The export; `-` for standard input. Without it the chains of the server's database are verified, which may be
-    /// running.
+    /// The export; `-` for standard input. Without it: the chains of a server's database, also while it runs.
     #[arg(value_name = "EXPORT")]
     pub export: Option<PathBuf>,
     /// The gateway's public audit key as PEM. Get it once, early, and keep it. For a database: the key in it, unless
