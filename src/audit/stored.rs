@@ -9,10 +9,13 @@ use super::digest::Digest;
 use super::finding::{Finding, Kind};
 use super::report::Report;
 use super::verify::Verifier;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Checkpoints held back until their entries come.
 const EARLY: usize = 16;
+
+/// Entries held back until their turn comes.
+const ASTRAY: usize = 256;
 
 /// What a row is of; in the order in which rows of one number come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +73,12 @@ pub struct Reader {
     kept: u64,
     /// Checkpoints whose entries did not come yet, because rows were moved or are gone.
     early: VecDeque<Signed<Checkpoint>>,
+    /// The last entries met since rows are out of place: checkpoints may come behind theirs.
+    recent: VecDeque<(u64, Digest)>,
+    /// An entry in the row of an earlier one: what follows tells whether it alone was moved, or all from there on.
+    strayed: Option<Sealed>,
+    /// Entries that were moved alone, until their turn comes.
+    astray: BTreeMap<u64, Sealed>,
     /// Up to this number entries were deleted with segments.
     sealed: u64,
     /// Number of the last row; nothing may come behind the head's.
@@ -86,6 +95,9 @@ impl Reader {
             awaited: BTreeSet::new(),
             kept: 0,
             early: VecDeque::new(),
+            recent: VecDeque::new(),
+            strayed: None,
+            astray: BTreeMap::new(),
             sealed: 0,
             last: 0,
             misplaced: None,
@@ -120,14 +132,49 @@ impl Reader {
         if body.sequence != number {
             self.misplaced = self.misplaced.or(Some(number));
         }
-        // The entries of earlier ones are gone.
-        self.catch_up(body.sequence.saturating_sub(1));
         // A damaged hash is no entry's hash.
         let sealed = Sealed { body, hash: hash.unwrap_or(Digest([0; 32])) };
-        self.verifier.entry(&sealed);
+        self.settle_strayed(sealed.body.sequence);
+        while let Some(next) = self.astray.remove(&self.verifier.last().saturating_add(1)) {
+            self.feed(&next);
+        }
+        if self.is_astray(&sealed, number) {
+            self.strayed = Some(sealed.clone());
+        } else {
+            self.feed(&sealed);
+        }
+        Some(sealed)
+    }
+
+    /// True for a sound entry that stands in the row of an earlier one.
+    fn is_astray(&mut self, sealed: &Sealed, row: u64) -> bool {
+        let sequence = sealed.body.sequence;
+        let ahead = sequence > row && sequence > self.verifier.last().saturating_add(1);
+        ahead && self.astray.len() < ASTRAY && sealed.body.hash() == sealed.hash
+    }
+
+    /// Decides about an entry that strayed, by the number of the one that follows it.
+    fn settle_strayed(&mut self, following: u64) {
+        let Some(strayed) = self.strayed.take() else { return };
+        let sequence = strayed.body.sequence;
+        if following == sequence.saturating_add(1) {
+            return self.feed(&strayed);
+        }
+        let what = "it stands in the row of an earlier entry";
+        self.verifier.note(Kind::Reordered, Some((sequence, sequence)), what);
+        self.astray.insert(sequence, strayed);
+    }
+
+    fn feed(&mut self, sealed: &Sealed) {
+        // The entries of earlier checkpoints are gone.
+        self.catch_up(sealed.body.sequence.saturating_sub(1));
+        self.verifier.entry(sealed);
+        if self.misplaced.is_some() {
+            self.recent.truncate(EARLY);
+            self.recent.push_front((sealed.body.sequence, sealed.hash));
+        }
         let last = self.verifier.last();
         self.catch_up(last);
-        Some(sealed)
     }
 
     fn segment(&mut self, row: &Row) {
@@ -163,7 +210,12 @@ impl Reader {
     /// Compares the checkpoints up to a number.
     fn catch_up(&mut self, sequence: u64) {
         while self.early.front().is_some_and(|it| it.body.sequence <= sequence) {
-            self.early.pop_front().iter().for_each(|checkpoint| self.verifier.checkpoint(checkpoint));
+            let Some(checkpoint) = self.early.pop_front() else { return };
+            let Checkpoint { sequence, hash, .. } = checkpoint.body;
+            match sequence < self.verifier.last() && self.recent.contains(&(sequence, hash)) {
+                true => self.verifier.late_checkpoint(&checkpoint),
+                false => self.verifier.checkpoint(&checkpoint),
+            }
         }
     }
 
@@ -173,6 +225,8 @@ impl Reader {
 
     /// No more rows come; `end` is the head's, if there is one.
     pub fn finish(mut self, end: Option<&End>) -> Report {
+        let rest = std::mem::take(&mut self.astray).into_values().chain(self.strayed.take());
+        rest.collect::<Vec<_>>().iter().for_each(|entry| self.feed(entry));
         self.catch_up(u64::MAX);
         let last = self.verifier.last();
         match end {

@@ -160,6 +160,15 @@ impl Verifier {
         self.vouch(sequence, hash);
     }
 
+    /// Takes a checkpoint that comes behind its entry, whose hash it was seen to name.
+    pub(super) fn late_checkpoint(&mut self, checkpoint: &Signed<Checkpoint>) {
+        let sequence = checkpoint.body.sequence;
+        if self.is_signed(checkpoint, Some((sequence, sequence))) {
+            self.seen.checkpoints += 1;
+            self.seen.vouched = self.seen.vouched.max(sequence);
+        }
+    }
+
     /// Takes the checkpoint that closes a source: it must be for the last entry.
     pub fn close(&mut self, checkpoint: &Signed<Checkpoint>) {
         let sequence = checkpoint.body.sequence;
