@@ -94,7 +94,7 @@ pub(super) fn seal(args: &AuditSealArgs) -> Result<Exit, Failure> {
     block_on(async {
         let store = Store::open(&args.chain.store).await?;
         let (project, keeper) = (store.project(&args.chain).await?, store.keeper().await?);
-        let (report, ends) = verified(&store, &keeper, &project, &bound).await?;
+        let (report, ends) = verified(&store, &keeper, &project, bound).await?;
         if !report.is_whole() {
             stdio::print(&format!("{report}\n"))?;
             stdio::say("nothing was sealed: the chain is not whole");
@@ -119,23 +119,33 @@ async fn verified(
     store: &Store,
     keeper: &Keeper,
     project: &str,
-    bound: &Bound,
+    bound: Bound,
 ) -> Result<(Report, Option<(Sealed, Sealed)>), Failure> {
     let id = Id::new(project).map_err(|bad| Failure::Usage(bad.to_string()))?;
     let witness = live::witness(&store.config.data)?;
     let mut reader = Reader::new(Verifier::new(keeper.public().clone(), Some(id.clone())));
     let witnessed = witness.chains.get(project).into_iter().flatten();
     witnessed.for_each(|checkpoint| reader.witness(checkpoint));
-    let (mut ends, mut open): (Option<(Sealed, Sealed)>, bool) = (None, true);
-    let each = |entry: Sealed| {
-        open = open && bound.holds(&entry);
-        if open {
-            let first = ends.take().map_or_else(|| entry.clone(), |(first, _)| first);
-            ends = Some((first, entry));
+    let old = Old { bound, ends: None, ended: false };
+    let (report, old) = live::read(&mut store.db.snapshot().await?, reader, &id, old, Old::take).await?;
+    Ok((report, old.ends))
+}
+
+/// The oldest entries of a chain, up to the first that is not old.
+struct Old {
+    bound: Bound,
+    ends: Option<(Sealed, Sealed)>,
+    ended: bool,
+}
+
+impl Old {
+    fn take(&mut self, entry: Sealed) {
+        self.ended = self.ended || !self.bound.holds(&entry);
+        if !self.ended {
+            let first = self.ends.take().map_or_else(|| entry.clone(), |(first, _)| first);
+            self.ends = Some((first, entry));
         }
-    };
-    let report = live::read(&mut store.db.snapshot().await?, reader, &id, each).await?;
-    Ok((report, ends))
+    }
 }
 
 /// What is old.

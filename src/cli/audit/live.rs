@@ -6,7 +6,7 @@ use super::store::{Store, block_on};
 use crate::audit::chain::Sealed;
 use crate::audit::key::PublicKey;
 use crate::audit::report::Report;
-use crate::audit::stored::Reader;
+use crate::audit::stored::{Reader, Row};
 use crate::audit::value::Id;
 use crate::audit::verify::Verifier;
 use crate::cli::args::StoreArgs;
@@ -15,6 +15,10 @@ use crate::db::chain::{Snapshot, Walk};
 use crate::serve::witness::{self, Witness};
 use std::collections::BTreeSet;
 use std::path::Path;
+use tokio::sync::mpsc;
+
+/// Pages read ahead of the verification.
+const PAGES: usize = 4;
 
 pub(super) fn verify(
     args: &StoreArgs,
@@ -43,27 +47,40 @@ pub(super) fn verify(
             let mut reader = Reader::new(verifier);
             let witnessed = witness.chains.get(project.as_str()).into_iter().flatten();
             witnessed.for_each(|checkpoint| reader.witness(checkpoint));
-            reports.push(read(&mut snapshot, reader, &project, drop).await?);
+            let (report, ()) = read(&mut snapshot, reader, &project, (), |(), _| ()).await?;
+            reports.push(report);
         }
         Ok(reports)
     })
 }
 
-/// Reads a whole chain; each entry that can be read is shown to `each`.
-pub(super) async fn read(
+/// Reads a whole chain, while a thread of its own verifies what was read; each entry that can be read is shown to `each`
+/// with `state`.
+pub(super) async fn read<T: Send + 'static>(
     snapshot: &mut Snapshot,
     mut reader: Reader,
     project: &Id,
-    mut each: impl FnMut(Sealed),
-) -> Result<Report, Failure> {
+    mut state: T,
+    each: fn(&mut T, Sealed),
+) -> Result<(Report, T), Failure> {
+    let (pages, mut read) = mpsc::channel::<Vec<Row>>(PAGES);
+    let verifying = tokio::task::spawn_blocking(move || {
+        while let Some(page) = read.blocking_recv() {
+            page.iter().filter_map(|row| reader.row(row)).for_each(|entry| each(&mut state, entry));
+        }
+        (reader, state)
+    });
     let mut walk = Walk::new(project.as_str());
     loop {
         let page = snapshot.page(&mut walk).await?;
-        if page.is_empty() {
-            return Ok(reader.finish(snapshot.end(project.as_str()).await?.as_ref()));
+        if page.is_empty() || pages.send(page).await.is_err() {
+            break;
         }
-        page.iter().filter_map(|row| reader.row(row)).for_each(&mut each);
     }
+    drop(pages);
+    let ended = |_| Failure::Machine("the verification broke off".to_owned());
+    let (reader, state) = verifying.await.map_err(ended)?;
+    Ok((reader.finish(snapshot.end(project.as_str()).await?.as_ref()), state))
 }
 
 /// The witness in a data folder.
