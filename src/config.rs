@@ -7,7 +7,9 @@ mod values;
 
 pub use settings::{SETTINGS, Setting};
 
+use crate::api;
 use crate::deid::profile::Profile;
+use crate::destination::Packing;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Credentials, Secret};
 use crate::layer;
@@ -41,6 +43,8 @@ pub struct Config {
     pub layers: layer::Settings,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
+    /// The vault's interface.
+    pub vault: api::Vault,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
@@ -182,6 +186,7 @@ impl Config {
             limits: limits(from),
             layers: layers(from),
             times: times(from),
+            vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
             log_json: from
@@ -237,6 +242,15 @@ fn times(from: &mut Sources) -> Times {
         header: from.take("limits.header_time", values::time),
         idle: from.take("limits.idle_time", values::time),
         drain: from.take("limits.drain_time", values::time),
+    }
+}
+
+fn vault(from: &mut Sources) -> api::Vault {
+    let packings = [("fast", Packing::Fast), ("best", Packing::Best), ("stored", Packing::Stored)];
+    api::Vault {
+        request: from.take("vault.request", values::size),
+        files: from.take("vault.files", values::count),
+        packing: from.take("vault.compression", |text| values::one_of(text, &packings)),
     }
 }
 

@@ -137,6 +137,7 @@ fn service(
         metadata: config.limits.metadata,
         spool_memory: config.limits.spool_memory,
         spool: folder.spool(),
+        vault: config.vault,
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
     }))

@@ -9,7 +9,9 @@ use crate::destination::{self, Answer, Delivery};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
 use bytes::Bytes;
+use chrono::{DateTime, Datelike, Months, NaiveTime};
 use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What became of one instance, in the order sent.
 pub(super) enum Record {
@@ -36,6 +38,8 @@ pub(super) struct Intake {
     most: u64,
     /// Instances the caller may still send.
     allowed: Option<u64>,
+    /// The allowance was used up while instances came.
+    spent: bool,
     delivery: Delivery,
     pending: Vec<Pending>,
     open: Option<Open>,
@@ -66,6 +70,7 @@ impl Intake {
             options: Options { limits: service.limits, study, digests: delivery.digests() },
             most: service.instance,
             allowed: allowance.instances,
+            spent: false,
             delivery,
             pending: Vec::new(),
             open: None,
@@ -76,6 +81,7 @@ impl Intake {
     /// An instance begins.
     pub(super) fn begin(&mut self) {
         if self.allowed.is_some_and(|allowed| self.pending.len() as u64 >= allowed) {
+            self.spent = true;
             self.unread(None, code::OUT_OF_RESOURCES, OVER_ALLOWANCE);
             return;
         }
@@ -86,6 +92,11 @@ impl Intake {
     /// An instance that never came, or a part that is none.
     pub(super) fn unread(&mut self, names: Option<Names>, reason: u16, why: impl Into<Cow<'static, str>>) {
         self.pending.push(Pending::Known(Record::Unread(names, reason, why.into())));
+    }
+
+    /// The allowance was used up: seconds until there is a new one.
+    pub(super) fn spent(&self) -> Option<u64> {
+        self.spent.then(month_left)
     }
 
     /// Decides about this request's instances.
@@ -171,4 +182,14 @@ impl Intake {
         };
         (self.pending.into_iter().map(record).collect(), settled.answer)
     }
+}
+
+/// Seconds until the next month (UTC) begins, in which there is a new allowance.
+fn month_left() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let date = DateTime::from_timestamp(now.cast_signed(), 0).map(|now| now.date_naive());
+    let next =
+        date.and_then(|date| date.with_day(1)).and_then(|first| first.checked_add_months(Months::new(1)));
+    let next = next.map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp());
+    next.cast_unsigned().saturating_sub(now).max(1)
 }

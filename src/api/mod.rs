@@ -9,8 +9,10 @@ mod outcome;
 mod path;
 mod source;
 mod store;
+mod vault;
 
 pub use path::tidy_path;
+pub use vault::Vault;
 
 use crate::archive::Archive;
 use crate::db::Db;
@@ -44,6 +46,8 @@ pub struct Service {
     pub spool_memory: u64,
     /// Folder of what does not fit there.
     pub spool: PathBuf,
+    /// Bounds and form of the vault's interface.
+    pub vault: Vault,
     /// Take a request without Accept as `*/*`.
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
@@ -78,5 +82,6 @@ pub fn guarded(service: Arc<Service>) -> Router {
     Router::new()
         .route("/dicom-web/studies", post(store::studies))
         .route("/dicom-web/studies/{study}", post(store::study))
+        .route("/v1/anonymize", post(vault::upload))
         .with_state(service)
 }

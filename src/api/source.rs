@@ -150,7 +150,7 @@ fn misfit(headers: &PartHeaders) -> Option<&'static str> {
 }
 
 /// The next chunk that is not empty.
-async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+pub(super) async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| BodyFault::of(&error))?;
         if !chunk.is_empty() {

@@ -1,12 +1,16 @@
 //! Where the pseudonymized instances of one request go: back in the answer, into the
 //! archive, on to a downstream server. What is sent there is decided above.
 
+mod answer;
 mod forward;
 mod keep;
+mod packer;
 mod respond;
 mod spool;
 
-pub use respond::{Answer, Form};
+pub use answer::Answer;
+pub use packer::Packing;
+pub use respond::Form;
 
 use crate::archive::Archive;
 use crate::deid::receipt::Receipt;
@@ -80,11 +84,13 @@ impl Delivery {
         Self::Forward(forward::Forward::new(downstream))
     }
 
-    /// The digests that the destination needs: the archive tells equal instances by theirs.
+    /// The digests that the destination needs: the archive tells equal instances by theirs,
+    /// an archive's manifest holds both.
     pub fn digests(&self) -> Digests {
         match self {
             Self::Keep(_) => Digests::Output,
-            Self::Respond(_) | Self::Forward(_) => Digests::None,
+            Self::Respond(respond) => respond.digests(),
+            Self::Forward(_) => Digests::None,
         }
     }
 
