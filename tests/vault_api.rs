@@ -145,7 +145,7 @@ fn a_form_that_cannot_be_taken_apart_is_400() {
     refused(&bare("multipart/form-data", &whole), 400);
     let typed = format!("multipart/form-data; boundary={}", form::BOUNDARY);
     assert_eq!(bare(&typed, &whole).status, 200);
-    for cut in [1, 10, 60, 500] {
+    for cut in [3, 10, 60, 500] {
         refused(&bare(&typed, &whole[..whole.len() - cut]), 400);
     }
     let endless = [format!("--{}\r\nX: ", form::BOUNDARY).as_bytes(), &vec![b'a'; 1 << 20]].concat();

@@ -79,9 +79,13 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
+    // Paths that no open route shares say themselves which methods they lack.
+    let alone = Router::new()
+        .route("/v1/anonymize", post(vault::upload))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     Router::new()
         .route("/dicom-web/studies", post(store::studies))
         .route("/dicom-web/studies/{study}", post(store::study))
-        .route("/v1/anonymize", post(vault::upload))
+        .merge(alone)
         .with_state(service)
 }

@@ -93,6 +93,27 @@ fn archive_tools_read_every_kind_of_compression() {
     }
 }
 
+#[test]
+fn the_requests_library_is_understood() {
+    let Some(python) = rig::python() else { return };
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("in.dcm"), ct(1)).unwrap();
+    std::fs::write(folder.path().join("client.py"), REQUESTS).unwrap();
+    let mut run = Command::new(python);
+    run.current_dir(folder.path()).args(["client.py", &server.url, &server.key]);
+    let said = succeeds(&mut run);
+    assert_eq!(said.trim(), "200 2 application/zip out/in.dcm out/a/\u{756b} _b_.dcm manifest.json");
+}
+
+const REQUESTS: &str = r#"import io, sys, zipfile, requests
+sys.stdout.reconfigure(encoding="utf-8")
+files = [("files", open("in.dcm", "rb")), ("files", ("a/\u756b \"b\".dcm", open("in.dcm", "rb"), "application/dicom"))]
+answer = requests.post(sys.argv[1] + "/v1/anonymize", headers={"X-API-Key": sys.argv[2]}, files=files, data={"note": "x"})
+names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+print(answer.status_code, answer.headers["X-Files-Processed"], answer.headers["Content-Type"], *names)
+"#;
+
 /// What Python's own libraries send: parts in the order of a dictionary, CRLF, names of other scripts in `filename*`.
 #[test]
 fn a_python_client_of_the_standard_library_is_understood() {
