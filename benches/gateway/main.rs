@@ -15,6 +15,7 @@ mod process;
 mod push;
 mod sink;
 mod table;
+mod zip;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -31,6 +32,9 @@ fn main() {
     }
     if wanted("deid") {
         deid::run(&mut table);
+    }
+    if wanted("zip") {
+        zip::run(&mut table);
     }
     if wanted("orthanc") {
         orthanc::run(&mut table);

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 pub enum Packing {
     /// As they are.
     Stored,
-    /// Deflated at a level that costs a quarter of level 6 and a few percent of size.
+    /// Deflated to about the size of zlib's level 6 in a fraction of its time.
     #[default]
     Fast,
     /// Deflated as small as it gets.
@@ -28,6 +28,16 @@ pub enum Packing {
 
 /// Bytes that are compressed at once: more would be held, less would compress worse.
 const BLOCK: usize = 1 << 20;
+
+/// A block packs small if it is this many times smaller.
+const SMALL: u64 = 4;
+
+/// Levels of compression.
+#[derive(Debug, Clone, Copy)]
+struct Levels {
+    usual: u32,
+    small: u32,
+}
 
 /// Cores of this machine; the work on blocks is divided by them.
 static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(2, usize::from));
@@ -84,18 +94,20 @@ impl Packer {
         }
     }
 
-    /// The level of compression, if there is one.
-    fn level(&self) -> Option<Compression> {
+    /// The level of compression, if there is one, and the one for blocks that pack small.
+    fn levels(&self) -> Option<Levels> {
         match self.packing? {
             Packing::Stored => None,
-            Packing::Fast => Some(Compression::new(3)),
-            Packing::Best => Some(Compression::best()),
+            // On noise level 3 of zlib-rs makes what zlib makes at 6; on what packs small it
+            // loses up to a tenth, and a level higher is quick there.
+            Packing::Fast => Some(Levels { usual: 3, small: 5 }),
+            Packing::Best => Some(Levels { usual: 9, small: 9 }),
         }
     }
 
     /// Takes the next bytes of the open entry.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
-        let Some(level) = self.level() else {
+        let Some(levels) = self.levels() else {
             self.open.size += bytes.len() as u64;
             self.open.packed += bytes.len() as u64;
             if self.packing.is_some() {
@@ -105,13 +117,13 @@ impl Packer {
         };
         self.gathered_len += bytes.len();
         self.gathered.push(bytes);
-        if self.gathered_len >= BLOCK { self.block(level, false).await } else { Ok(()) }
+        if self.gathered_len >= BLOCK { self.block(levels, false).await } else { Ok(()) }
     }
 
     /// The open entry is complete. Its last blocks may still be in work.
     pub(super) async fn commit(&mut self) -> Result<(), Fault> {
-        if let Some(level) = self.level() {
-            self.block(level, true).await?;
+        if let Some(levels) = self.levels() {
+            self.block(levels, true).await?;
         }
         self.entries.push(std::mem::take(&mut self.open));
         Ok(())
@@ -140,13 +152,13 @@ impl Packer {
         if self.broken {
             return Err(Fault::Storage);
         }
-        let method = if self.level().is_some() { Method::Deflated } else { Method::Stored };
+        let method = if self.levels().is_some() { Method::Deflated } else { Method::Stored };
         let contents = self.entries.iter().map(|entry| entry.content(method)).collect();
         Ok((contents, self.spool.reader().await?))
     }
 
     /// Sends what is gathered to be compressed.
-    async fn block(&mut self, level: Compression, last: bool) -> Result<(), Fault> {
+    async fn block(&mut self, levels: Levels, last: bool) -> Result<(), Fault> {
         while self.blocks.len() >= *WAITING {
             self.next().await?;
         }
@@ -154,7 +166,7 @@ impl Packer {
         let bytes = std::mem::take(&mut self.gathered);
         self.gathered_len = 0;
         let work = tokio::task::spawn_blocking(move || {
-            let packed = deflate(&bytes, level, last);
+            let packed = pack(&bytes, levels, last);
             drop(place);
             packed
         });
@@ -187,12 +199,19 @@ impl Entry {
     }
 }
 
+/// Compresses a block at the level that suits it.
+fn pack(block: &[Bytes], levels: Levels, last: bool) -> Option<Packed> {
+    let packed = deflate(block, levels.usual, last)?;
+    let is_small = packed.bytes.len() as u64 * SMALL <= packed.size;
+    if is_small && levels.small != levels.usual { deflate(block, levels.small, last) } else { Some(packed) }
+}
+
 /// Compresses a block into bytes that end on a byte boundary, so that the next block's can
 /// follow (RFC 1951 3.2.4); the `last` ends the stream.
-fn deflate(block: &[Bytes], level: Compression, last: bool) -> Option<Packed> {
+fn deflate(block: &[Bytes], level: u32, last: bool) -> Option<Packed> {
     let size: usize = block.iter().map(Bytes::len).sum();
     let mut packed = Packed { bytes: Vec::with_capacity(size / 2 + 64), size: size as u64, crc: Crc::new() };
-    let mut state = Compress::new(level, false);
+    let mut state = Compress::new(Compression::new(level), false);
     for bytes in block {
         packed.crc.update(bytes);
         feed(&mut state, bytes, &mut packed.bytes, FlushCompress::None)?;
