@@ -2,9 +2,10 @@
 //! destination. Each has its own fate; one that is refused never sinks the others.
 
 use super::Service;
+use super::digest::Sha;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
-use crate::deid::rewriter::{Options, Rewriter};
+use crate::deid::rewriter::{Digests, Options, Rewriter};
 use crate::destination::{self, Answer, Delivery};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
@@ -50,6 +51,9 @@ pub(super) struct Intake {
 struct Open {
     rewriter: Rewriter,
     taken: u64,
+    /// Digests of what came in and what goes out, where somebody wants them.
+    sha_in: Option<Sha>,
+    sha_out: Option<Sha>,
     /// The destination failed: the rest is read for its names only.
     lost: Option<destination::Fault>,
 }
@@ -67,7 +71,8 @@ impl Intake {
     ) -> Self {
         Self {
             engine: caller.engine.clone(),
-            options: Options { limits: service.limits, study, digests: delivery.digests() },
+            // Digests are computed beside the rewriter: see `digest`.
+            options: Options { limits: service.limits, study, digests: Digests::None },
             most: service.instance,
             allowed: allowance.instances,
             spent: false,
@@ -86,7 +91,10 @@ impl Intake {
             return;
         }
         let rewriter = Rewriter::new(&self.engine, self.options.clone());
-        self.open = Some(Open { rewriter, taken: 0, lost: None });
+        let digests = self.delivery.digests();
+        let sha_in = (digests == Digests::Both).then(Sha::default);
+        let sha_out = (digests != Digests::None).then(Sha::default);
+        self.open = Some(Open { rewriter, taken: 0, sha_in, sha_out, lost: None });
     }
 
     /// An instance that never came, or a part that is none.
@@ -112,6 +120,9 @@ impl Intake {
             self.close(Record::Unread(None, code::OUT_OF_RESOURCES, TOO_LARGE.into())).await;
             return;
         }
+        if let Some(sha) = &mut open.sha_in {
+            sha.push(bytes.clone()).await;
+        }
         let pushed = open.rewriter.push(bytes, &mut self.out);
         self.deliver().await;
         if let Err(refused) = pushed {
@@ -122,11 +133,12 @@ impl Intake {
     /// The instance is complete.
     pub(super) async fn end(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let receipt = match open.rewriter.finish(&mut self.out) {
+        let Open { rewriter, sha_in, sha_out, lost, .. } = open;
+        let mut receipt = match rewriter.finish(&mut self.out) {
             Err(refused) => return self.close(Record::Refused(refused)).await,
             Ok(receipt) => Box::new(receipt),
         };
-        match self.complete(open.lost, &receipt).await {
+        match self.complete(lost, sha_in, sha_out, &mut receipt).await {
             Ok(()) => self.pending.push(Pending::Committed(receipt)),
             Err(fault) => self.close(Record::Passed(receipt, Err(fault))).await,
         }
@@ -135,13 +147,24 @@ impl Intake {
     async fn complete(
         &mut self,
         lost: Option<destination::Fault>,
-        receipt: &Receipt,
+        sha_in: Option<Sha>,
+        mut sha_out: Option<Sha>,
+        receipt: &mut Receipt,
     ) -> Result<(), destination::Fault> {
         if let Some(fault) = lost {
             return Err(fault);
         }
         for bytes in self.out.drain(..) {
+            if let Some(sha) = &mut sha_out {
+                sha.push(bytes.clone()).await;
+            }
             self.delivery.write(bytes).await?;
+        }
+        if let Some(sha) = sha_in {
+            receipt.sha256_in = sha.finish().await;
+        }
+        if let Some(sha) = sha_out {
+            receipt.sha256_out = sha.finish().await;
         }
         self.delivery.commit(receipt).await
     }
@@ -150,9 +173,13 @@ impl Intake {
     async fn deliver(&mut self) {
         let Some(open) = &mut self.open else { return };
         for bytes in self.out.drain(..) {
-            if open.lost.is_none() {
-                open.lost = self.delivery.write(bytes).await.err();
+            if open.lost.is_some() {
+                continue;
             }
+            if let Some(sha) = &mut open.sha_out {
+                sha.push(bytes.clone()).await;
+            }
+            open.lost = self.delivery.write(bytes).await.err();
         }
     }
 

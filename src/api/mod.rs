@@ -2,6 +2,7 @@
 //! `layer`.
 
 mod capabilities;
+mod digest;
 mod health;
 mod intake;
 mod metadata;
