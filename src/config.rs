@@ -1,18 +1,23 @@
 //! Settings of the server: file < environment < flags, all mistakes reported together.
 //! The list itself is `settings`; what a setting does lives where it is used.
 
+mod accounts;
 mod settings;
 mod sources;
 mod values;
 
+pub use accounts::Accounts;
 pub use settings::{SETTINGS, Setting};
 
 use crate::api;
+use crate::db::Address;
+use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::destination::Packing;
 use crate::dicomweb::links::Links;
-use crate::downstream::{self, Credentials, Secret};
+use crate::downstream::{self, Credentials};
 use crate::layer;
+use crate::secret::Secret;
 use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
@@ -29,6 +34,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The data folder.
     pub data: PathBuf,
+    /// Where the database is; `None`: a file in the data folder.
+    pub database: Option<Address>,
+    /// The key that seals secrets; `None`: in the data folder.
+    pub master_key: Option<MasterKey>,
     /// Public URL of the DICOMweb root; `None`: the address listened on.
     pub public: Option<Links>,
     /// Where instances go that are not asked back.
@@ -41,6 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the layers need.
     pub layers: layer::Settings,
+    /// Who may have how much, and how it is accounted for.
+    pub accounts: Accounts,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
     /// The vault's interface.
@@ -185,6 +196,9 @@ impl Config {
             archive: from.take("archive.url", |text| archive(text, &data)),
             limits: limits(from),
             layers: layers(from),
+            accounts: accounts::accounts(from),
+            database: from.take("database", accounts::database),
+            master_key: accounts::master_key(from),
             times: times(from),
             vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
@@ -318,9 +332,9 @@ fn secret(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
     let path = from.text(file).to_owned();
     match (text.is_empty(), path.is_empty()) {
         (true, true) => None,
-        (false, true) => Some(Secret::new(text)),
+        (false, true) => Some(Secret::new(&text)),
         (true, false) => match read(Path::new(&path), "secret") {
-            Ok(text) => Some(Secret::new(text.trim().to_owned())),
+            Ok(text) => Some(Secret::new(&text)),
             Err(mistake) => {
                 from.wrong(file, mistake.text);
                 None
@@ -338,7 +352,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
     lines
         .map(|line| {
             let (name, value) = line.split_once(':').ok_or_else(String::new)?;
-            Ok((name.trim().to_owned(), Secret::new(value.trim().to_owned())))
+            Ok((name.trim().to_owned(), Secret::new(value)))
         })
         .collect()
 }

@@ -27,6 +27,7 @@
 //! | floor | modules | what lives there | never there |
 //! |---|---|---|---|
 //! | 0 | [`dicom`] | encoded DICOM: splitter, walker, writer | opinions, IO, panics |
+//! | 0 | `secret` | a text that is never shown | |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
@@ -94,5 +95,7 @@ pub mod downstream;
 pub mod layer;
 #[cfg(feature = "server")]
 pub mod problem;
+#[cfg(feature = "server")]
+pub mod secret;
 #[cfg(feature = "server")]
 pub mod serve;

@@ -87,11 +87,6 @@ pub enum Problem {
         /// Why, without the names they were sent under.
         files: Vec<FileFate>,
     },
-    /// The allowance of this month does not suffice.
-    QuotaSpent {
-        /// Seconds until there is a new one.
-        retry_after: u64,
-    },
     /// The client stopped sending.
     Silent,
     /// The body is too large.
@@ -106,6 +101,11 @@ pub enum Problem {
     },
     /// The downstream server did not take it.
     Downstream(downstream::Fault),
+    /// The customer's instances of the month are used up.
+    QuotaSpent {
+        /// Seconds until the next month.
+        retry_after: u64,
+    },
     /// Too many requests at once.
     Overloaded,
     /// The database fails.
@@ -162,11 +162,11 @@ impl Problem {
             Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name."),
             Self::TooManyParts { .. } => (Request, S::BAD_REQUEST, RESOURCES, "the form has too many parts", "Send fewer files a request."),
             Self::NothingDone { .. } => (Request, S::UNPROCESSABLE_ENTITY, PROCESSING, "no file could be pseudonymized", "See the reason of each file."),
-            Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the allowance of this month does not suffice", "Send fewer instances, wait for the next month, or ask for a larger allowance."),
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
             Self::Downstream(fault) => downstream_sentence(fault),
+            Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
@@ -306,7 +306,6 @@ mod tests {
 422 request C000 retry=- Form(\"\")
 400 request A700 retry=- TooManyParts { limit: 1 }
 422 request 0110 retry=- NothingDone { burned_in: true, files: [] }
-429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 408 request A700 retry=- Silent
 413 request A700 retry=- BodyTooLarge { limit: 1 }
 414 request 0110 retry=- UriTooLong { limit: 1 }
@@ -317,6 +316,7 @@ mod tests {
 502 downstream A700 retry=- Downstream(Refused(500))
 504 downstream A700 retry=- Downstream(TimedOut)
 503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
+429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
 500 us 0110 retry=- Internal(\"\")
@@ -342,7 +342,6 @@ mod tests {
             Problem::Form(""),
             Problem::TooManyParts { limit: 1 },
             Problem::NothingDone { burned_in: true, files: Vec::new() },
-            Problem::QuotaSpent { retry_after: 9 },
             Problem::Silent,
             Problem::BodyTooLarge { limit: 1 },
             Problem::UriTooLong { limit: 1 },
@@ -350,7 +349,12 @@ mod tests {
         let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
         all.extend(faults.map(Problem::Downstream));
         all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
-        all.extend([Problem::Overloaded, Problem::Database, Problem::Internal("")]);
+        all.extend([
+            Problem::QuotaSpent { retry_after: 9 },
+            Problem::Overloaded,
+            Problem::Database,
+            Problem::Internal(""),
+        ]);
         all
     }
 

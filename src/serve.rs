@@ -10,8 +10,11 @@ pub use folder::project_key;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive};
 use crate::config::{Config, Destination, Level};
+use crate::db::chain::Keeper;
+use crate::db::writer::{Terms, Writer};
 use crate::db::{self, Db};
 use crate::deid::plan::Plan;
+use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
@@ -72,8 +75,10 @@ pub fn run(config: Config) -> Result<(), Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     let started = SystemTime::now();
-    let folder = Folder::open(&config.data)?;
-    let db = Db::open(&folder.database()).await?;
+    let folder = Folder::open(&config.data, config.master_key.clone())?;
+    let address = config.database.clone().unwrap_or_else(|| folder.database());
+    let db = Db::open(&address).await?;
+    let installation = db.installation(&folder.master()).await?;
     if let Some(key) = folder.found(&db).await? {
         eprintln!("first API key, kept in first-api-key in the data folder: {key}");
     }
@@ -84,7 +89,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let archive = archive(&config, db.clone(), started)?;
     let service = service(&config, &folder, db.clone(), archive, address)?;
     let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
-    let app = app(service, &config.layers, accounts);
+    let keeper = Keeper::new(
+        installation.audit_key(),
+        config.accounts.checkpoint_entries,
+        config.accounts.checkpoint_time,
+    );
+    let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
+    let app = app(service, &config.layers, accounts, Writer::start(db.clone(), terms));
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
@@ -94,8 +105,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Routes within their layers.
-fn app(service: Arc<Service>, settings: &layer::Settings, accounts: Accounts) -> Router {
-    layer::stack(api::open(Arc::clone(&service)), api::guarded(service), settings, accounts)
+fn app(service: Arc<Service>, settings: &layer::Settings, accounts: Accounts, writer: Writer) -> Router {
+    let routes = layer::Routes {
+        open: api::open(Arc::clone(&service)),
+        guarded: api::guarded(Arc::clone(&service)),
+        metered: api::metered(service),
+    };
+    layer::stack(routes, settings, accounts, writer)
 }
 
 /// Opens the archive and sweeps, meanwhile, what a crash left.
@@ -121,10 +137,8 @@ fn service(
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
     let destination = match (config.destination, &config.downstream) {
-        (Destination::Forward, Some(settings)) => {
-            api::Destination::Forward(Downstream::new(settings.clone())?)
-        }
-        _ => api::Destination::Archive(archive),
+        (Destination::Forward, Some(settings)) => Target::Forward(Downstream::new(settings.clone())?),
+        _ => Target::Archive(archive),
     };
     let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);

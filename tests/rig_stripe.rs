@@ -12,9 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::http::Request;
 use support::rig::{StripeStand, free_port, stripe};
 use veilgate::billing::{
-    Blame, Checkout, Fault, MeterEvent, MeterOutcome, Payer, Plan, Prices, Reason, Secret, Settings, Stripe,
-    Terms, Tier,
+    Blame, Checkout, Fault, MeterEvent, MeterOutcome, Payer, Plan, Prices, Reason, Settings, Stripe, Terms,
+    Tier,
 };
+use veilgate::secret::Secret;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const SECRET: &str = "whsec_rig";

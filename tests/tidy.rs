@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Modules by floor, lowest first. A module imports only from lower floors.
 const FLOORS: &[&[&str]] = &[
-    &["dicom"],
+    &["dicom", "secret"],
     &["deid"],
     &["dicomweb", "audit", "db", "downstream", "billing"],
     &["archive", "destination", "origin"],

@@ -219,6 +219,27 @@ fn a_body_too_large_is_413_by_its_length_before_it_is_sent_and_by_its_bytes() {
     assert_eq!(server.send(upload(&[Field::file("a.dcm", ct(1))])).status, 200);
 }
 
+/// Peak resident memory of a process, in KiB; None where the system does not tell.
+fn peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[test]
+fn a_huge_part_is_not_held_in_memory() {
+    let huge = upload(&[Field::file("huge.dcm", large_ct(1, 160 << 20))]);
+    for compression in ["stored", "fast"] {
+        let (_folder, server) = with(&[("VEILGATE_VAULT_COMPRESSION", compression)]);
+        server.send(upload(&[Field::file("a.dcm", ct(1))]));
+        let Some(before) = peak(server.pid()) else { return };
+        let answer = server.send(huge.clone());
+        assert_eq!((answer.status, counts(&answer)), (200, [1, 0, 0]));
+        let grown = (peak(server.pid()).unwrap() - before) >> 10;
+        assert!(grown < 96, "{compression}: {grown} MiB more for a part of 160 MiB");
+    }
+}
+
 #[test]
 fn what_the_vault_lets_through_is_refused_here() {
     let server = Server::start();

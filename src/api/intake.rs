@@ -3,16 +3,15 @@
 
 use super::Service;
 use super::digest::Sha;
+use crate::db::usage::Month;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::rewriter::{Digests, Options, Rewriter};
-use crate::destination::{self, Answer, Delivery};
+use crate::destination::{self, Delivery, Settled};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
 use bytes::Bytes;
-use chrono::{DateTime, Datelike, Months, NaiveTime};
 use std::borrow::Cow;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What became of one instance, in the order sent.
 pub(super) enum Record {
@@ -37,10 +36,8 @@ pub(super) struct Intake {
     options: Options,
     /// Largest instance, in bytes.
     most: u64,
-    /// Instances the caller may still send.
-    allowed: Option<u64>,
-    /// The allowance was used up while instances came.
-    spent: bool,
+    /// What the caller may still send.
+    allowance: Allowance,
     delivery: Delivery,
     pending: Vec<Pending>,
     open: Option<Open>,
@@ -51,15 +48,14 @@ pub(super) struct Intake {
 struct Open {
     rewriter: Rewriter,
     taken: u64,
-    /// Digests of what came in and what goes out, where somebody wants them.
-    sha_in: Option<Sha>,
-    sha_out: Option<Sha>,
+    /// Digests of what came in and of what goes out.
+    sha_in: Sha,
+    sha_out: Sha,
     /// The destination failed: the rest is read for its names only.
     lost: Option<destination::Fault>,
 }
 
 const TOO_LARGE: &str = "the instance is larger than this server takes";
-const OVER_ALLOWANCE: &str = "the caller's allowance of instances is used up";
 
 impl Intake {
     pub(super) fn new(
@@ -71,11 +67,10 @@ impl Intake {
     ) -> Self {
         Self {
             engine: caller.engine.clone(),
-            // Digests are computed beside the rewriter: see `digest`.
+            // The digests are computed beside the rewriter: see `digest`.
             options: Options { limits: service.limits, study, digests: Digests::None },
             most: service.instance,
-            allowed: allowance.instances,
-            spent: false,
+            allowance,
             delivery,
             pending: Vec::new(),
             open: None,
@@ -84,16 +79,13 @@ impl Intake {
     }
 
     /// An instance begins.
-    pub(super) fn begin(&mut self) {
-        if self.allowed.is_some_and(|allowed| self.pending.len() as u64 >= allowed) {
-            self.spent = true;
-            self.unread(None, code::OUT_OF_RESOURCES, OVER_ALLOWANCE);
+    pub(super) async fn begin(&mut self) {
+        if let Err(none) = self.allowance.take().await {
+            self.unread(None, code::OUT_OF_RESOURCES, none.to_string());
             return;
         }
         let rewriter = Rewriter::new(&self.engine, self.options.clone());
-        let digests = self.delivery.digests();
-        let sha_in = (digests == Digests::Both).then(Sha::default);
-        let sha_out = (digests != Digests::None).then(Sha::default);
+        let (sha_in, sha_out) = (Sha::default(), Sha::default());
         self.open = Some(Open { rewriter, taken: 0, sha_in, sha_out, lost: None });
     }
 
@@ -102,9 +94,9 @@ impl Intake {
         self.pending.push(Pending::Known(Record::Unread(names, reason, why.into())));
     }
 
-    /// The allowance was used up: seconds until there is a new one.
+    /// The month's instances were used up while the request came: seconds until the next month.
     pub(super) fn spent(&self) -> Option<u64> {
-        self.spent.then(month_left)
+        self.allowance.is_spent().then(|| Month::now().left())
     }
 
     /// Decides about this request's instances.
@@ -120,9 +112,7 @@ impl Intake {
             self.close(Record::Unread(None, code::OUT_OF_RESOURCES, TOO_LARGE.into())).await;
             return;
         }
-        if let Some(sha) = &mut open.sha_in {
-            sha.push(bytes.clone()).await;
-        }
+        open.sha_in.push(bytes.clone()).await;
         let pushed = open.rewriter.push(bytes, &mut self.out);
         self.deliver().await;
         if let Err(refused) = pushed {
@@ -133,12 +123,16 @@ impl Intake {
     /// The instance is complete.
     pub(super) async fn end(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Open { rewriter, sha_in, sha_out, lost, .. } = open;
+        let Open { rewriter, sha_in, mut sha_out, lost, .. } = open;
         let mut receipt = match rewriter.finish(&mut self.out) {
             Err(refused) => return self.close(Record::Refused(refused)).await,
             Ok(receipt) => Box::new(receipt),
         };
-        match self.complete(lost, sha_in, sha_out, &mut receipt).await {
+        for bytes in &self.out {
+            sha_out.push(bytes.clone()).await;
+        }
+        (receipt.sha256_in, receipt.sha256_out) = (sha_in.finish().await, sha_out.finish().await);
+        match self.complete(lost, &receipt).await {
             Ok(()) => self.pending.push(Pending::Committed(receipt)),
             Err(fault) => self.close(Record::Passed(receipt, Err(fault))).await,
         }
@@ -147,24 +141,13 @@ impl Intake {
     async fn complete(
         &mut self,
         lost: Option<destination::Fault>,
-        sha_in: Option<Sha>,
-        mut sha_out: Option<Sha>,
-        receipt: &mut Receipt,
+        receipt: &Receipt,
     ) -> Result<(), destination::Fault> {
         if let Some(fault) = lost {
             return Err(fault);
         }
         for bytes in self.out.drain(..) {
-            if let Some(sha) = &mut sha_out {
-                sha.push(bytes.clone()).await;
-            }
             self.delivery.write(bytes).await?;
-        }
-        if let Some(sha) = sha_in {
-            receipt.sha256_in = sha.finish().await;
-        }
-        if let Some(sha) = sha_out {
-            receipt.sha256_out = sha.finish().await;
         }
         self.delivery.commit(receipt).await
     }
@@ -173,13 +156,10 @@ impl Intake {
     async fn deliver(&mut self) {
         let Some(open) = &mut self.open else { return };
         for bytes in self.out.drain(..) {
-            if open.lost.is_some() {
-                continue;
+            open.sha_out.push(bytes.clone()).await;
+            if open.lost.is_none() {
+                open.lost = self.delivery.write(bytes).await.err();
             }
-            if let Some(sha) = &mut open.sha_out {
-                sha.push(bytes.clone()).await;
-            }
-            open.lost = self.delivery.write(bytes).await.err();
         }
     }
 
@@ -187,36 +167,32 @@ impl Intake {
     async fn close(&mut self, record: Record) {
         self.open = None;
         self.out.clear();
+        self.allowance.put_back();
         self.delivery.discard().await;
         self.pending.push(Pending::Known(record));
     }
 
-    /// The request broke off.
-    pub(super) async fn abandon(self) {
-        self.delivery.abandon().await;
+    /// The request broke off: the fates of the instances that had come.
+    pub(super) async fn abandon(self) -> Vec<Record> {
+        records(self.pending, self.delivery.abandon().await)
     }
 
-    /// All instances have come: their fates in the order sent, and the answer that holds
-    /// them, if they go back.
-    pub(super) async fn settle(self) -> (Vec<Record>, Option<Answer>) {
-        let settled = self.delivery.settle().await;
-        let mut fates = settled.fates.into_iter();
-        let record = |pending| match pending {
-            Pending::Known(record) => record,
-            Pending::Committed(receipt) => {
-                Record::Passed(receipt, fates.next().unwrap_or(Err(destination::Fault::Storage)))
-            }
-        };
-        (self.pending.into_iter().map(record).collect(), settled.answer)
+    /// All instances have come: their fates in the order sent, and what the delivery came to.
+    pub(super) async fn settle(self) -> (Vec<Record>, Settled) {
+        let mut settled = self.delivery.settle().await;
+        let fates = std::mem::take(&mut settled.fates);
+        (records(self.pending, fates), settled)
     }
 }
 
-/// Seconds until the next month (UTC) begins, in which there is a new allowance.
-fn month_left() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let date = DateTime::from_timestamp(now.cast_signed(), 0).map(|now| now.date_naive());
-    let next =
-        date.and_then(|date| date.with_day(1)).and_then(|first| first.checked_add_months(Months::new(1)));
-    let next = next.map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp());
-    next.cast_unsigned().saturating_sub(now).max(1)
+/// Each instance with its fate, in the order sent.
+fn records(pending: Vec<Pending>, fates: Vec<Result<(), destination::Fault>>) -> Vec<Record> {
+    let mut fates = fates.into_iter();
+    let record = |pending| match pending {
+        Pending::Known(record) => record,
+        Pending::Committed(receipt) => {
+            Record::Passed(receipt, fates.next().unwrap_or(Err(destination::Fault::Storage)))
+        }
+    };
+    pending.into_iter().map(record).collect()
 }

@@ -120,7 +120,7 @@ async fn join(instance: MetadataInstance, bulk: &BulkParts, intake: &mut Intake)
     match assemble(instance, bulk) {
         Err(fault) => intake.unread(names, reason(fault.kind), fault.to_string()),
         Ok(chunks) => {
-            intake.begin();
+            intake.begin().await;
             for chunk in chunks {
                 intake.data(chunk).await;
             }

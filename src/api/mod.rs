@@ -15,11 +15,10 @@ mod vault;
 pub use path::tidy_path;
 pub use vault::Vault;
 
-use crate::archive::Archive;
 use crate::db::Db;
+use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
-use crate::downstream::Downstream;
 use crate::problem::Problem;
 use axum::Router;
 use axum::routing::{get, options, post};
@@ -34,7 +33,7 @@ pub struct Service {
     /// For readiness.
     pub db: Db,
     /// Where a pushed instance goes unless it is asked back.
-    pub destination: Destination,
+    pub destination: Target,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.
@@ -55,14 +54,6 @@ pub struct Service {
     pub store_warning: bool,
 }
 
-/// Where a pushed instance goes unless it is asked back.
-pub enum Destination {
-    /// Into the archive.
-    Archive(Archive),
-    /// On to the downstream server.
-    Forward(Downstream),
-}
-
 type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
@@ -80,6 +71,11 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
+    Router::new().with_state(service)
+}
+
+/// Routes that need an API key, and whose instances count against its customer's quota.
+pub fn metered(service: Arc<Service>) -> Router {
     // Paths that no open route shares say themselves which methods they lack.
     let alone = Router::new()
         .route("/v1/anonymize", post(vault::upload))

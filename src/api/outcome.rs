@@ -3,12 +3,14 @@
 use super::Service;
 use super::intake::Record;
 use crate::deid::receipt::Names;
-use crate::destination::Fault;
+use crate::deid::refusal::FailureReason;
+use crate::destination::{Fault, Stored};
 use crate::dicomweb::links::Links;
 use crate::dicomweb::store_response::{Outcome, StoreResponse, code};
 use crate::layer::context::{Done, Tally};
 use crate::problem::Problem;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
 
 /// Failures told in words in Warning headers; more would make the header too large.
@@ -106,9 +108,16 @@ pub(super) fn headers(response: &StoreResponse, headers: &mut HeaderMap) {
     }
 }
 
+/// The request failed as a whole; its instances are accounted for all the same.
+pub(super) fn broken(problem: Problem, records: Vec<Record>, stored: Option<Stored>) -> Response {
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(tally(records, stored));
+    response
+}
+
 /// What the layers are told.
-pub(super) fn tally(records: Vec<Record>) -> Tally {
-    let mut tally = Tally::default();
+pub(super) fn tally(records: Vec<Record>, stored: Option<Stored>) -> Tally {
+    let mut tally = Tally { stored, ..Tally::default() };
     for record in records {
         tally.instances.push(match record {
             Record::Passed(receipt, arrived) => {
@@ -119,8 +128,8 @@ pub(super) fn tally(records: Vec<Record>) -> Tally {
                     Err(fault) => Done::Undelivered(receipt, fault.reason()),
                 }
             }
-            Record::Refused(refused) => Done::Refused(refused.refusal),
-            Record::Unread(..) => Done::Unreadable,
+            Record::Refused(refused) => Done::Refused(Box::new(refused)),
+            Record::Unread(names, reason, _) => Done::Unread(names.map(Box::new), FailureReason(reason)),
         });
     }
     tally

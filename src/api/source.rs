@@ -40,7 +40,7 @@ impl PartForm {
         match (self, event) {
             (Self::Metadata(held), event) => held.take(event)?,
             (Self::Instances, PartEvent::Headers(headers)) => match misfit(&headers) {
-                None => intake.begin(),
+                None => intake.begin().await,
                 Some(why) => intake.unread(None, code::CANNOT_UNDERSTAND, why),
             },
             (Self::Instances, PartEvent::Data(bytes)) => intake.data(bytes).await,
@@ -106,7 +106,7 @@ async fn single(mut body: BodyDataStream, intake: &mut Intake) -> Result<(), Pro
     let mut first = true;
     while let Some(chunk) = next(&mut body).await? {
         if std::mem::take(&mut first) {
-            intake.begin();
+            intake.begin().await;
         }
         intake.data(chunk).await;
     }

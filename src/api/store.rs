@@ -4,8 +4,8 @@
 use super::intake::{Intake, Record};
 use super::outcome;
 use super::source::Source;
-use super::{Destination, Service, State};
-use crate::destination::{Answer, Delivery, Form};
+use super::{Service, State};
+use crate::destination::{Answer, Delivery, Form, Settled, Target};
 use crate::dicom::uid;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::boundary;
@@ -58,11 +58,10 @@ async fn store(
     let mut intake = Intake::new(service, caller, allowance, study, delivery);
     let body = request.into_body().into_data_stream();
     if let Err(problem) = source.run(body, &mut intake).await {
-        intake.abandon().await;
-        return Err(problem);
+        return Ok(outcome::broken(problem, intake.abandon().await, None));
     }
-    let (records, answer) = intake.settle().await;
-    finish(service, wanted, records, answer)
+    let (records, settled) = intake.settle().await;
+    finish(service, wanted, records, settled)
 }
 
 /// What the client wants to be answered with.
@@ -88,9 +87,9 @@ fn accept_parameter(query: &str) -> Option<Result<Accept, Problem>> {
 
 fn delivery(service: &Service, caller: &Caller, wanted: StowAnswer) -> Result<Delivery, Problem> {
     let StowAnswer::Respond { form, .. } = wanted else {
-        return Ok(match &service.destination {
-            Destination::Archive(archive) => Delivery::keep(archive.clone(), caller.project.clone()),
-            Destination::Forward(downstream) => Delivery::forward(downstream.clone()),
+        return Ok(match caller.target.as_ref().unwrap_or(&service.destination) {
+            Target::Archive(archive) => Delivery::keep(archive.clone(), caller.project.clone()),
+            Target::Forward(downstream) => Delivery::forward(downstream.clone()),
         });
     };
     let form = match form {
@@ -111,10 +110,10 @@ fn finish(
     service: &Service,
     wanted: StowAnswer,
     records: Vec<Record>,
-    answer: Option<Answer>,
+    Settled { answer, stored, .. }: Settled,
 ) -> Result<Response, Problem> {
     if let Some(problem) = outcome::whole_failure(&records) {
-        return Err(problem);
+        return Ok(outcome::broken(problem, records, stored));
     }
     let kept = matches!(wanted, StowAnswer::Store(_));
     let told = outcome::response(&records, service, kept);
@@ -127,7 +126,7 @@ fn finish(
     };
     *response.status_mut() = StatusCode::from_u16(told.status()).unwrap_or(StatusCode::CONFLICT);
     outcome::headers(&told, response.headers_mut());
-    response.extensions_mut().insert(outcome::tally(records));
+    response.extensions_mut().insert(outcome::tally(records, stored));
     Ok(response)
 }
 

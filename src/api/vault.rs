@@ -8,7 +8,7 @@ mod form;
 
 use super::intake::{Intake, Record};
 use super::{State, outcome};
-use crate::destination::{Answer, Delivery, Form, Packing};
+use crate::destination::{Answer, Delivery, Form, Packing, Settled};
 use crate::layer::context::{Allowance, Caller};
 use crate::problem::Problem;
 use axum::Extension;
@@ -47,27 +47,24 @@ pub(super) async fn upload(
     let mut intake = Intake::new(&service, &caller, allowance, None, delivery);
     let names = match upload.run(request.into_body().into_data_stream(), &mut intake).await {
         Ok(names) => names,
-        Err(problem) => {
-            intake.abandon().await;
-            return Err(problem);
-        }
+        Err(problem) => return Ok(outcome::broken(problem, intake.abandon().await, None)),
     };
-    let (records, answer) = intake.settle().await;
-    finish(names, records, answer)
+    let (records, settled) = intake.settle().await;
+    Ok(finish(names, records, settled))
 }
 
 /// The archive, or why there is none; either way the layers are told.
-fn finish(names: Vec<String>, records: Vec<Record>, answer: Option<Answer>) -> Result<Response, Problem> {
+fn finish(names: Vec<String>, records: Vec<Record>, settled: Settled) -> Response {
     if let Some(problem) = outcome::whole_failure(&records) {
-        return Err(problem);
+        return outcome::broken(problem, records, settled.stored);
     }
     let fates = Fates::of(names, &records);
-    let mut response = match answer {
+    let mut response = match settled.answer {
         Some(answer) if fates.processed() > 0 => archive(fates, answer),
-        _ => fates.into_problem().into_response(),
+        _ => return outcome::broken(fates.into_problem(), records, settled.stored),
     };
-    response.extensions_mut().insert(outcome::tally(records));
-    Ok(response)
+    response.extensions_mut().insert(outcome::tally(records, settled.stored));
+    response
 }
 
 fn archive(fates: Fates, answer: Answer) -> Response {

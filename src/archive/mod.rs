@@ -6,7 +6,6 @@ mod writer;
 
 pub use writer::Writer;
 
-use crate::db::catalog::Entry;
 use crate::db::seal::hex;
 use crate::db::{self, Db};
 use futures_util::TryStreamExt;
@@ -62,27 +61,6 @@ impl Archive {
         let name = hex(&bytes);
         let (shard, rest) = name.split_at_checked(2).unwrap_or_default();
         Ok(Writer::new(Arc::clone(&self.store), ObjectPath::from(format!("{project}/{shard}/{rest}.dcm"))))
-    }
-
-    /// Enters written objects into the catalog, all or none; removes what they replace.
-    /// The same instance again: equal bytes leave the old object, others replace it.
-    ///
-    /// # Errors
-    /// The catalog fails; then the objects are removed.
-    pub async fn enter(&self, project: &str, entries: &[Entry]) -> Result<(), Fault> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        match self.db.enter(project, entries).await {
-            Ok(useless) => {
-                self.remove(useless.iter().map(String::as_str)).await;
-                Ok(())
-            }
-            Err(fault) => {
-                self.remove(entries.iter().map(|entry| entry.object.as_str())).await;
-                Err(fault.into())
-            }
-        }
     }
 
     /// Removes objects that the catalog does not name. What cannot be removed now is

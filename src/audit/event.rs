@@ -77,6 +77,16 @@ impl Event {
         Self { input_sha256: input, ..event }
     }
 
+    /// What was sent as one instance and never came to be looked at, with its names where they are known.
+    pub fn unread(by: &By, plan: &Plan, names: Option<&Names>, reason: FailureReason) -> Self {
+        let event = Self::new(by, Kind::Refusal, Outcome::Refused);
+        let event = match names {
+            Some(names) => event.named(plan, names),
+            None => Self { profile: Digest::from_hex(plan.id()), ..event },
+        };
+        Self { reason: Id::new(format!("{:04X}H", reason.0)).ok(), ..event }
+    }
+
     /// One request as a whole, with the number of instances pseudonymized and refused in it.
     pub fn request(by: &By, outcome: Outcome, done: u64, refused: u64) -> Self {
         let count = |number: u64| Some(number.min(LARGEST));

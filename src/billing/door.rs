@@ -248,8 +248,9 @@ fn snapshot(found: &stripe_billing::Subscription) -> Snapshot {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
-    use super::super::settings::{Prices, Secret};
+    use super::super::settings::Prices;
     use super::*;
+    use crate::secret::Secret;
 
     fn door(change: impl FnOnce(&mut Settings)) -> Result<Stripe, Fault> {
         let mut settings = Settings::new(Secret::new("sk_test_1"));

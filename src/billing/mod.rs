@@ -47,6 +47,6 @@ pub use fault::{Blame, Fault};
 pub use ledger::{Applied, Dated, Ledger, Mark, Order, ReadBack};
 pub use meter::{MeterEvent, MeterOutcome};
 pub use reading::NoEvent;
-pub use settings::{Prices, Secret, Settings};
+pub use settings::{Prices, Settings};
 pub use signature::{Forged, Webhook};
 pub use standing::{Reason, Standing, Terms, Tier, standing};

@@ -2,30 +2,8 @@
 
 use super::event::{Plan, Snapshot};
 use super::fault::Fault;
-use std::fmt;
+use crate::secret::Secret;
 use std::time::Duration;
-
-/// A key or signing secret; never shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wrap a secret; surrounding white space, as a file's last line end, is cut off.
-    pub fn new(secret: &str) -> Self {
-        Secret(secret.trim().to_owned())
-    }
-
-    /// The secret itself, for the one place that sends or signs with it.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// The price ids of each plan. The first is the one sold; the others are older prices that customers still pay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

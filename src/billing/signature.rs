@@ -1,7 +1,7 @@
 //! Whether a webhook body is Stripe's: HMAC-SHA256 over time and body, in constant time, within five minutes.
 //! By hand, because the client's crate checks the signature and parses the whole event as one API version in one call.
 
-use super::settings::Secret;
+use crate::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 

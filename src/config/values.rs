@@ -50,6 +50,16 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("`{text}` is no count of at least 1"))
 }
 
+/// A number, or `unlimited` for no bound.
+pub(super) fn bound(text: &str) -> Result<Option<u64>, String> {
+    match text.trim() {
+        "unlimited" => Ok(None),
+        number => {
+            number.parse().map(Some).map_err(|_| format!("`{text}` is neither a number nor `unlimited`"))
+        }
+    }
+}
+
 /// `true` or `false`.
 pub(super) fn flag(text: &str) -> Result<bool, String> {
     match text.trim() {

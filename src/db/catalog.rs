@@ -1,9 +1,9 @@
 //! The index of the embedded archive: which instance lies in which object. The bytes
 //! themselves are `archive`'s.
 
-use super::{Db, Fault, now};
+use super::{Db, Fault, Write, now, signed, unsigned};
 use crate::deid::receipt::Names;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 
 /// An instance whose bytes lie safely in the object store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,28 +23,6 @@ pub struct Entry {
 }
 
 impl Db {
-    /// Enters instances in one transaction. An instance held already with the same
-    /// bytes stays as it is; with other bytes the new ones take its place (PS3.18
-    /// 10.5.2). Returns the objects that are now of no use.
-    ///
-    /// # Errors
-    /// The database fails; then nothing was entered.
-    pub async fn enter(&self, project: &str, entries: &[Entry]) -> Result<Vec<String>, Fault> {
-        let mut transaction = self.write().await?;
-        let mut useless = Vec::new();
-        let mut parents = None;
-        for entry in entries {
-            // Instances of one series mostly come together.
-            let its = (&entry.names.study, &entry.names.series);
-            if parents.replace(its) != Some(its) {
-                enter_parents(&mut transaction, project, entry).await?;
-            }
-            useless.extend(enter_one(&mut transaction, project, entry).await?);
-        }
-        transaction.commit().await?;
-        Ok(useless)
-    }
-
     /// True if an instance lies in this object.
     ///
     /// # Errors
@@ -70,8 +48,7 @@ impl Db {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let size: i64 = row.try_get(1)?;
-        Ok(Some((row.try_get(0)?, u64::try_from(size).unwrap_or_default())))
+        Ok(Some((row.try_get(0)?, unsigned(row.try_get(1)?))))
     }
 
     /// How many instances are held.
@@ -80,11 +57,29 @@ impl Db {
     /// The database fails.
     pub async fn instances(&self) -> Result<u64, Fault> {
         let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM instance").fetch_one(&self.readers).await?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        Ok(unsigned(count))
     }
 }
 
-type Write = Transaction<'static, Sqlite>;
+/// Enters instances. An instance held already with the same bytes stays as it is; with other bytes the new ones take
+/// its place (PS3.18 10.5.2). Returns the objects that are now of no use.
+pub(super) async fn enter(
+    transaction: &mut Write,
+    project: &str,
+    entries: &[Entry],
+) -> Result<Vec<String>, Fault> {
+    let mut useless = Vec::new();
+    let mut parents = None;
+    for entry in entries {
+        // Instances of one series mostly come together.
+        let its = (&entry.names.study, &entry.names.series);
+        if parents.replace(its) != Some(its) {
+            enter_parents(transaction, project, entry).await?;
+        }
+        useless.extend(enter_one(transaction, project, entry).await?);
+    }
+    Ok(useless)
+}
 
 async fn enter_one(transaction: &mut Write, project: &str, entry: &Entry) -> Result<Option<String>, Fault> {
     let held = sqlx::query("SELECT object, sha256 FROM instance WHERE project_id = $1 AND instance_uid = $2")
@@ -144,7 +139,7 @@ async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -
     .bind(&entry.names.study)
     .bind(&entry.names.sop_class)
     .bind(&entry.transfer_syntax)
-    .bind(i64::try_from(entry.size).unwrap_or(i64::MAX))
+    .bind(signed(entry.size))
     .bind(&entry.sha256)
     .bind(&entry.object)
     .bind(now())
@@ -157,8 +152,7 @@ async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::db::seal::MasterKey;
-    use crate::deid::pseudonym::ProjectKey;
+    use crate::db::tests::{enter, founded};
 
     fn entry(instance: &str, sha256: &str, object: &str) -> Entry {
         let names = Names {
@@ -180,13 +174,11 @@ mod tests {
     #[tokio::test]
     async fn stow_36_the_same_instance_again_leaves_one_entry() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&folder.path().join("db")).await.unwrap();
-        db.found(&MasterKey::new([1; 32]), &ProjectKey::from_bytes([2; 32]), [3; 32]).await.unwrap();
-        let project = db.first_project().await.unwrap().unwrap();
-        assert!(db.enter(&project, &[entry("2.25.3", "aa", "one")]).await.unwrap().is_empty());
-        let again = db.enter(&project, &[entry("2.25.3", "aa", "two")]).await.unwrap();
+        let (db, project) = founded(folder.path()).await;
+        assert!(enter(&db, &project, &[entry("2.25.3", "aa", "one")]).await.unwrap().is_empty());
+        let again = enter(&db, &project, &[entry("2.25.3", "aa", "two")]).await.unwrap();
         assert_eq!(again, ["two"], "equal bytes: the new object is of no use");
-        let other = db.enter(&project, &[entry("2.25.3", "bb", "three")]).await.unwrap();
+        let other = enter(&db, &project, &[entry("2.25.3", "bb", "three")]).await.unwrap();
         assert_eq!(other, ["one"], "other bytes: the old object is of no use");
         assert_eq!(db.object_of(&project, "2.25.3").await.unwrap(), Some(("three".into(), 10)));
         assert_eq!(db.instances().await.unwrap(), 1);
@@ -196,11 +188,9 @@ mod tests {
     #[tokio::test]
     async fn a_failing_entry_takes_back_the_whole_transaction() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&folder.path().join("db")).await.unwrap();
-        db.found(&MasterKey::new([1; 32]), &ProjectKey::from_bytes([2; 32]), [3; 32]).await.unwrap();
-        let project = db.first_project().await.unwrap().unwrap();
+        let (db, project) = founded(folder.path()).await;
         let twice = [entry("2.25.3", "aa", "one"), entry("2.25.4", "bb", "one")];
-        assert!(db.enter(&project, &twice).await.is_err());
+        assert!(enter(&db, &project, &twice).await.is_err());
         assert_eq!(db.instances().await.unwrap(), 0);
     }
 }

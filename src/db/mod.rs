@@ -1,99 +1,241 @@
-//! The only door to SQL: opens the database, brings its schema up to date. Accounts are
-//! `account`, the archive's index is `catalog`, sealing of secrets is `seal`.
+//! The only door to SQL: opens the database, brings its schema up to date. What is kept
+//! there stands in the modules; what a request leaves behind is written by `writer`.
 //!
-//! Statements are written so that SQLite and PostgreSQL both take them.
+//! One text of each statement for SQLite and PostgreSQL. A row that must not change
+//! between reading and writing is locked by `UPDATE … RETURNING`.
 
 pub mod account;
 pub mod catalog;
+pub mod chain;
 pub mod seal;
+pub mod usage;
+pub mod writer;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, Transaction};
-use std::path::Path;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyPool, Executor, Transaction};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Schema changes in order; the first is number 1. A released one is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_accounts_and_catalog.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_accounts_and_catalog.sql"),
+    include_str!("../../migrations/0002_tenants_usage_audit_billing.sql"),
+];
 
-/// How long a statement waits for a lock of another process.
-const BUSY: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection before it is answered with 503.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// Connections for reading, and on PostgreSQL for writing too.
+const CONNECTIONS: u32 = 8;
+
+/// The key of the lock under which PostgreSQL's schema is changed: "veilgate" as bytes.
+const MIGRATION_LOCK: i64 = 0x7665_696c_6761_7465;
+
+/// Safe on disk at each commit, and readers never wait for the writer.
+const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+    PRAGMA busy_timeout = 10000;";
+
+/// As `SQLITE`, but safe on disk only with the next commit there: what is lost in between by a failure of the power is
+/// of no use then.
+const SQLITE_RELAXED: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+    PRAGMA busy_timeout = 10000;";
+
+/// Where the database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Address {
+    /// SQLite, in this file.
+    File(PathBuf),
+    /// PostgreSQL, by its URL, which holds a password.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::File(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        })
+    }
+}
+
+/// The kinds of database, as far as anybody must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    readers: SqlitePool,
-    /// One connection: SQLite has one writer, and waiting here is fairer than polling there.
-    writer: SqlitePool,
+    readers: AnyPool,
+    /// On SQLite one connection: it has one writer, and waiting here is fairer than polling there.
+    writers: AnyPool,
+    /// As `writers`, for what need not outlast a failure of the power.
+    relaxed: AnyPool,
+    kind: Kind,
 }
+
+/// A transaction that writes.
+type Write = Transaction<'static, Any>;
 
 /// What is wrong with the database. Never holds a value of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It cannot be opened, read or written.
+    /// It cannot be reached, or cannot be read or written at all at present.
+    #[error("the database is down: {0}")]
+    Down(&'static str),
+    /// It cannot do what was asked, or holds what it should not.
     #[error("the database fails: {0}")]
     Failing(&'static str),
+    /// What was to be made is there already.
+    #[error("an entry of this name exists already")]
+    Exists,
+    /// What was asked for is not there, or not the caller's.
+    #[error("there is no such entry")]
+    Missing,
     /// It was made by a newer version of this program.
     #[error("the database was made by a newer version (schema {0})")]
     Newer(i64),
     /// A sealed secret does not open.
     #[error("a sealed secret does not open: the master key is not the one it was sealed under")]
     Sealed,
+    /// The customer's instances of the month are used up.
+    #[error("the customer's instances of this month are used up")]
+    Spent,
 }
 
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
-        Self::Failing(match error {
-            sqlx::Error::Database(error) if error.is_unique_violation() => "an entry exists already",
-            sqlx::Error::Database(error) if error.is_foreign_key_violation() => "an entry is missing",
-            sqlx::Error::Database(_) => "a statement was refused",
-            sqlx::Error::Io(_) => "reading or writing its file",
-            sqlx::Error::PoolTimedOut => "no connection became free in time",
-            sqlx::Error::PoolClosed => "it is closed",
-            sqlx::Error::RowNotFound => "an entry is missing",
-            _ => "unexpected answer",
-        })
+        match error {
+            sqlx::Error::Database(error) if error.is_unique_violation() => Self::Exists,
+            sqlx::Error::Database(error) if error.is_foreign_key_violation() => Self::Missing,
+            sqlx::Error::Database(error) => refused(error.code().as_deref()),
+            sqlx::Error::RowNotFound => Self::Missing,
+            sqlx::Error::Io(_) => Self::Down("the connection broke"),
+            sqlx::Error::Tls(_) => Self::Down("the connection's encryption"),
+            sqlx::Error::PoolTimedOut => Self::Down("no connection became free in time"),
+            sqlx::Error::PoolClosed => Self::Down("it is closed"),
+            sqlx::Error::WorkerCrashed => Self::Down("a connection's thread ended"),
+            sqlx::Error::Protocol(_) => Self::Down("the connection went out of step"),
+            sqlx::Error::Configuration(_) => Self::Failing("its address is not usable"),
+            _ => Self::Failing("unexpected answer"),
+        }
+    }
+}
+
+/// A refusal by the database's code: shutting down, starting up, out of connections (PostgreSQL 57P01 to 57P03, 53300),
+/// or full, locked, not readable, not writable (SQLite's primary codes) are outages.
+fn refused(code: Option<&str>) -> Fault {
+    match code {
+        Some("57P01" | "57P02" | "57P03" | "53300" | "53400") => Fault::Down("the server is not serving"),
+        Some(code) if code.starts_with("08") => Fault::Down("the connection broke"),
+        Some("53100" | "13") => Fault::Down("its disk is full"),
+        Some(code) => match code.parse::<u32>().map(|code| code & 0xFF) {
+            Ok(5 | 6) => Fault::Down("it is locked"),
+            Ok(8) => Fault::Down("it cannot be written"),
+            Ok(10 | 14) => Fault::Down("its file cannot be read or written"),
+            _ => Fault::Failing("a statement was refused"),
+        },
+        None => Fault::Failing("a statement was refused"),
+    }
+}
+
+impl Fault {
+    /// True if it is the database as a whole that fails, and not what was asked of it.
+    pub fn is_outage(self) -> bool {
+        matches!(self, Self::Down(_))
     }
 }
 
 impl Db {
-    /// Opens the database in `file`, made if missing, and brings its schema up to date.
+    /// Opens the database, made if it is a file that is missing, and brings its schema up to date.
     ///
     /// # Errors
-    /// The file cannot be used, or is newer than this program.
-    pub async fn open(file: &Path) -> Result<Self, Fault> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
-        let db = Self { readers, writer };
+    /// It cannot be reached, or is newer than this program.
+    pub async fn open(address: &Address) -> Result<Self, Fault> {
+        let db = Self::connect(address).await?;
         db.migrate().await?;
         Ok(db)
+    }
+
+    async fn connect(address: &Address) -> Result<Self, Fault> {
+        sqlx::any::install_default_drivers();
+        let pool = |most: u32| AnyPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE);
+        Ok(match address {
+            Address::File(file) => {
+                let pool = |most, pragmas: &'static str| {
+                    pool(most).after_connect(move |connection, _| {
+                        Box::pin(async move { connection.execute(pragmas).await.map(drop) })
+                    })
+                };
+                let options = AnyConnectOptions::from_str(&url(file)?)?;
+                let writers = pool(1, SQLITE).connect_with(options.clone()).await?;
+                let relaxed = pool(1, SQLITE_RELAXED).connect_lazy_with(options.clone());
+                let readers = pool(CONNECTIONS, SQLITE).connect_lazy_with(options);
+                Self { readers, writers, relaxed, kind: Kind::Sqlite }
+            }
+            Address::Postgres(url) => {
+                let all = pool(CONNECTIONS).connect(url).await?;
+                Self { readers: all.clone(), writers: all.clone(), relaxed: all, kind: Kind::Postgres }
+            }
+        })
     }
 
     /// Closes it; what is committed stays.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.relaxed.close().await;
+        self.writers.close().await;
     }
 
     /// True if it answers.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query_scalar::<_, i64>("SELECT 1").fetch_one(&self.readers).await.is_ok()
+        sqlx::query_scalar::<_, i64>("SELECT CAST(1 AS BIGINT)").fetch_one(&self.readers).await.is_ok()
     }
 
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
-        Ok(self.writer.begin().await?)
+    /// True if it answers and takes what is written.
+    pub async fn is_writable(&self) -> bool {
+        let touch = async {
+            let mut transaction = self.write().await?;
+            sqlx::query("DELETE FROM gateway WHERE id = ''").execute(&mut *transaction).await?;
+            Ok::<_, Fault>(transaction.commit().await?)
+        };
+        touch.await.is_ok()
+    }
+
+    async fn write(&self) -> Result<Write, Fault> {
+        Ok(match self.kind {
+            // Locked from the start: a transaction that reads first could otherwise find that
+            // another process wrote meanwhile.
+            Kind::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgres => self.writers.begin().await?,
+        })
+    }
+
+    /// As `write`, for what need not outlast a failure of the power.
+    async fn write_relaxed(&self) -> Result<Write, Fault> {
+        match self.kind {
+            Kind::Sqlite => Ok(self.relaxed.begin_with("BEGIN IMMEDIATE").await?),
+            Kind::Postgres => {
+                let mut transaction = self.writers.begin().await?;
+                sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
+                Ok(transaction)
+            }
+        }
     }
 
     async fn migrate(&self) -> Result<(), Fault> {
         let mut transaction = self.write().await?;
+        if self.kind == Kind::Postgres {
+            // Two gateways may start at once.
+            sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(MIGRATION_LOCK)
+                .execute(&mut *transaction)
+                .await?;
+        }
         sqlx::query("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
             .execute(&mut *transaction)
             .await?;
@@ -113,29 +255,28 @@ impl Db {
     }
 }
 
+/// The URL of an SQLite file, which is made if missing.
+fn url(file: &Path) -> Result<String, Fault> {
+    const SPECIAL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
+    let path = file.to_str().ok_or(Fault::Failing("its path is not UTF-8"))?;
+    Ok(format!("sqlite://{}?mode=rwc", utf8_percent_encode(path, SPECIAL)))
+}
+
 /// Milliseconds since 1970 UTC.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[tokio::test]
-    async fn a_second_start_finds_the_schema_and_a_newer_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("db");
-        for _ in 0..2 {
-            let db = Db::open(&file).await.unwrap();
-            assert!(db.is_ready().await);
-            db.close().await;
-        }
-        let db = Db::open(&file).await.unwrap();
-        sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&db.writer).await.unwrap();
-        db.close().await;
-        assert_eq!(Db::open(&file).await.err(), Some(Fault::Newer(99)));
-    }
+/// What SQL keeps as a signed number; never below zero.
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
+
+/// As SQL keeps it.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 /// Bytes of the nonce, which stands before the sealed bytes.
 const NONCE: usize = 24;
 
-/// The key that seals the projects' secrets. Has no Debug: it is never shown.
+/// The key that seals the projects' secrets. It is never shown.
 #[derive(Clone)]
 pub struct MasterKey([u8; 32]);
 
@@ -44,6 +44,12 @@ impl MasterKey {
 
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey")
     }
 }
 

@@ -37,8 +37,6 @@ pub enum Digests {
     /// None.
     #[default]
     None,
-    /// That of the output.
-    Output,
     /// Those of input and output.
     Both,
 }
@@ -78,7 +76,7 @@ impl Rewriter {
     /// A rewriter for one instance.
     pub fn new(engine: &Engine, options: Options) -> Self {
         let hash_in = (options.digests == Digests::Both).then(Sha256::new);
-        let hash_out = (options.digests != Digests::None).then(Sha256::new);
+        let hash_out = (options.digests == Digests::Both).then(Sha256::new);
         Self {
             engine: engine.clone(),
             tally: Tally { hash_in, hash_out, ..Tally::default() },

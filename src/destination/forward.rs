@@ -129,7 +129,18 @@ impl Forward {
 
     pub(super) async fn settle(mut self) -> Vec<Result<(), Fault>> {
         let flushed = self.flush().await;
-        let mut fates = vec![flushed.and(Err(Fault::Unlisted)); self.committed];
+        self.arrivals(flushed.and(Err(Fault::Unlisted))).await
+    }
+
+    /// What went out cannot be taken back; what was not yet sent is not.
+    pub(super) async fn abandon(mut self) -> Vec<Result<(), Fault>> {
+        self.discard().await;
+        self.arrivals(Err(Fault::BrokenOff)).await
+    }
+
+    /// The fates of what was sent; of the rest, that of `unsent`.
+    async fn arrivals(self, unsent: Result<(), Fault>) -> Vec<Result<(), Fault>> {
+        let mut fates = vec![unsent; self.committed];
         for (places, task) in self.sent {
             let arrived = task.await.unwrap_or_else(|_| vec![Err(Fault::Storage); places.len()]);
             for (place, fate) in places.into_iter().zip(arrived) {
@@ -139,14 +150,6 @@ impl Forward {
             }
         }
         fates
-    }
-
-    /// What went out cannot be taken back; what was not yet sent is not.
-    pub(super) async fn abandon(mut self) {
-        self.discard().await;
-        for (_, task) in self.sent {
-            let _ = task.await;
-        }
     }
 
     /// Begins a request for one large instance.

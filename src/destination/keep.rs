@@ -1,7 +1,7 @@
 //! Destination: the embedded archive. Objects are written while the request comes in;
-//! the catalog learns of them all at once when it is complete.
+//! the catalog learns of them all at once, with the request's account (`db::writer`).
 
-use super::Fault;
+use super::{Fault, Settled, Stored};
 use crate::archive::{self, Archive, Writer};
 use crate::db::catalog::Entry;
 use crate::db::seal::hex;
@@ -74,22 +74,24 @@ impl Keep {
         });
     }
 
-    pub(super) async fn settle(mut self) -> Vec<Result<(), Fault>> {
+    pub(super) async fn settle(mut self) -> Settled {
         while !self.finishing.is_empty() {
             self.finish_one().await;
         }
-        let entries: Vec<Entry> = self.finished.iter().filter_map(|it| it.as_ref().ok().cloned()).collect();
-        let entered = self.archive.enter(&self.project, &entries).await.map_err(Fault::from);
-        self.finished.into_iter().map(|finished| finished.and(entered)).collect()
+        let fates = self.finished.iter().map(|it| it.as_ref().map(drop).map_err(|fault| *fault)).collect();
+        let entries = self.finished.into_iter().filter_map(Result::ok).collect();
+        let stored = Some(Stored { archive: self.archive, entries });
+        Settled { fates, answer: None, stored }
     }
 
     /// Nothing of the request stays.
-    pub(super) async fn abandon(mut self) {
+    pub(super) async fn abandon(mut self) -> Vec<Result<(), Fault>> {
         self.discard().await;
         while !self.finishing.is_empty() {
             self.finish_one().await;
         }
         let objects = self.finished.iter().filter_map(|it| it.as_ref().ok());
         self.archive.remove(objects.map(|entry| entry.object.as_str())).await;
+        vec![Err(Fault::BrokenOff); self.finished.len()]
     }
 }

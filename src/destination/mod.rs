@@ -13,8 +13,8 @@ pub use packer::Packing;
 pub use respond::Form;
 
 use crate::archive::Archive;
+use crate::db::catalog::Entry;
 use crate::deid::receipt::Receipt;
-use crate::deid::rewriter::Digests;
 use crate::downstream::{self, Downstream};
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -34,6 +34,9 @@ pub enum Fault {
     /// The downstream server's answer does not say that it has the instance.
     #[error("the downstream server does not list the instance as stored")]
     Unlisted,
+    /// The request broke off before the instance was delivered.
+    #[error("the request broke off before the instance was delivered")]
+    BrokenOff,
 }
 
 impl Fault {
@@ -42,7 +45,7 @@ impl Fault {
         match self {
             Self::Storage => 0xA700,
             Self::Downstream(fault) if fault.is_passing() => 0xA700,
-            Self::Downstream(_) | Self::Unlisted => 0x0110,
+            Self::Downstream(_) | Self::Unlisted | Self::BrokenOff => 0x0110,
             Self::Refused(reason) => reason,
         }
     }
@@ -65,6 +68,33 @@ pub struct Settled {
     pub fates: Vec<Result<(), Fault>>,
     /// The instances, if they go back to the client.
     pub answer: Option<Answer>,
+    /// What lies in the archive and waits for the request's account.
+    pub stored: Option<Stored>,
+}
+
+/// Objects that are safe in the archive, and that nobody finds before they are entered into its catalog.
+#[derive(Clone)]
+pub struct Stored {
+    /// The archive.
+    pub archive: Archive,
+    /// What is to be entered.
+    pub entries: Vec<Entry>,
+}
+
+impl Stored {
+    /// Removes the objects: the account failed.
+    pub async fn withdraw(&self) {
+        self.archive.remove(self.entries.iter().map(|entry| entry.object.as_str())).await;
+    }
+}
+
+/// Where a pushed instance goes unless it is asked back.
+#[derive(Clone)]
+pub enum Target {
+    /// Into the archive.
+    Archive(Archive),
+    /// On to the downstream server.
+    Forward(Downstream),
 }
 
 impl Delivery {
@@ -82,16 +112,6 @@ impl Delivery {
     /// On to the downstream server.
     pub fn forward(downstream: Downstream) -> Self {
         Self::Forward(forward::Forward::new(downstream))
-    }
-
-    /// The digests that the destination needs: the archive tells equal instances by theirs,
-    /// an archive's manifest holds both.
-    pub fn digests(&self) -> Digests {
-        match self {
-            Self::Keep(_) => Digests::Output,
-            Self::Respond(respond) => respond.digests(),
-            Self::Forward(_) => Digests::None,
-        }
     }
 
     /// Takes the next bytes of the open instance; waits where the destination is slow.
@@ -131,15 +151,15 @@ impl Delivery {
     pub async fn settle(self) -> Settled {
         match self {
             Self::Respond(respond) => respond.settle().await,
-            Self::Keep(keep) => Settled { fates: keep.settle().await, answer: None },
-            Self::Forward(forward) => Settled { fates: forward.settle().await, answer: None },
+            Self::Keep(keep) => keep.settle().await,
+            Self::Forward(forward) => Settled { fates: forward.settle().await, answer: None, stored: None },
         }
     }
 
-    /// The request broke off: what can be taken back is.
-    pub async fn abandon(self) {
+    /// The request broke off: what can be taken back is. One fate for each committed instance, as in `Settled`.
+    pub async fn abandon(self) -> Vec<Result<(), Fault>> {
         match self {
-            Self::Respond(_) => {}
+            Self::Respond(respond) => vec![Err(Fault::BrokenOff); respond.committed()],
             Self::Keep(keep) => keep.abandon().await,
             Self::Forward(forward) => forward.abandon().await,
         }

@@ -5,7 +5,6 @@ use super::answer::Answer;
 use super::packer::{Packer, Packing};
 use super::{Fault, Settled};
 use crate::deid::receipt::{Names, Receipt};
-use crate::deid::rewriter::Digests;
 use bytes::Bytes;
 use std::path::PathBuf;
 
@@ -16,7 +15,7 @@ pub enum Form {
     Multipart(String),
     /// A ZIP archive with stored entries, named after their UIDs.
     Zip,
-    /// A ZIP archive packed so, whose entries the caller names; the receipts have digests.
+    /// A ZIP archive packed so, whose entries the caller names.
     Named(Packing),
 }
 
@@ -43,10 +42,6 @@ impl Respond {
         Self { form, packer: Packer::new(packing, memory, folder), instances: Vec::new() }
     }
 
-    pub(super) fn digests(&self) -> Digests {
-        if matches!(self.form, Form::Named(_)) { Digests::Both } else { Digests::None }
-    }
-
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
         self.packer.write(bytes).await
     }
@@ -58,6 +53,10 @@ impl Respond {
         Ok(())
     }
 
+    pub(super) fn committed(&self) -> usize {
+        self.instances.len()
+    }
+
     pub(super) async fn discard(&mut self) {
         self.packer.discard().await;
     }
@@ -67,9 +66,9 @@ impl Respond {
         match self.packer.finish().await {
             Ok((contents, reader)) => {
                 let answer = Answer::new(self.form, self.instances, contents, reader);
-                Settled { fates: vec![Ok(()); count], answer: Some(answer) }
+                Settled { fates: vec![Ok(()); count], answer: Some(answer), stored: None }
             }
-            Err(_) => Settled { fates: vec![Err(Fault::Storage); count], answer: None },
+            Err(_) => Settled { fates: vec![Err(Fault::Storage); count], answer: None, stored: None },
         }
     }
 }

@@ -6,9 +6,9 @@ mod body;
 pub use body::{Feed, Feeder};
 
 use crate::dicomweb::store_answer::StoreAnswer;
+use crate::secret::Secret;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,23 +21,6 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// Longest wait between two attempts, whatever the server asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
 
 /// How the gateway names itself to the downstream server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,8 +201,8 @@ impl Downstream {
             .header("Accept", "application/dicom+json");
         request = match &self.settings.credentials {
             Credentials::None => request,
-            Credentials::Basic { user, password } => request.basic_auth(user, Some(&password.0)),
-            Credentials::Bearer(token) => request.bearer_auth(&token.0),
+            Credentials::Basic { user, password } => request.basic_auth(user, Some(password.expose())),
+            Credentials::Bearer(token) => request.bearer_auth(token.expose()),
         };
         if let Some(length) = length {
             request = request.header("Content-Length", length);
@@ -285,7 +268,7 @@ fn headers(pairs: &[(String, Secret)]) -> Result<HeaderMap, Unusable> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unusable::Header)?;
-        let mut value = HeaderValue::from_str(&value.0).map_err(|_| Unusable::Header)?;
+        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| Unusable::Header)?;
         value.set_sensitive(true);
         headers.append(name, value);
     }

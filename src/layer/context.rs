@@ -1,9 +1,15 @@
 //! The only three values that layers and handlers exchange, as extensions of request
-//! and response: who calls, what is left to them, what was done.
+//! and response: who calls, what is left to them, what was done. `RequestId` is the layers' own.
 
+use crate::db::account::Tier;
 use crate::deid::engine::Engine;
-use crate::deid::receipt::Receipt;
-use crate::deid::refusal::Refusal;
+use crate::deid::receipt::{Names, Receipt, Refused};
+use crate::deid::refusal::FailureReason;
+use crate::destination::{Stored, Target};
+
+/// The request's name, made by `trace`.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) String);
 
 /// Who calls, put into the request by `identify`.
 #[derive(Clone)]
@@ -14,23 +20,19 @@ pub struct Caller {
     pub project: String,
     /// Name of the API key, not the key.
     pub key: String,
+    /// The customer's tier.
+    pub tier: Tier,
+    /// The key's own rate: requests a minute.
+    pub rate: Option<u64>,
+    /// What the key may do beyond the common, as words.
+    pub rights: String,
     /// Decides about the project's instances.
     pub engine: Engine,
+    /// Where the project's instances go, if it is not where the server's settings say.
+    pub target: Option<Target>,
 }
 
-/// What is left to the caller, put into the request by the quota layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// Instances that may still be handled; `None` for no bound.
-    pub instances: Option<u64>,
-}
-
-impl Allowance {
-    /// No bound.
-    pub fn unlimited() -> Self {
-        Self { instances: None }
-    }
-}
+pub use super::quota::Allowance;
 
 /// What was done, put into the response by handlers, settled by the audit layer.
 #[derive(Clone, Default)]
@@ -41,6 +43,8 @@ pub struct Tally {
     pub bytes_in: u64,
     /// Bytes of instances that went out.
     pub bytes_out: u64,
+    /// What waits in the archive for the account.
+    pub stored: Option<Stored>,
 }
 
 /// What became of one instance.
@@ -51,9 +55,9 @@ pub enum Done {
     /// Pseudonymized, but its destination did not take it; the Failure Reason.
     Undelivered(Box<Receipt>, u16),
     /// Refused.
-    Refused(Refusal),
-    /// No instance could be made out.
-    Unreadable,
+    Refused(Box<Refused>),
+    /// Never came to be looked at: its names, if they are known, and the Failure Reason.
+    Unread(Option<Box<Names>>, FailureReason),
 }
 
 impl Tally {

@@ -28,13 +28,20 @@ pub struct Accounts {
     db: Db,
     master: MasterKey,
     plan: Arc<Plan>,
-    engines: Arc<Mutex<HashMap<String, Engine>>>,
+    projects: Arc<Mutex<HashMap<String, Known>>>,
+}
+
+/// What was made of a project's settings, and of which state of them.
+#[derive(Clone)]
+struct Known {
+    changed: i64,
+    engine: Engine,
 }
 
 impl Accounts {
     /// The accounts in `db`, whose secrets open under `master`; all projects follow `plan`.
     pub fn new(db: Db, master: MasterKey, plan: Arc<Plan>) -> Self {
-        Self { db, master, plan, engines: Arc::default() }
+        Self { db, master, plan, projects: Arc::default() }
     }
 
     async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -44,23 +51,33 @@ impl Accounts {
         // The lookup compares digests of unknowable keys; this comparison makes sure that
         // its timing cannot matter.
         let owner = owner.filter(|owner| bool::from(owner.sha256.ct_eq(&sha256))).ok_or(Problem::BadKey)?;
-        let engine = self.engine(&owner).await?;
-        Ok(Caller { customer: owner.customer, project: owner.project, key: owner.key, engine })
+        let known = self.project(&owner).await?;
+        Ok(Caller {
+            customer: owner.customer,
+            project: owner.project,
+            key: owner.key,
+            tier: owner.tier,
+            rate: owner.rate,
+            rights: owner.rights,
+            engine: known.engine,
+            target: None,
+        })
     }
 
-    async fn engine(&self, owner: &KeyOwner) -> Result<Engine, Fault> {
-        let known = self.engines().get(&owner.project).cloned();
-        if let Some(engine) = known {
-            return Ok(engine);
+    async fn project(&self, owner: &KeyOwner) -> Result<Known, Fault> {
+        let known = self.projects().get(&owner.project).filter(|it| it.changed == owner.changed).cloned();
+        if let Some(known) = known {
+            return Ok(known);
         }
-        let secret = self.db.project_key(&self.master, &owner.project).await?;
-        let engine = Engine::new(Arc::clone(&self.plan), &secret);
-        self.engines().insert(owner.project.clone(), engine.clone());
-        Ok(engine)
+        let settings = self.db.project_settings(&self.master, &owner.project).await?;
+        let engine = Engine::new(Arc::clone(&self.plan), &settings.secret);
+        let known = Known { changed: owner.changed, engine };
+        self.projects().insert(owner.project.clone(), known.clone());
+        Ok(known)
     }
 
-    fn engines(&self) -> std::sync::MutexGuard<'_, HashMap<String, Engine>> {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn projects(&self) -> std::sync::MutexGuard<'_, HashMap<String, Known>> {
+        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

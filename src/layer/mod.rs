@@ -1,20 +1,23 @@
 //! The stack of layers around the handlers, in one function. What each does stands in
 //! its file; what they hand to handlers stands in `context`.
 
+mod audit;
+mod billing;
 pub mod body;
 pub mod context;
 mod cors;
 mod headers;
 mod identify;
 mod limits;
+mod quota;
 mod task;
 mod trace;
 
 pub use identify::Accounts;
 
+use crate::db::writer::Writer;
+use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::{Extension, Router};
-use context::Allowance;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -34,16 +37,30 @@ pub struct Settings {
     pub origins: Option<Vec<String>>,
 }
 
-/// Puts the layers around the routes that anybody may ask (`open`) and those that need
-/// an API key (`guarded`). Outermost first.
-pub fn stack(open: Router, guarded: Router, settings: &Settings, accounts: Accounts) -> Router {
+/// The routes, by what stands before them.
+pub struct Routes {
+    /// Anybody may ask.
+    pub open: Router,
+    /// An API key is needed.
+    pub guarded: Router,
+    /// An API key is needed, and instances count.
+    pub metered: Router,
+}
+
+/// Puts the layers around the routes. Outermost first.
+pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Writer) -> Router {
+    let meter = ServiceBuilder::new()
+        // Knows what was delivered, and adds it to the account.
+        .layer(from_fn(billing::billing))
+        // Last, as it counts what is really done.
+        .layer(from_fn_with_state(writer.clone(), quota::quota));
     let guards = ServiceBuilder::new()
         // Who calls is settled before a byte of the body is read.
         .layer(from_fn_with_state(accounts, identify::identify))
         // The request goes on to its end: a client that leaves cannot cut the account short.
         .layer(from_fn(task::own))
-        // Last, as it counts what is really done.
-        .layer(Extension(Allowance::unlimited()));
+        // Nothing leaves before it is on record.
+        .layer(from_fn_with_state(writer, audit::audit));
     // What is too large or too much costs nothing further. Health is counted apart: a busy
     // server is not a dead one.
     let limited = || from_fn_with_state(Arc::new(limits::Limits::new(settings)), limits::limit);
@@ -55,5 +72,6 @@ pub fn stack(open: Router, guarded: Router, settings: &Settings, accounts: Accou
         .layer(from_fn(headers::secure))
         // Before identify: a preflight carries no key, and errors must be readable by web clients.
         .layer(from_fn_with_state(cors, cors::cors));
-    guarded.layer(guards).layer(limited()).merge(open.layer(limited())).layer(all)
+    let guarded = routes.guarded.merge(routes.metered.layer(meter));
+    guarded.layer(guards).layer(limited()).merge(routes.open.layer(limited())).layer(all)
 }

@@ -5,7 +5,7 @@
 //! queries, header values, bodies, values of a data set, file names, API keys, texts of
 //! errors of foreign code or of the downstream server.
 
-use super::context::Tally;
+use super::context::{RequestId, Tally};
 use crate::db::seal::hex;
 use crate::problem::Blame;
 use axum::extract::{MatchedPath, Request};
@@ -18,8 +18,9 @@ use tracing::Instrument;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Opens the span, writes the line, names the request in the answer.
-pub(super) async fn trace(request: Request, next: Next) -> Response {
+pub(super) async fn trace(mut request: Request, next: Next) -> Response {
     let id = request_id();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", id, method = %method(&request), route);
     let started = Instant::now();
@@ -50,9 +51,9 @@ fn method(request: &Request) -> &str {
     }
 }
 
-/// 64 random bits; without randomness all zero, as a request does not fail for its name.
+/// 128 random bits; without randomness all zero, as a request does not fail for its name.
 fn request_id() -> String {
-    let mut bytes = [0; 8];
+    let mut bytes = [0; 16];
     let _ = getrandom::fill(&mut bytes);
     hex(&bytes)
 }

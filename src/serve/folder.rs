@@ -2,8 +2,8 @@
 //! that keeps a second server out.
 
 use super::Failure;
-use crate::db::Db;
 use crate::db::seal::{MasterKey, hex, unhex};
+use crate::db::{Address, Db};
 use crate::deid::pseudonym::ProjectKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,17 +24,17 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, made with its master key if it is new.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    /// Opens the folder, made if it is new, with its master key unless one is `given`.
+    pub(super) fn open(path: &Path, given: Option<MasterKey>) -> Result<Self, Failure> {
         make(path, "the data folder")?;
         let lock = lock(path)?;
         empty(&path.join("spool"))?;
-        let master = master_key(path)?;
+        let master = given.map_or_else(|| master_key(path), Ok)?;
         Ok(Self { path: path.to_owned(), master, _lock: lock })
     }
 
-    pub(super) fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+    pub(super) fn database(&self) -> Address {
+        Address::File(self.path.join(DATABASE))
     }
 
     pub(super) fn spool(&self) -> PathBuf {
@@ -70,9 +70,9 @@ pub fn project_key(data: &Path) -> Option<ProjectKey> {
     let master = read_master_key(&data.join(MASTER_KEY))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async {
-        let db = Db::open(&file).await.ok()?;
+        let db = Db::open(&Address::File(file)).await.ok()?;
         let project = db.first_project().await.ok()??;
-        let key = db.project_key(&master, &project).await.ok();
+        let key = db.project_settings(&master, &project).await.ok().map(|settings| settings.secret);
         db.close().await;
         key
     })
@@ -160,6 +160,11 @@ fn private() -> OpenOptions {
     options
 }
 
+/// The name of this run of the gateway.
+pub(super) fn name() -> Result<String, Failure> {
+    random().map(|bytes| hex(bytes.first_chunk::<16>().map_or(&[], |bytes| bytes.as_slice())))
+}
+
 fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|_| Failure::System)?;
@@ -177,7 +182,7 @@ mod tests {
         let data = parent.path().join("data");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let start = || {
-            let folder = Folder::open(&data).unwrap();
+            let folder = Folder::open(&data, None).unwrap();
             runtime.block_on(async {
                 let db = Db::open(&folder.database()).await.unwrap();
                 let key = folder.found(&db).await.unwrap();
@@ -198,7 +203,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
-        let _folder = Folder::open(&data).unwrap();
+        let _folder = Folder::open(&data, None).unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data), 0o700);
         assert_eq!(mode(&data.join(MASTER_KEY)), 0o600);
@@ -207,28 +212,28 @@ mod tests {
     #[test]
     fn a_spool_file_that_a_crash_left_is_removed() {
         let parent = tempfile::tempdir().unwrap();
-        drop(Folder::open(parent.path()).unwrap());
+        drop(Folder::open(parent.path(), None).unwrap());
         std::fs::write(parent.path().join("spool/left"), "x").unwrap();
-        let folder = Folder::open(parent.path()).unwrap();
+        let folder = Folder::open(parent.path(), None).unwrap();
         assert_eq!(folder.spool().read_dir().unwrap().count(), 0);
     }
 
     #[test]
     fn a_second_server_is_kept_out() {
         let parent = tempfile::tempdir().unwrap();
-        let first = Folder::open(parent.path()).unwrap();
-        assert!(matches!(Folder::open(parent.path()), Err(Failure::InUse)));
+        let first = Folder::open(parent.path(), None).unwrap();
+        assert!(matches!(Folder::open(parent.path(), None), Err(Failure::InUse)));
         drop(first);
-        assert!(Folder::open(parent.path()).is_ok());
+        assert!(Folder::open(parent.path(), None).is_ok());
     }
 
     #[test]
     fn a_lost_master_key_is_not_replaced_under_an_existing_database() {
         let parent = tempfile::tempdir().unwrap();
-        drop(Folder::open(parent.path()).unwrap());
+        drop(Folder::open(parent.path(), None).unwrap());
         std::fs::write(parent.path().join(DATABASE), "").unwrap();
         std::fs::remove_file(parent.path().join(MASTER_KEY)).unwrap();
-        assert!(matches!(Folder::open(parent.path()), Err(Failure::MasterKey)));
+        assert!(matches!(Folder::open(parent.path(), None), Err(Failure::MasterKey)));
         assert!(!parent.path().join(MASTER_KEY).exists());
     }
 }

@@ -6,7 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use veilgate::billing::{Event, Ledger, Prices, Secret, Standing, Terms, Webhook, standing};
+use veilgate::billing::{Event, Ledger, Prices, Standing, Terms, Webhook, standing};
+use veilgate::secret::Secret;
 
 pub struct Hook {
     pub url: String,

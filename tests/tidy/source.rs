@@ -44,8 +44,11 @@ impl Source {
         inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs")
     }
 
-    /// The blanked code up to the unit tests at the foot.
+    /// The blanked code up to the unit tests at the foot; nothing of a file of unit tests.
     pub fn product(&self) -> &str {
+        if self.path.ends_with("/tests.rs") {
+            return "";
+        }
         let end = self.code.find("#[cfg(test)]").filter(|&at| self.code[at..].contains("mod "));
         &self.code[..end.unwrap_or(self.code.len())]
     }

@@ -2,7 +2,10 @@
 
 use super::form::{Field, entries, manifest, names, upload};
 use super::stow::ct;
-use super::support::server::Server;
+use super::support::server::{Server, terminate, wait};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn equal_names_are_kept_apart_in_the_order_sent() {
@@ -68,6 +71,42 @@ fn names_are_read_as_each_client_writes_them() {
     let at = request.body.windows(5).position(|bytes| bytes == b"_.dcm").unwrap();
     request.body[at] = 0xE9;
     assert_eq!(names(&server.send(request)), ["\u{e9}.dcm"]);
+}
+
+#[test]
+fn names_stand_neither_in_the_log_nor_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_veilgate"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .envs([("VEILGATE_LOG_LEVEL", "trace"), ("VEILGATE_LIMITS_SPOOL_MEMORY", "0")])
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let address = ready.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let key = std::fs::read_to_string(data.join("first-api-key")).unwrap();
+    let send = |fields: &[Field]| upload(fields).header("X-API-Key", key.trim()).send(&address).unwrap();
+    let file = |bytes: Vec<u8>| Field::file("Doe^Jane-4711.dcm", bytes);
+    let served = send(&[file(ct(1)), file(b"junk".to_vec())]);
+    assert_eq!(served.status, 200);
+    let headers = format!("{:?}", served.headers);
+    let errors =
+        [send(&[file(b"junk".to_vec())]), send(&[Field::named("other", "Doe^Jane-4711.dcm", ct(1))])];
+    assert!(errors.iter().all(|answer| answer.status == 422 && !answer.text().contains("Jane-4711")));
+    terminate(child.id());
+    assert!(wait(&mut child, Duration::from_secs(20)).unwrap().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("/v1/anonymize"), "the route is logged: {log}");
+    assert!(!log.contains("Jane-4711") && !headers.contains("Jane-4711"), "{headers}\n{log}");
+    let held =
+        walkdir::WalkDir::new(&data).into_iter().map(Result::unwrap).filter(|it| it.file_type().is_file());
+    let named = held
+        .filter(|file| memchr::memmem::find(&std::fs::read(file.path()).unwrap(), b"Jane-4711").is_some());
+    assert_eq!(named.count(), 0, "a file of the data folder holds the name");
 }
 
 #[test]

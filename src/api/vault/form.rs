@@ -100,7 +100,7 @@ impl Files {
 
     async fn take(&mut self, event: PartEvent, intake: &mut Intake) -> Result<(), Problem> {
         match event {
-            PartEvent::Headers(headers) => self.begin(headers, intake)?,
+            PartEvent::Headers(headers) => self.begin(headers, intake).await?,
             PartEvent::Data(bytes) if self.taking => intake.data(bytes).await,
             PartEvent::End if self.taking => intake.end().await,
             PartEvent::Data(_) | PartEvent::End => {}
@@ -108,7 +108,7 @@ impl Files {
         Ok(())
     }
 
-    fn begin(&mut self, headers: PartHeaders, intake: &mut Intake) -> Result<(), Problem> {
+    async fn begin(&mut self, headers: PartHeaders, intake: &mut Intake) -> Result<(), Problem> {
         let is_plain = headers.is_plain();
         let disposition = headers.disposition.unwrap_or_default();
         self.taking = disposition.name.as_deref() == Some(FIELD);
@@ -124,7 +124,7 @@ impl Files {
         let name = disposition.file_name.ok_or(Problem::Form("a part named `files` has no file name"))?;
         self.names.push(name);
         if is_plain {
-            intake.begin();
+            intake.begin().await;
         } else {
             self.taking = false;
             intake.unread(None, code::CANNOT_UNDERSTAND, "the part is encoded; send it as it is");

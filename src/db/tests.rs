@@ -1,0 +1,75 @@
+//! A database for each test: SQLite, or PostgreSQL where `VEILGATE_TEST_DATABASE` holds the URL of a server that lets us
+//! make databases. So the same tests hold for both.
+#![allow(clippy::unwrap_used)]
+
+use super::catalog::Entry;
+use super::seal::MasterKey;
+use super::*;
+use crate::deid::pseudonym::ProjectKey;
+
+/// Where a new database may be made: in `folder`, or on the server.
+pub(crate) async fn place(folder: &Path) -> Address {
+    let Ok(server) = std::env::var("VEILGATE_TEST_DATABASE") else {
+        return Address::File(folder.join("a db?#%"));
+    };
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    let name = format!("test_{}", seal::hex(&random));
+    let admin = Db::connect(&Address::Postgres(server.clone())).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::raw_sql(create).execute(&admin.writers).await.unwrap();
+    admin.close().await;
+    let (root, _) = server.rsplit_once('/').unwrap();
+    Address::Postgres(format!("{root}/{name}"))
+}
+
+/// A new database.
+pub(crate) async fn fresh(folder: &Path) -> Db {
+    Db::open(&place(folder).await).await.unwrap()
+}
+
+/// A new database with its first customer, project and key (of SHA-256 3333…); the project's name.
+pub(crate) async fn founded(folder: &Path) -> (Db, String) {
+    let db = fresh(folder).await;
+    let master = MasterKey::new([1; 32]);
+    db.installation(&master).await.unwrap();
+    assert!(db.found(&master, &ProjectKey::from_bytes([2; 32]), [3; 32]).await.unwrap());
+    let project = db.first_project().await.unwrap().unwrap();
+    (db, project)
+}
+
+/// Enters instances into the catalog, without an account.
+pub(crate) async fn enter(db: &Db, project: &str, entries: &[Entry]) -> Result<Vec<String>, Fault> {
+    let mut transaction = db.write().await?;
+    let useless = catalog::enter(&mut transaction, project, entries).await?;
+    transaction.commit().await?;
+    Ok(useless)
+}
+
+#[tokio::test]
+async fn a_second_start_finds_the_schema_and_a_newer_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = place(folder.path()).await;
+    for _ in 0..2 {
+        let db = Db::open(&address).await.unwrap();
+        assert!(db.is_ready().await && db.is_writable().await);
+        db.close().await;
+    }
+    if let Address::File(file) = &address {
+        assert!(file.is_file(), "the file has another name");
+    }
+    let db = Db::open(&address).await.unwrap();
+    sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&db.writers).await.unwrap();
+    db.close().await;
+    assert_eq!(Db::open(&address).await.err(), Some(Fault::Newer(99)));
+}
+
+#[tokio::test]
+async fn another_master_key_is_refused_and_the_right_one_finds_the_same_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = fresh(folder.path()).await;
+    let first = db.installation(&MasterKey::new([1; 32])).await.unwrap();
+    let again = db.installation(&MasterKey::new([1; 32])).await.unwrap();
+    assert_eq!((first.id, first.audit_seed), (again.id, again.audit_seed));
+    assert_eq!(db.installation(&MasterKey::new([9; 32])).await.err(), Some(Fault::Sealed));
+}

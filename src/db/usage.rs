@@ -1,0 +1,187 @@
+//! Who may have how many instances pseudonymized in a month, and how many were. Reserving and settling is `writer`'s.
+
+use super::account::Tier;
+use super::{Db, Fault, Write, now, signed, unsigned};
+use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// Instances a month by tier; `None` for no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// Of a customer who pays nothing.
+    pub free: Option<u64>,
+    /// Of one who pays by the month or year.
+    pub pro: Option<u64>,
+    /// Of one with a contract.
+    pub enterprise: Option<u64>,
+}
+
+impl Quotas {
+    fn of(&self, tier: Tier) -> Option<u64> {
+        match tier {
+            Tier::Free => self.free,
+            Tier::Pro => self.pro,
+            Tier::Enterprise => self.enterprise,
+        }
+    }
+}
+
+/// A UTC month, as `2026-11`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Month(String);
+
+impl Month {
+    /// The present one.
+    pub fn now() -> Self {
+        Self::at(now())
+    }
+
+    fn at(millis: i64) -> Self {
+        let time = DateTime::<Utc>::from_timestamp_millis(millis).unwrap_or_default();
+        Self(format!("{:04}-{:02}", time.year(), time.month()))
+    }
+
+    /// As it was stored.
+    pub(super) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// When the next month begins, in seconds since 1970 UTC.
+    pub fn end(&self) -> i64 {
+        let first = NaiveDate::parse_from_str(&format!("{}-01", self.0), "%Y-%m-%d").unwrap_or_default();
+        let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
+        next.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
+    }
+
+    /// Seconds until the next month begins; at least one.
+    pub fn left(&self) -> u64 {
+        unsigned(self.end().saturating_sub(now().div_euclid(1000))).max(1)
+    }
+}
+
+/// How much of its month a customer has used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// The tier that holds now.
+    pub tier: Tier,
+    /// Instances a month; `None` for no bound.
+    pub quota: Option<u64>,
+    /// Instances pseudonymized.
+    pub used: u64,
+    /// Instances that requests under way may still use.
+    pub reserved: u64,
+}
+
+/// A customer's month, locked.
+pub(super) struct Locked {
+    pub(super) used: u64,
+    pub(super) reserved: u64,
+    pub(super) quota: Option<u64>,
+    pub(super) stripe_customer: Option<String>,
+}
+
+impl Locked {
+    /// Instances that nobody used or reserved; `None` for no bound.
+    pub(super) fn left(&self) -> Option<u64> {
+        let taken = self.used.saturating_add(self.reserved);
+        self.quota.map(|quota| quota.saturating_sub(taken))
+    }
+}
+
+const CUSTOMER: &str =
+    "SELECT tier, paid_tier, paid_until_ms, quota, stripe_customer FROM customer WHERE id = $1";
+
+fn standing(row: &AnyRow, quotas: &Quotas) -> Result<(Tier, Option<u64>), Fault> {
+    let (tier, paid): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let tier = Tier::effective(&tier, paid.as_deref(), row.try_get(2)?, now());
+    let own: Option<i64> = row.try_get(3)?;
+    Ok((tier, own.map_or(quotas.of(tier), |own| u64::try_from(own).ok())))
+}
+
+/// Locks a customer's month until the transaction ends; it begins if it is new.
+pub(super) async fn lock(
+    transaction: &mut Write,
+    quotas: &Quotas,
+    customer: &str,
+    month: &Month,
+) -> Result<Locked, Fault> {
+    const LOCK: &str =
+        "UPDATE usage SET used = used WHERE customer_id = $1 AND month = $2 RETURNING used, reserved";
+    let locking = || sqlx::query(LOCK).bind(customer.to_owned()).bind(month.0.clone());
+    let mut row = locking().fetch_optional(&mut **transaction).await?;
+    if row.is_none() {
+        sqlx::query(
+            "INSERT INTO usage (customer_id, month, used, reserved) VALUES ($1, $2, 0, 0) \
+             ON CONFLICT (customer_id, month) DO NOTHING",
+        )
+        .bind(customer)
+        .bind(month.as_str())
+        .execute(&mut **transaction)
+        .await?;
+        row = locking().fetch_optional(&mut **transaction).await?;
+    }
+    let row = row.ok_or(Fault::Missing)?;
+    let owner = sqlx::query(CUSTOMER).bind(customer).fetch_one(&mut **transaction).await?;
+    Ok(Locked {
+        used: unsigned(row.try_get(0)?),
+        reserved: unsigned(row.try_get(1)?),
+        quota: standing(&owner, quotas)?.1,
+        stripe_customer: owner.try_get(4)?,
+    })
+}
+
+/// Writes a locked month back.
+pub(super) async fn store(
+    transaction: &mut Write,
+    customer: &str,
+    month: &Month,
+    locked: &Locked,
+) -> Result<(), Fault> {
+    sqlx::query("UPDATE usage SET used = $3, reserved = $4 WHERE customer_id = $1 AND month = $2")
+        .bind(customer)
+        .bind(month.as_str())
+        .bind(signed(locked.used))
+        .bind(signed(locked.reserved))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+impl Db {
+    /// A customer's month.
+    ///
+    /// # Errors
+    /// The database fails, or there is no such customer.
+    pub async fn usage(&self, quotas: &Quotas, customer: &str, month: &Month) -> Result<Usage, Fault> {
+        let owner = sqlx::query(CUSTOMER).bind(customer).fetch_one(&self.readers).await?;
+        let (tier, quota) = standing(&owner, quotas)?;
+        let row = sqlx::query("SELECT used, reserved FROM usage WHERE customer_id = $1 AND month = $2")
+            .bind(customer)
+            .bind(month.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        let (used, reserved) = match row {
+            Some(row) => (unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)),
+            None => (0, 0),
+        };
+        Ok(Usage { tier, quota, used, reserved })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_ends_where_the_next_begins_also_in_december() {
+        let december = Month::at(1_798_761_599_999);
+        assert_eq!((december.as_str(), december.end()), ("2026-12", 1_798_761_600));
+        assert_eq!(Month::at(1_798_761_600_000).as_str(), "2027-01");
+    }
+}

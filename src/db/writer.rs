@@ -1,0 +1,193 @@
+//! What requests leave behind, written by one task with group commit: usage and its reservations, audit entries, lines
+//! for billing and the archive's catalog, everything of one request in one transaction. The transaction is `batch`'s.
+//!
+//! A request first reserves, then settles. A settlement gives back what it reserved and counts what was done; a gateway
+//! that died leaves reservations, which `recover` settles with an audit entry that says so.
+
+mod batch;
+mod recover;
+
+use super::chain::Keeper;
+use super::usage::{Month, Quotas};
+use super::{Db, Fault, catalog};
+use crate::audit::checkpoint::EntryReceipt;
+use crate::audit::event::Event;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that may wait for the writer.
+const QUEUE: usize = 4096;
+
+/// Requests written in one transaction at most.
+const BATCH: usize = 512;
+
+/// What the writer is told.
+#[derive(Clone)]
+pub struct Terms {
+    /// Under which key chains are written.
+    pub keeper: Keeper,
+    /// Instances a month by tier.
+    pub quotas: Quotas,
+    /// This gateway's own name, new at each start.
+    pub gateway: String,
+}
+
+/// The one who writes. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// Whose instances are reserved, for which request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Name of the request; the reservation's too.
+    pub id: String,
+    /// Who pays.
+    pub customer: String,
+    /// In which month.
+    pub month: Month,
+    /// Under which project.
+    pub project: String,
+    /// Name of the API key.
+    pub key: String,
+}
+
+/// What one request leaves behind.
+#[derive(Clone)]
+pub struct Settlement {
+    /// The project whose chain tells of it.
+    pub project: String,
+    /// Name of the API key.
+    pub key: String,
+    /// What it reserved, if it did.
+    pub ticket: Option<Ticket>,
+    /// Instances that count against the quota; no more without a ticket than none.
+    pub used: u64,
+    /// Whether what counts is told to billing.
+    pub charged: bool,
+    /// The chain's entries, the request's own last, with milliseconds since 1970 UTC.
+    pub events: Vec<(i64, Event)>,
+    /// Instances that lie in the archive and are to be found from now on.
+    pub stored: Vec<catalog::Entry>,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// Of the last entry; `None` if there was none.
+    pub receipt: Option<EntryReceipt>,
+    /// Objects of the archive that are now of no use.
+    pub useless: Vec<String>,
+}
+
+enum Ask {
+    /// Reserve up to so many instances.
+    Reserve(Ticket, u64),
+    Settle(Box<Settlement>),
+    /// Settle for a gateway that died, unless another did.
+    Recover(Box<Settlement>),
+    /// Give a reservation back.
+    Release(Ticket),
+}
+
+enum Reply {
+    /// Instances reserved; `None` for no bound.
+    Reserved(Option<u64>),
+    Settled(Settled),
+    Done,
+}
+
+struct Job {
+    ask: Ask,
+    reply: oneshot::Sender<Result<Reply, Fault>>,
+}
+
+impl Writer {
+    /// Starts the task that writes, and the one that settles for gateways which died. Both end with the last clone.
+    pub fn start(db: Db, terms: Terms) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Self { jobs };
+        tokio::spawn(recover::run(db.clone(), terms.gateway.clone(), writer.jobs.downgrade()));
+        tokio::spawn(run(db, terms, queue));
+        writer
+    }
+
+    /// Reserves up to `instances` more for a request. How many were; none if the month is spent, `None` if there is no
+    /// bound.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn reserve(&self, ticket: Ticket, instances: u64) -> Result<Option<u64>, Fault> {
+        match self.ask(Ask::Reserve(ticket, instances)).await? {
+            Reply::Reserved(granted) => Ok(granted),
+            Reply::Settled(_) | Reply::Done => Ok(Some(0)),
+        }
+    }
+
+    /// Writes what a request leaves behind. Once this returns it is safe on disk.
+    ///
+    /// # Errors
+    /// The database fails, or the quota does not hold what was done without reservation: then nothing was written.
+    pub async fn settle(&self, settlement: Settlement) -> Result<Settled, Fault> {
+        settled(self.ask(Ask::Settle(Box::new(settlement))).await?)
+    }
+
+    /// Gives back what a request reserved that comes to no settlement. Does not wait.
+    pub fn release(&self, ticket: Ticket) {
+        let (reply, _) = oneshot::channel();
+        // Where the queue is full, the reservation is settled like that of a dead gateway.
+        let _ = self.jobs.try_send(Job { ask: Ask::Release(ticket), reply });
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {
+        ask_through(&self.jobs, ask).await
+    }
+}
+
+fn settled(reply: Reply) -> Result<Settled, Fault> {
+    match reply {
+        Reply::Settled(settled) => Ok(settled),
+        Reply::Reserved(_) | Reply::Done => Err(Fault::Failing("the writer gave another answer")),
+    }
+}
+
+async fn ask_through(jobs: &mpsc::Sender<Job>, ask: Ask) -> Result<Reply, Fault> {
+    const ENDED: Fault = Fault::Down("its writer has ended");
+    let (reply, answer) = oneshot::channel();
+    jobs.send(Job { ask, reply }).await.map_err(|_| ENDED)?;
+    answer.await.map_err(|_| ENDED)?
+}
+
+async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        serve(&db, &terms, std::mem::take(&mut jobs)).await;
+    }
+}
+
+/// Writes all jobs at once; if one of them is refused, each alone, so that it sinks no other.
+async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>) {
+    let asks: Vec<&Ask> = jobs.iter().map(|job| &job.ask).collect();
+    match batch::write(db, terms, &asks).await {
+        Ok(replies) => {
+            for (job, reply) in jobs.into_iter().zip(replies) {
+                let _ = job.reply.send(reply);
+            }
+        }
+        Err(fault) if jobs.len() == 1 || fault.is_outage() => {
+            for job in jobs {
+                let _ = job.reply.send(Err(fault));
+            }
+        }
+        Err(_) => {
+            for job in jobs {
+                let reply = batch::write(db, terms, &[&job.ask]).await;
+                let reply = reply.and_then(|replies| replies.into_iter().next().unwrap_or(Ok(Reply::Done)));
+                let _ = job.reply.send(reply);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

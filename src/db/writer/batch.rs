@@ -1,0 +1,274 @@
+//! One transaction of the writer. Locks are taken in one order, heads of chains by project, then months by customer, so
+//! that two gateways never wait for each other.
+
+use super::{Ask, Reply, Settled, Settlement, Terms, Ticket};
+use crate::audit::chain::Sealed;
+use crate::audit::checkpoint::{Checkpoint, EntryReceipt, Signed};
+use crate::audit::digest::Digest;
+use crate::audit::event::Event;
+use crate::db::chain::{self, Keeper, Tip};
+use crate::db::usage::{self, Locked, Month};
+use crate::db::{Db, Fault, Write, account, catalog, now, signed, unsigned};
+use sqlx::Row;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long the outcome of a commit is asked for whose answer never came.
+const DOUBT: [u64; 6] = [50, 200, 500, 1000, 2000, 4000];
+
+type Customer = (String, Month);
+
+/// What a batch has locked, and what it adds.
+struct Batch<'a> {
+    terms: &'a Terms,
+    transaction: Write,
+    now: i64,
+    months: BTreeMap<Customer, Locked>,
+    tips: BTreeMap<String, Tip>,
+    /// New entries by project.
+    events: BTreeMap<String, Vec<(i64, Event)>>,
+}
+
+/// What a job comes to, before the chain's entries are made.
+enum Pending {
+    Reply(Result<Reply, Fault>),
+    /// Useless objects; the place of the last entry among its project's new ones.
+    Settled {
+        useless: Vec<String>,
+        last: Option<(String, usize)>,
+    },
+}
+
+/// Writes all jobs in one transaction; their answers in the same order.
+pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
+    let durable = asks.iter().any(|ask| matches!(ask, Ask::Settle(_) | Ask::Recover(_)));
+    let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
+    let mut batch = Batch {
+        terms,
+        transaction,
+        now: now(),
+        months: BTreeMap::new(),
+        tips: BTreeMap::new(),
+        events: BTreeMap::new(),
+    };
+    batch.lock(asks).await?;
+    let mut pending = Vec::with_capacity(asks.len());
+    for ask in asks {
+        pending.push(batch.take(ask).await?);
+    }
+    let chained = batch.chain().await?;
+    for ((customer, month), locked) in &batch.months {
+        usage::store(&mut batch.transaction, customer, month, locked).await?;
+    }
+    account::mark_used(&mut batch.transaction, &keys(asks), batch.now).await?;
+    commit(db, &terms.keeper, batch.transaction, &chained).await?;
+    Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
+}
+
+type Chained = BTreeMap<String, (Vec<Sealed>, Signed<Checkpoint>)>;
+
+impl Batch<'_> {
+    async fn lock(&mut self, asks: &[&Ask]) -> Result<(), Fault> {
+        let settlements = asks.iter().filter_map(|ask| match ask {
+            Ask::Settle(settlement) | Ask::Recover(settlement) => Some(settlement),
+            _ => None,
+        });
+        let mut projects: Vec<&str> = settlements.map(|it| it.project.as_str()).collect();
+        projects.sort_unstable();
+        projects.dedup();
+        for project in projects {
+            let tip = chain::lock(&mut self.transaction, &self.terms.keeper, project).await?;
+            self.tips.insert(project.to_owned(), tip);
+        }
+        let mut customers: Vec<Customer> = asks
+            .iter()
+            .filter_map(|ask| ticket(ask))
+            .map(|it| (it.customer.clone(), it.month.clone()))
+            .collect();
+        customers.sort_unstable();
+        customers.dedup();
+        for (customer, month) in customers {
+            let locked = usage::lock(&mut self.transaction, &self.terms.quotas, &customer, &month).await?;
+            self.months.insert((customer, month), locked);
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, ask: &Ask) -> Result<Pending, Fault> {
+        Ok(match ask {
+            Ask::Reserve(ticket, wanted) => {
+                Pending::Reply(Ok(Reply::Reserved(self.reserve(ticket, *wanted).await?)))
+            }
+            Ask::Release(ticket) => {
+                self.give_back(ticket).await?;
+                Pending::Reply(Ok(Reply::Done))
+            }
+            Ask::Settle(settlement) => self.settle(settlement, false).await?,
+            Ask::Recover(settlement) => self.settle(settlement, true).await?,
+        })
+    }
+
+    fn month(&mut self, ticket: &Ticket) -> Result<&mut Locked, Fault> {
+        self.months.get_mut(&(ticket.customer.clone(), ticket.month.clone())).ok_or(Fault::Missing)
+    }
+
+    async fn reserve(&mut self, ticket: &Ticket, wanted: u64) -> Result<Option<u64>, Fault> {
+        let gateway = self.terms.gateway.clone();
+        let made = self.now;
+        let month = self.month(ticket)?;
+        let granted = month.left().map(|left| left.min(wanted));
+        if granted == Some(0) {
+            return Ok(granted);
+        }
+        let amount = granted.unwrap_or_default();
+        month.reserved = month.reserved.saturating_add(amount);
+        sqlx::query(
+            "INSERT INTO reservation (id, gateway, customer_id, month, project_id, api_key_id, amount, made_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (id) DO UPDATE SET amount = reservation.amount + excluded.amount",
+        )
+        .bind(&ticket.id)
+        .bind(gateway)
+        .bind(&ticket.customer)
+        .bind(ticket.month.as_str())
+        .bind(&ticket.project)
+        .bind(&ticket.key)
+        .bind(signed(amount))
+        .bind(made)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(granted)
+    }
+
+    /// Gives a reservation back; how many instances it held, or nothing if it is gone.
+    async fn give_back(&mut self, ticket: &Ticket) -> Result<Option<u64>, Fault> {
+        let row = sqlx::query("DELETE FROM reservation WHERE id = $1 RETURNING amount")
+            .bind(&ticket.id)
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let amount = unsigned(row.try_get(0)?);
+        let month = self.month(ticket)?;
+        month.reserved = month.reserved.saturating_sub(amount);
+        Ok(Some(amount))
+    }
+
+    async fn settle(&mut self, settlement: &Settlement, recovery: bool) -> Result<Pending, Fault> {
+        if let Some(ticket) = &settlement.ticket {
+            let reserved = self.give_back(ticket).await?;
+            if recovery && reserved.is_none() {
+                return Ok(Pending::Settled { useless: Vec::new(), last: None });
+            }
+            if !self.count(ticket, settlement).await? {
+                return Ok(Pending::Reply(Err(Fault::Spent)));
+            }
+        }
+        let useless = catalog::enter(&mut self.transaction, &settlement.project, &settlement.stored).await?;
+        let events = self.events.entry(settlement.project.clone()).or_default();
+        events.extend(settlement.events.iter().cloned());
+        let last = events.len().checked_sub(1).filter(|_| !settlement.events.is_empty());
+        Ok(Pending::Settled { useless, last: last.map(|last| (settlement.project.clone(), last)) })
+    }
+
+    /// Counts what was done. False if the month does not hold it, which can only be if the reservation was taken for a
+    /// dead gateway's and given back.
+    async fn count(&mut self, ticket: &Ticket, settlement: &Settlement) -> Result<bool, Fault> {
+        let used = settlement.used;
+        let month = self.month(ticket)?;
+        if month.left().is_some_and(|left| left < used) {
+            return Ok(false);
+        }
+        month.used = month.used.saturating_add(used);
+        let Some(stripe) = month.stripe_customer.clone().filter(|_| settlement.charged && used > 0) else {
+            return Ok(true);
+        };
+        sqlx::query(
+            "INSERT INTO usage_line (id, customer_id, stripe_customer, at_s, instances) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(random()?)
+        .bind(&ticket.customer)
+        .bind(stripe)
+        .bind(self.now.div_euclid(1000))
+        .bind(signed(used))
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(true)
+    }
+
+    async fn chain(&mut self) -> Result<Chained, Fault> {
+        let mut chained = Chained::new();
+        for (project, events) in std::mem::take(&mut self.events) {
+            let Some(tip) = self.tips.remove(&project).filter(|_| !events.is_empty()) else { continue };
+            let dated = events.into_iter().map(|(at, event)| Ok((chain::time(at)?, event)));
+            let events = dated.collect::<Result<Vec<_>, Fault>>()?;
+            let keeper = &self.terms.keeper;
+            let made = chain::append(&mut self.transaction, keeper, tip, events, self.now).await?;
+            chained.insert(project, made);
+        }
+        Ok(chained)
+    }
+}
+
+/// Names of the API keys whose requests are settled, each once.
+fn keys<'a>(asks: &[&'a Ask]) -> BTreeSet<&'a str> {
+    let key = |ask: &&'a Ask| match ask {
+        Ask::Settle(settlement) => Some(settlement.key.as_str()),
+        _ => None,
+    };
+    asks.iter().filter_map(key).collect()
+}
+
+fn ticket<'a>(ask: &'a Ask) -> Option<&'a Ticket> {
+    match ask {
+        Ask::Reserve(ticket, _) | Ask::Release(ticket) => Some(ticket),
+        Ask::Settle(settlement) | Ask::Recover(settlement) => settlement.ticket.as_ref(),
+    }
+}
+
+fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {
+    let (useless, last) = match pending {
+        Pending::Reply(reply) => return reply,
+        Pending::Settled { useless, last } => (useless, last),
+    };
+    let receipt = last.and_then(|(project, last)| {
+        let (entries, checkpoint) = chained.get(&project)?;
+        EntryReceipt::new(entries.get(last)?, checkpoint.clone()).ok()
+    });
+    Ok(Reply::Settled(Settled { receipt, useless }))
+}
+
+/// Commits. Where the answer of the database is lost, it is asked whether it has the entries: they are new and cannot
+/// have come there otherwise.
+async fn commit(db: &Db, keeper: &Keeper, transaction: Write, chained: &Chained) -> Result<(), Fault> {
+    let Err(error) = transaction.commit().await else { return Ok(()) };
+    let fault = Fault::from(error);
+    let newest = chained.values().find_map(|(entries, _)| entries.last());
+    let Some(newest) = newest.filter(|_| fault.is_outage()) else { return Err(fault) };
+    for pause in DOUBT {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        if let Ok(found) = has(db, keeper, newest).await {
+            return if found { Ok(()) } else { Err(fault) };
+        }
+    }
+    Err(fault)
+}
+
+/// Asked under the lock of the chain's head, so that a commit still under way ends first.
+async fn has(db: &Db, keeper: &Keeper, entry: &Sealed) -> Result<bool, Fault> {
+    let mut transaction = db.write().await?;
+    chain::lock(&mut transaction, keeper, entry.body.project.as_str()).await?;
+    let hash: Option<String> =
+        sqlx::query_scalar("SELECT hash FROM audit_entry WHERE project_id = $1 AND sequence = $2")
+            .bind(entry.body.project.as_str())
+            .bind(signed(entry.body.sequence))
+            .fetch_optional(&mut *transaction)
+            .await?;
+    Ok(hash.as_deref().and_then(Digest::from_hex) == Some(entry.hash))
+}
+
+/// A name for a line that no other has or had.
+fn random() -> Result<i64, Fault> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|_| Fault::Failing("the system gives no random bytes"))?;
+    Ok(i64::from_be_bytes(bytes) & i64::MAX)
+}

@@ -1,0 +1,178 @@
+//! Tests of the writer on a real database: quotas that hold under load, chains without forks, what a dead gateway left.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::audit::action::{Action, Outcome};
+use crate::audit::event::By;
+use crate::audit::key::SigningKey;
+use crate::audit::value::Id;
+use crate::db::tests::founded;
+use std::time::Duration;
+
+struct Rig {
+    db: Db,
+    project: String,
+    customer: String,
+    _folder: tempfile::TempDir,
+}
+
+async fn rig(quota: Option<i64>) -> Rig {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, project) = founded(folder.path()).await;
+    let customer = db.key_owner([3; 32]).await.unwrap().unwrap().customer;
+    sqlx::query("UPDATE customer SET quota = $1, stripe_customer = 'cus_1'")
+        .bind(quota)
+        .execute(&db.writers)
+        .await
+        .unwrap();
+    Rig { db, project, customer, _folder: folder }
+}
+
+impl Rig {
+    fn writer(&self, gateway: &str) -> Writer {
+        let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(3600));
+        let quotas = Quotas { free: Some(50), pro: Some(10_000), enterprise: None };
+        Writer::start(self.db.clone(), Terms { keeper, quotas, gateway: gateway.to_owned() })
+    }
+
+    fn ticket(&self, id: &str) -> Ticket {
+        Ticket {
+            id: id.to_owned(),
+            customer: self.customer.clone(),
+            month: Month::now(),
+            project: self.project.clone(),
+            key: "key".to_owned(),
+        }
+    }
+
+    fn settlement(&self, ticket: Option<Ticket>, used: u64) -> Settlement {
+        let by = By { actor: Id::new("key").unwrap(), request: None, action: Action::Store };
+        Settlement {
+            project: self.project.clone(),
+            key: "key".to_owned(),
+            ticket,
+            used,
+            charged: true,
+            events: vec![(1_000, Event::request(&by, Outcome::Done, used, 0))],
+            stored: Vec::new(),
+        }
+    }
+
+    async fn used_and_reserved(&self) -> (u64, u64) {
+        let quotas = Quotas { free: None, pro: None, enterprise: None };
+        let usage = self.db.usage(&quotas, &self.customer, &Month::now()).await.unwrap();
+        (usage.used, usage.reserved)
+    }
+
+    async fn number(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.db.readers).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_requests_at_once_never_exceed_the_quota_by_one() {
+    let rig = std::sync::Arc::new(rig(Some(120)).await);
+    let writers = [rig.writer("one"), rig.writer("two")];
+    let requests = (0..200).map(|number| {
+        let (rig, writer) = (rig.clone(), writers[number % 2].clone());
+        tokio::spawn(async move {
+            let ticket = rig.ticket(&format!("r{number}"));
+            if writer.reserve(ticket.clone(), 1).await.unwrap() == Some(0) {
+                return 0;
+            }
+            // Every third fails and gives its instance back.
+            let used = u64::from(number % 3 != 0);
+            writer.settle(rig.settlement(Some(ticket), used)).await.unwrap();
+            used
+        })
+    });
+    let mut delivered = 0;
+    for request in requests.collect::<Vec<_>>() {
+        delivered += request.await.unwrap();
+    }
+    assert!(delivered <= 120, "{delivered} of 120");
+    assert_eq!(rig.used_and_reserved().await, (delivered, 0));
+    let left = writers[0].reserve(rig.ticket("rest"), 1000).await.unwrap();
+    assert_eq!(left, Some(120 - delivered), "what failed was given back");
+    let lines = rig.number("SELECT CAST(COALESCE(SUM(instances), 0) AS BIGINT) FROM usage_line").await;
+    assert_eq!(lines, i64::try_from(delivered).unwrap(), "billing counts what usage counts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_writers_at_once_make_one_chain_without_gap_or_fork() {
+    let rig = std::sync::Arc::new(rig(None).await);
+    let writers = [rig.writer("one"), rig.writer("two")];
+    let requests = (0..100).map(|number| {
+        let (rig, writer) = (rig.clone(), writers[number % 2].clone());
+        tokio::spawn(async move { writer.settle(rig.settlement(None, 0)).await.unwrap().receipt.unwrap() })
+    });
+    let key = SigningKey::from_seed(&[5; 32]);
+    let mut sequences = Vec::new();
+    for request in requests.collect::<Vec<_>>() {
+        let receipt = request.await.unwrap();
+        assert!(receipt.check(key.public()).is_ok(), "a receipt that proves nothing");
+        sequences.push(receipt.sequence);
+    }
+    sequences.sort_unstable();
+    assert_eq!(sequences, (1..=100).collect::<Vec<u64>>());
+    let kept = rig.number("SELECT COUNT(*) FROM audit_checkpoint").await;
+    assert!((1..=10).contains(&kept), "{kept} checkpoints kept of 100 entries, one due every 10");
+}
+
+#[tokio::test]
+async fn a_refused_settlement_sinks_no_other() {
+    let rig = rig(Some(5)).await;
+    let writer = rig.writer("one");
+    let greedy = rig.settlement(Some(rig.ticket("greedy")), 6);
+    let modest = rig.settlement(Some(rig.ticket("modest")), 2);
+    let (greedy, modest) = tokio::join!(writer.settle(greedy), writer.settle(modest));
+    assert_eq!(greedy.err(), Some(Fault::Spent));
+    assert!(modest.is_ok());
+    assert_eq!(rig.used_and_reserved().await, (2, 0));
+}
+
+#[tokio::test]
+async fn an_unlimited_customer_reserves_nothing_and_is_counted() {
+    let rig = rig(Some(-1)).await;
+    let writer = rig.writer("one");
+    assert_eq!(writer.reserve(rig.ticket("a"), 1).await.unwrap(), None);
+    assert_eq!(rig.used_and_reserved().await, (0, 0));
+    writer.settle(rig.settlement(Some(rig.ticket("a")), 7)).await.unwrap();
+    assert_eq!(rig.used_and_reserved().await, (7, 0));
+    assert_eq!(rig.number("SELECT COUNT(*) FROM reservation").await, 0);
+}
+
+#[tokio::test]
+async fn what_a_dead_gateway_reserved_is_given_back_and_told_in_the_chain() {
+    let rig = rig(Some(10)).await;
+    sqlx::query("INSERT INTO gateway (id, seen_ms) VALUES ('alive', $1)")
+        .bind(crate::db::now() + 3_600_000)
+        .execute(&rig.db.writers)
+        .await
+        .unwrap();
+    let writer = rig.writer("alive");
+    writer.reserve(rig.ticket("mine"), 3).await.unwrap();
+    writer.reserve(rig.ticket("lost"), 4).await.unwrap();
+    sqlx::query("UPDATE reservation SET gateway = 'dead' WHERE id = 'lost'")
+        .execute(&rig.db.writers)
+        .await
+        .unwrap();
+    let _other = rig.writer("alive");
+    let told = async {
+        while rig.number("SELECT COUNT(*) FROM audit_entry WHERE body LIKE '%interrupted%'").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+    assert_eq!(rig.used_and_reserved().await, (0, 3), "the living gateway's reservation stays");
+}
+
+#[tokio::test]
+async fn a_released_reservation_is_free_again() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    assert_eq!(writer.reserve(rig.ticket("a"), 64).await.unwrap(), Some(10));
+    assert_eq!(writer.reserve(rig.ticket("b"), 1).await.unwrap(), Some(0));
+    writer.release(rig.ticket("a"));
+    assert_eq!(writer.reserve(rig.ticket("b"), 1).await.unwrap(), Some(1));
+}

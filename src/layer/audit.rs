@@ -1,0 +1,128 @@
+//! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing
+//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld.
+
+use super::billing::Charged;
+use super::context::{Caller, Done, RequestId, Tally};
+use crate::audit::action::{Action, Outcome};
+use crate::audit::digest::Digest;
+use crate::audit::event::{By, Event};
+use crate::audit::value::Id;
+use crate::db::Fault;
+use crate::db::writer::{Settled, Settlement, Ticket, Writer};
+use crate::deid::plan::Plan;
+use crate::problem::Problem;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Hash of the request's own entry, which chains all entries of its instances.
+const HASH: HeaderName = HeaderName::from_static("x-audit-sha256");
+
+/// Proof that the entry is in the chain: see `audit::checkpoint::EntryReceipt`.
+const RECEIPT: HeaderName = HeaderName::from_static("veilgate-audit-receipt");
+
+/// Settles the account of a request.
+pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: Next) -> Response {
+    let Some((caller, by)) = actor(&request) else {
+        return Problem::Internal("a request without caller reached the audit").into_response();
+    };
+    let mut response = next.run(request).await;
+    let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
+    let settlement = settlement(&caller, by, &tally, &mut response);
+    let settled = writer.settle(settlement).await;
+    finish(response, tally, settled).await
+}
+
+fn actor(request: &Request) -> Option<(Caller, By)> {
+    let caller = request.extensions().get::<Caller>()?.clone();
+    let id = request.extensions().get::<RequestId>()?;
+    let action = match *request.method() {
+        Method::POST | Method::PUT => Action::Store,
+        _ => Action::Retrieve,
+    };
+    let (actor, request) = (Id::new(caller.key.as_str()).ok()?, Id::new(id.0.as_str()).ok()?);
+    Some((caller, By { actor, request: Some(request), action }))
+}
+
+fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -> Settlement {
+    let action = response.extensions_mut().remove::<Action>().unwrap_or(by.action);
+    let by = By { action, ..by };
+    let now = now();
+    let plan = caller.engine.plan();
+    let instances = tally.instances.iter().map(|done| (now, event(&by, plan, done)));
+    let request = request_event(&by, tally, response);
+    Settlement {
+        project: caller.project.clone(),
+        key: caller.key.clone(),
+        ticket: response.extensions_mut().remove::<Ticket>(),
+        used: tally.delivered() as u64,
+        charged: response.extensions_mut().remove::<Charged>().is_some(),
+        events: instances.chain(std::iter::once((now, request))).collect(),
+        stored: tally.stored.as_ref().map(|stored| stored.entries.clone()).unwrap_or_default(),
+    }
+}
+
+fn event(by: &By, plan: &Plan, done: &Done) -> Event {
+    match done {
+        Done::Delivered(receipt) => Event::instance(by, plan, receipt),
+        Done::Undelivered(receipt, reason) => {
+            Event::undelivered(by, plan, receipt, crate::deid::refusal::FailureReason(*reason))
+        }
+        Done::Refused(refused) => Event::refusal(by, plan, refused, None::<Digest>),
+        Done::Unread(names, reason) => Event::unread(by, plan, names.as_deref(), *reason),
+    }
+}
+
+fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
+    let done = tally.delivered() as u64;
+    let refused = (tally.instances.len() as u64).saturating_sub(done);
+    let status = response.status();
+    let outcome = match (done, refused) {
+        _ if status.is_server_error() => Outcome::Failed,
+        (1.., 1..) => Outcome::Partial,
+        _ if status.is_client_error() => Outcome::Refused,
+        _ => Outcome::Done,
+    };
+    Event::request(by, outcome, done, refused)
+}
+
+async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, Fault>) -> Response {
+    let settled = match settled {
+        Ok(settled) => settled,
+        Err(fault) => {
+            if let Some(stored) = &tally.stored {
+                stored.withdraw().await;
+            }
+            return withheld(fault, tally);
+        }
+    };
+    if let Some(stored) = &tally.stored {
+        stored.archive.remove(settled.useless.iter().map(String::as_str)).await;
+    }
+    if let Some(receipt) = settled.receipt {
+        let headers = response.headers_mut();
+        headers.extend(HeaderValue::from_str(&receipt.hash.to_hex()).ok().map(|value| (HASH, value)));
+        headers.extend(HeaderValue::from_str(&receipt.canonical()).ok().map(|value| (RECEIPT, value)));
+    }
+    response.extensions_mut().insert(tally);
+    response
+}
+
+/// Nothing leaves that is not on record.
+fn withheld(fault: Fault, tally: Tally) -> Response {
+    let problem = match fault {
+        Fault::Spent => Problem::QuotaSpent { retry_after: crate::db::usage::Month::now().left() },
+        fault => Problem::from(fault),
+    };
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(Tally { instances: Vec::new(), ..tally });
+    response
+}
+
+/// Milliseconds since 1970 UTC.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,183 @@
+//! Instances a month: one is reserved before a byte of the body is read, more as instances come. Who has how many is
+//! `db::usage`'s; counting and giving back is the settlement's.
+
+use super::context::{Caller, RequestId};
+use crate::db::usage::Month;
+use crate::db::writer::{Ticket, Writer};
+use crate::problem::Problem;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most instances reserved at a time.
+const MOST: u64 = 64;
+
+/// What is left to the caller, put into the request by the quota layer. Clones are of the same request.
+#[derive(Clone)]
+pub struct Allowance(Option<Arc<Reserved>>);
+
+/// Why another instance cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum None {
+    /// The month is used up.
+    #[error("the customer's instances of this month are used up")]
+    Spent,
+    /// Nobody knows: the database fails.
+    #[error("the account cannot be reached")]
+    Unknown,
+}
+
+struct Reserved {
+    writer: Writer,
+    ticket: Ticket,
+    left: Mutex<Left>,
+}
+
+#[derive(Default)]
+struct Left {
+    /// Instances reserved and not taken.
+    instances: u64,
+    /// How many to reserve next time.
+    next: u64,
+    /// The month is used up.
+    spent: bool,
+    /// There is no bound.
+    unbounded: bool,
+}
+
+impl Allowance {
+    /// No bound, and nobody counts.
+    pub fn unlimited() -> Self {
+        Self(Option::None)
+    }
+
+    /// Takes one instance, reserving more where none is left.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn take(&self) -> Result<(), None> {
+        match &self.0 {
+            Some(reserved) => reserved.take().await,
+            Option::None => Ok(()),
+        }
+    }
+
+    /// Gives one back that was taken and came to nothing.
+    pub fn put_back(&self) {
+        if let Some(reserved) = &self.0 {
+            reserved.left().instances += 1;
+        }
+    }
+
+    /// True if an instance could not be taken because the month is used up.
+    pub fn is_spent(&self) -> bool {
+        self.0.as_ref().is_some_and(|reserved| reserved.left().spent)
+    }
+}
+
+impl Reserved {
+    fn left(&self) -> std::sync::MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self) -> Result<(), None> {
+        let wanted = {
+            let mut left = self.left();
+            if left.unbounded {
+                return Ok(());
+            }
+            if let Some(rest) = left.instances.checked_sub(1) {
+                left.instances = rest;
+                return Ok(());
+            }
+            left.next = left.next.saturating_mul(2).clamp(1, MOST);
+            left.next
+        };
+        self.reserve(wanted).await?;
+        let mut left = self.left();
+        match left.instances.checked_sub(1) {
+            _ if left.unbounded => Ok(()),
+            Some(rest) => {
+                left.instances = rest;
+                Ok(())
+            }
+            Option::None => {
+                left.spent = true;
+                Err(None::Spent)
+            }
+        }
+    }
+
+    async fn reserve(&self, wanted: u64) -> Result<(), None> {
+        let granted = self.writer.reserve(self.ticket.clone(), wanted).await.map_err(|fault| {
+            tracing::error!(%fault, "no instances could be reserved");
+            None::Unknown
+        })?;
+        let mut left = self.left();
+        match granted {
+            Some(granted) => left.instances += granted,
+            Option::None => left.unbounded = true,
+        }
+        Ok(())
+    }
+}
+
+/// Gives a reservation back whose request never comes to its settlement.
+pub(super) struct Held(Option<(Writer, Ticket)>);
+
+impl Held {
+    fn keep(mut self) -> Option<Ticket> {
+        self.0.take().map(|(_, ticket)| ticket)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some((writer, ticket)) = self.0.take() {
+            writer.release(ticket);
+        }
+    }
+}
+
+/// Reserves the first instance, or refuses the request; hands its ticket to the settlement.
+pub(super) async fn quota(State(writer): State<Writer>, mut request: Request, next: Next) -> Response {
+    let Some(ticket) = ticket(&request) else {
+        return Problem::Internal("a request without caller reached the quota").into_response();
+    };
+    let held = Held(Some((writer.clone(), ticket.clone())));
+    let reserved = Arc::new(Reserved { writer, ticket, left: Mutex::default() });
+    let mut response = match reserved.reserve(1).await {
+        Err(_) => Problem::Database.into_response(),
+        Ok(()) if !reserved.is_open() => {
+            Problem::QuotaSpent { retry_after: reserved.ticket.month.left() }.into_response()
+        }
+        Ok(()) => {
+            request.extensions_mut().insert(Allowance(Some(reserved)));
+            next.run(request).await
+        }
+    };
+    if let Some(ticket) = held.keep() {
+        response.extensions_mut().insert(ticket);
+    }
+    response
+}
+
+impl Reserved {
+    /// True if an instance can be taken without asking.
+    fn is_open(&self) -> bool {
+        let left = self.left();
+        left.unbounded || left.instances > 0
+    }
+}
+
+fn ticket(request: &Request) -> Option<Ticket> {
+    let (caller, id) = (request.extensions().get::<Caller>()?, request.extensions().get::<RequestId>()?);
+    Some(Ticket {
+        id: id.0.clone(),
+        customer: caller.customer.clone(),
+        month: Month::now(),
+        project: caller.project.clone(),
+        key: caller.key.clone(),
+    })
+}
