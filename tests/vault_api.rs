@@ -219,6 +219,23 @@ fn a_body_too_large_is_413_by_its_length_before_it_is_sent_and_by_its_bytes() {
     assert_eq!(server.send(upload(&[Field::file("a.dcm", ct(1))])).status, 200);
 }
 
+#[test]
+fn a_request_that_exceeds_the_allowance_is_429_as_a_whole_and_costs_nothing() {
+    let (_folder, server) = with(&[("VEILGATE_QUOTA_ENTERPRISE", "3")]);
+    let good = |count: u32| (0..count).map(|number| Field::file("a.dcm", ct(number))).collect::<Vec<_>>();
+    let junk = || vec![Field::file("junk", b"junk".to_vec()); 5];
+    for _ in 0..3 {
+        let answer = server.send(upload(&good(4)));
+        refused(&answer, 429);
+        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=31 * 86_400).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(server.send(upload(&junk())).status, 422);
+    let answer = server.send(upload(&[junk(), good(3)].concat()));
+    assert_eq!((answer.status, counts(&answer)), (200, [3, 5, 0]), "{}", answer.text());
+    refused(&server.send(upload(&good(1))), 429);
+}
+
 /// Peak resident memory of a process, in KiB; None where the system does not tell.
 fn peak(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
