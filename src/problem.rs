@@ -251,8 +251,8 @@ impl IntoResponse for Problem {
             "fault_of": blame.word(),
             "failure_reason": reason,
         });
-        if let Self::NothingDone { files, .. } = &self {
-            body["files"] = json!(files);
+        if let (Self::NothingDone { files, .. }, Some(members)) = (&self, body.as_object_mut()) {
+            members.insert("files".to_owned(), json!(files));
         }
         let mut response = (status, body.to_string()).into_response();
         response
