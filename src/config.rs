@@ -89,6 +89,8 @@ pub struct Limits {
     pub head: u64,
     /// An instance.
     pub instance: u64,
+    /// Parts of a request, a number.
+    pub parts: usize,
     /// What is held to join metadata and bulk data.
     pub metadata: u64,
     /// What an answer holds in memory.
@@ -240,6 +242,7 @@ fn limits(from: &mut Sources) -> Limits {
     Limits {
         head: from.take("limits.head", values::size),
         instance: from.take("limits.instance", values::size),
+        parts: from.take("limits.parts", values::count),
         metadata: from.take("limits.metadata", values::size),
         spool_memory: from.take("limits.spool_memory", values::size),
     }

@@ -148,6 +148,7 @@ fn service(
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,
+        parts: config.limits.parts,
         metadata: config.limits.metadata,
         spool_memory: config.limits.spool_memory,
         spool: folder.spool(),

@@ -142,3 +142,15 @@ fn a_late_refusal_cuts_its_bytes_out_of_the_answer() {
         "nothing of the truncated one stays"
     );
 }
+
+#[test]
+fn more_parts_than_allowed_are_refused_as_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(&folder.path().join("data"), &[], &[("VEILGATE_LIMITS_PARTS", "3")]);
+    let send =
+        |count: u32| server.send(push(&(0..count).map(ct).collect::<Vec<_>>()).header("Accept", RESPOND));
+    assert_eq!(send(3).status, 200);
+    let refused = send(4);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("at most 3 parts"), "{}", refused.text());
+}

@@ -36,6 +36,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
         links: Links::new("http://localhost/dicom-web").expect("links"),
         limits: Limits::default(),
         instance: 1 << 34,
+        parts: 100_000,
         metadata: 1 << 28,
         spool_memory: 1 << 24,
         spool: folder.to_owned(),

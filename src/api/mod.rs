@@ -40,6 +40,8 @@ pub struct Service {
     pub limits: Limits,
     /// Largest instance, in bytes.
     pub instance: u64,
+    /// Most parts of a request.
+    pub parts: usize,
     /// Most bytes held to join metadata and bulk data.
     pub metadata: u64,
     /// Bytes of an answer held in memory.

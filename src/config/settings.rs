@@ -86,6 +86,7 @@ pub const SETTINGS: &[Setting] = &[
         "Most bytes of an instance before and after its pixel data.",
     ),
     plain("limits.instance", "VEILGATE_LIMITS_INSTANCE", "16 GiB", "Largest instance."),
+    plain("limits.parts", "VEILGATE_LIMITS_PARTS", "50000", "Most parts of a request; more get 400."),
     plain("limits.request", "VEILGATE_LIMITS_REQUEST", "64 GiB", "Largest request body."),
     plain(
         "limits.metadata",
