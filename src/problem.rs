@@ -4,6 +4,7 @@
 
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
+use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
 use crate::downstream;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -77,6 +78,20 @@ pub enum Problem {
     CutOff,
     /// The metadata cannot be read at all.
     Metadata(&'static str),
+    /// The body is no form with files.
+    Form(&'static str),
+    /// A form has too many files, or too many other fields.
+    TooManyParts {
+        /// The most.
+        limit: usize,
+    },
+    /// No file of the request could be pseudonymized.
+    NothingDone {
+        /// All were refused because of their pixels.
+        burned_in: bool,
+        /// Why, without the names they were sent under.
+        files: Vec<FileFate>,
+    },
     /// The client stopped sending.
     Silent,
     /// The body is too large.
@@ -150,6 +165,9 @@ impl Problem {
             Self::Multipart(_) => (Request, S::BAD_REQUEST, MALFORMED, "the multipart body is malformed", "Check boundary and line ends (PS3.18 8.6.1.2)."),
             Self::CutOff => (Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
             Self::Metadata(_) => (Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
+            Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name."),
+            Self::TooManyParts { .. } => (Request, S::BAD_REQUEST, RESOURCES, "the request has too many parts", "Send fewer instances a request."),
+            Self::NothingDone { .. } => (Request, S::UNPROCESSABLE_ENTITY, PROCESSING, "no file could be pseudonymized", "See the reason of each file."),
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
@@ -170,6 +188,9 @@ impl Problem {
             Self::Multipart(error) => Some(error.to_string()),
             Self::Metadata(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
+            Self::Form(why) => Some((*why).to_owned()),
+            Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
+            Self::NothingDone { burned_in, files } => Some(nothing_done(*burned_in, files)),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
@@ -199,6 +220,13 @@ impl Problem {
     }
 }
 
+/// One line for clients that show the detail alone: the first reason stands for all.
+fn nothing_done(burned_in: bool, files: &[FileFate]) -> String {
+    let first = files.iter().find_map(|file| file.reason.as_deref()).unwrap_or_default();
+    let all = if burned_in { "for their pixels" } else { "for the reasons in `files`" };
+    format!("{} refused {all}; the first: {first}", files.len())
+}
+
 fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'static str, &'static str) {
     use downstream::Fault;
     let (status, remedy) = match fault {
@@ -220,15 +248,18 @@ impl IntoResponse for Problem {
         if let Self::Internal(what) = self {
             tracing::error!(what, "internal failure");
         }
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": title,
             "status": status.as_u16(),
-            "detail": self.detail(),
+            "detail": self.detail().unwrap_or_else(|| title.to_owned()),
             "remedy": remedy,
             "fault_of": blame.word(),
             "failure_reason": reason,
         });
+        if let (Self::NothingDone { files, .. }, Some(members)) = (&self, body.as_object_mut()) {
+            members.insert("files".to_owned(), json!(files));
+        }
         let mut response = (status, body.to_string()).into_response();
         response
             .headers_mut()
@@ -279,6 +310,9 @@ mod tests {
 400 request C000 retry=- Multipart(NoPart)
 400 request C000 retry=- CutOff
 400 request C000 retry=- Metadata(\"\")
+422 request C000 retry=- Form(\"\")
+400 request A700 retry=- TooManyParts { limit: 1 }
+422 request 0110 retry=- NothingDone { burned_in: true, files: [] }
 408 request A700 retry=- Silent
 413 request A700 retry=- BodyTooLarge { limit: 1 }
 414 request 0110 retry=- UriTooLong { limit: 1 }
@@ -313,6 +347,9 @@ mod tests {
             Problem::Multipart(PartsError::NoPart),
             Problem::CutOff,
             Problem::Metadata(""),
+            Problem::Form(""),
+            Problem::TooManyParts { limit: 1 },
+            Problem::NothingDone { burned_in: true, files: Vec::new() },
             Problem::Silent,
             Problem::BodyTooLarge { limit: 1 },
             Problem::UriTooLong { limit: 1 },

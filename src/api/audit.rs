@@ -88,7 +88,7 @@ pub(super) async fn export(service: State, Extension(caller): Extension<Caller>)
 pub(super) async fn checkpoint(service: State, Extension(caller): Extension<Caller>) -> Response {
     let kept = service.db.keep_checkpoint(&service.keeper, &caller.project).await;
     let answer = match kept {
-        Ok(checkpoint) => Ok(json(checkpoint.canonical())),
+        Ok(checkpoint) => Ok(json(checkpoint.canonical() + "\n")),
         Err(Fault::Missing) => Err(Problem::NotFound),
         Err(fault) => Err(fault.into()),
     };
@@ -111,11 +111,12 @@ pub(super) async fn receipt(
         let receipt = EntryReceipt::new(entry, end);
         let receipt =
             receipt.map_err(|_| Problem::Internal("an audit chain ends before one of its entries"))?;
-        Ok(json(receipt.canonical()))
+        Ok(json(receipt.canonical() + "\n"))
     };
     on_record(Action::ReadAudit, receipt.await)
 }
 
+/// JSON; what is to be kept is a line, so that one may be appended to the other.
 fn json(text: String) -> Response {
     ([(CONTENT_TYPE, JSON)], text).into_response()
 }

@@ -132,7 +132,7 @@ impl Snapshot {
     /// # Errors
     /// The database fails.
     pub async fn page(&mut self, walk: &mut Walk) -> Result<Vec<Row>, Fault> {
-        walk.page(&mut *self.0).await
+        walk.page(&mut self.0).await
     }
 
     /// Where a chain ends, by its head's row.
