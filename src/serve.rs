@@ -28,7 +28,7 @@ use folder::Folder;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -126,16 +126,25 @@ fn app(service: Arc<Service>, settings: &layer::Settings, accounts: Accounts, wr
     layer::stack(routes, settings, accounts, writer)
 }
 
-/// Opens the archive and sweeps, meanwhile, what a crash left.
+/// How often the archive is swept, and how old something is that no request can be about to enter any more.
+const SWEEP: Duration = Duration::from_secs(6 * 3600);
+const OLD: Duration = Duration::from_secs(24 * 3600);
+
+/// Opens the archive and sweeps, beside the requests, what a crash or an outage left.
 fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
     folder::make(&config.archive, "the archive folder")?;
     let archive = Archive::open(&config.archive, db)?;
     let (sweeping, path) = (archive.clone(), config.archive.clone());
     tokio::spawn(async move {
-        match sweeping.sweep(&path, started).await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "removed objects that an earlier run had not finished"),
-            Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+        let mut before = started;
+        loop {
+            match sweeping.sweep(&path, before).await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(swept, "removed objects that no request had finished"),
+                Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+            }
+            tokio::time::sleep(SWEEP).await;
+            before = SystemTime::now().checked_sub(OLD).unwrap_or(started);
         }
     });
     Ok(archive)

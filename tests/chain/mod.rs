@@ -249,6 +249,7 @@ pub fn settlement(project: &str, entries: u64) -> Settlement {
         ticket: None,
         used: 0,
         charged: false,
+        left: false,
         events: (0..entries).map(event).collect(),
         stored: Vec::new(),
     }

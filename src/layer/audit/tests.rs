@@ -17,7 +17,7 @@ use crate::deid::engine::Engine;
 use crate::deid::profile::Profile;
 use crate::deid::pseudonym::ProjectKey;
 use crate::deid::receipt::Names;
-use crate::destination::Stored;
+use crate::destination::{Custody, Stored};
 use crate::layer::task;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -128,7 +128,7 @@ async fn without_commit_the_answer_is_withheld_and_the_objects_are_withdrawn() {
     let handler = async move || {
         db.close().await;
         let mut response = "what must not leave".into_response();
-        response.extensions_mut().insert(Tally { stored: Some(stored), ..Tally::default() });
+        response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
         response
     };
     let answer = rig.app(post(handler)).oneshot(request()).await.unwrap();
@@ -146,7 +146,7 @@ async fn with_commit_the_objects_are_entered_and_stay() {
     let object = stored.entries[0].object.clone();
     let handler = async move || {
         let mut response = "answer".into_response();
-        response.extensions_mut().insert(Tally { stored: Some(stored), ..Tally::default() });
+        response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
         response
     };
     let answer = rig.app(post(handler)).oneshot(request()).await.unwrap();
@@ -163,7 +163,7 @@ async fn a_request_whose_client_left_is_on_record_all_the_same() {
     let handler = async move || {
         sleep(Duration::from_millis(100)).await;
         let mut response = "nobody reads it".into_response();
-        response.extensions_mut().insert(Tally { stored: Some(stored), ..Tally::default() });
+        response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
         response
     };
     let answer = timeout(Duration::from_millis(10), rig.app(post(handler)).oneshot(request())).await;
