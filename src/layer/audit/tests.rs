@@ -11,7 +11,7 @@ use crate::db::account::Tier;
 use crate::db::catalog::Entry;
 use crate::db::chain::Keeper;
 use crate::db::tests::founded;
-use crate::db::usage::Quotas;
+use crate::db::usage::{Month, Quotas};
 use crate::db::writer::Terms;
 use crate::deid::engine::Engine;
 use crate::deid::profile::Profile;
@@ -123,20 +123,48 @@ async fn an_answer_carries_hash_and_receipt_of_its_entry() {
 #[tokio::test]
 async fn without_commit_the_answer_is_withheld_and_the_objects_are_withdrawn() {
     let rig = rig().await;
-    let (db, stored) = (rig.db.clone(), rig.stored().await);
+    let (project, stored) = (rig.project.clone(), rig.stored().await);
     assert_eq!(rig.objects().len(), 1);
+    let handler = async move || {
+        let mut response = "what must not leave".into_response();
+        // Nobody's account: the database refuses it.
+        response.extensions_mut().insert(Ticket {
+            id: "request-1".to_owned(),
+            customer: "nobody".to_owned(),
+            month: Month::now(),
+            project,
+            key: "key-1".to_owned(),
+        });
+        response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
+        response
+    };
+    withheld(rig.app(post(handler)).oneshot(request()).await.unwrap()).await;
+    assert_eq!(rig.objects(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn in_an_outage_the_answer_is_withheld_and_the_objects_are_left_to_the_sweep() {
+    let rig = rig().await;
+    let (db, stored) = (rig.db.clone(), rig.stored().await);
     let handler = async move || {
         db.close().await;
         let mut response = "what must not leave".into_response();
         response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
         response
     };
-    let answer = rig.app(post(handler)).oneshot(request()).await.unwrap();
+    withheld(rig.app(post(handler)).oneshot(request()).await.unwrap()).await;
+    assert_eq!(
+        rig.objects().len(),
+        1,
+        "they may have been entered: nobody knows before the database is back"
+    );
+}
+
+async fn withheld(answer: Response) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after") && !answer.headers().contains_key(RECEIPT));
     let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     assert!(!body.windows(9).any(|part| part == b"must not "), "the answer left without being on record");
-    assert_eq!(rig.objects(), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
