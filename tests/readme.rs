@@ -13,7 +13,10 @@ fn row(setting: &Setting) -> String {
         "" => String::new(),
         text => format!("`{text}`"),
     };
-    format!("| `{}` | `{}` | {default} | {} |", setting.name, setting.env, setting.help.replace('|', "\\|"))
+    let variables: Vec<String> =
+        std::iter::once(&setting.env).chain(setting.aliases).map(|name| format!("`{name}`")).collect();
+    let (variables, help) = (variables.join(", "), setting.help.replace('|', "\\|"));
+    format!("| `{}` | {variables} | {default} | {help} |", setting.name)
 }
 
 #[test]

@@ -45,5 +45,9 @@ fn describe(setting: &Setting) -> String {
         "" => String::new(),
         default => format!(" [default: {default}]"),
     };
-    format!("  {}, {}\n      {}{default}\n", setting.name, setting.env, setting.help)
+    let aliases = match setting.aliases {
+        [] => String::new(),
+        aliases => format!(" [also: {}]", aliases.join(", ")),
+    };
+    format!("  {}, {}\n      {}{default}{aliases}\n", setting.name, setting.env, setting.help)
 }

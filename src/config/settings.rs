@@ -8,6 +8,8 @@ pub struct Setting {
     pub name: &'static str,
     /// Its environment variable.
     pub env: &'static str,
+    /// Other environment variables that hold if that one is not set, the first first: names that other programs use.
+    pub aliases: &'static [&'static str],
     /// What holds if nobody says otherwise; empty for "not set".
     pub default: &'static str,
     /// What it does, for `--help` and the README.
@@ -17,11 +19,24 @@ pub struct Setting {
 }
 
 const fn plain(name: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, default, help, secret: false }
+    Setting { name, env, aliases: &[], default, help, secret: false }
 }
 
 const fn secret(name: &'static str, env: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, default: "", help, secret: true }
+    Setting { name, env, aliases: &[], default: "", help, secret: true }
+}
+
+impl Setting {
+    /// The same, also under other variables.
+    const fn or(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// How directly a variable names this setting: 0 by its own, more by an alias; `None` if it does not.
+    pub(super) fn named_by(&self, variable: &str) -> Option<usize> {
+        let mut names = std::iter::once(&self.env).chain(self.aliases);
+        names.position(|name| *name == variable)
+    }
 }
 
 /// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
@@ -192,6 +207,60 @@ pub const SETTINGS: &[Setting] = &[
         "VEILGATE_AUDIT_CHECKPOINT_TIME",
         "10 m",
         "And with the first entry after this time.",
+    ),
+    secret(
+        "billing.api_key",
+        "VEILGATE_BILLING_API_KEY",
+        "Secret or restricted key of the Stripe account; without it nothing is sold.",
+    )
+    .or(&["STRIPE_API_KEY", "STRIPE_TEST_KEY"]),
+    plain("billing.api_key_file", "VEILGATE_BILLING_API_KEY_FILE", "", "File with that key."),
+    secret(
+        "billing.webhook_secret",
+        "VEILGATE_BILLING_WEBHOOK_SECRET",
+        "Signing secret of the webhook; while one is being rotated both, separated by a comma.",
+    )
+    .or(&["STRIPE_WEBHOOK_SECRET"]),
+    plain(
+        "billing.webhook_secret_file",
+        "VEILGATE_BILLING_WEBHOOK_SECRET_FILE",
+        "",
+        "File with that secret, or one a line.",
+    ),
+    plain(
+        "billing.price_monthly",
+        "VEILGATE_BILLING_PRICE_MONTHLY",
+        "",
+        "Id of the monthly plan's price; older prices that customers still pay may follow.",
+    )
+    .or(&["STRIPE_PRICE_ID"]),
+    plain("billing.price_annual", "VEILGATE_BILLING_PRICE_ANNUAL", "", "The same for the annual plan.")
+        .or(&["STRIPE_PRICE_ID_ANNUAL"]),
+    plain(
+        "billing.trial_days",
+        "VEILGATE_BILLING_TRIAL_DAYS",
+        "14",
+        "Days of trial of a customer who buys for the first time; 0 for none, 730 at the most.",
+    )
+    .or(&["STRIPE_TRIAL_DAYS"]),
+    plain(
+        "billing.collect_tax",
+        "VEILGATE_BILLING_COLLECT_TAX",
+        "true",
+        "Let Stripe compute tax and ask for tax ids; the account needs Stripe Tax for it.",
+    ),
+    plain(
+        "billing.meter_event",
+        "VEILGATE_BILLING_METER_EVENT",
+        "veilgate_instances",
+        "Event name of the meter that delivered instances are told to.",
+    ),
+    plain("billing.meter_time", "VEILGATE_BILLING_METER_TIME", "10 s", "How often they are told."),
+    plain(
+        "billing.base_url",
+        "VEILGATE_BILLING_BASE_URL",
+        "https://api.stripe.com/",
+        "Where Stripe answers: https, or http on a loopback address.",
     ),
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
