@@ -2,6 +2,10 @@
 //! (RFC 9457). Failures of single instances are items of a Store Instances Response and
 //! do not pass here unless nothing else is left to say.
 
+mod accounts;
+
+pub use accounts::Account;
+
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::parts::PartsError;
@@ -45,6 +49,12 @@ pub enum Problem {
     NoKey,
     /// An API key that is unknown or revoked.
     BadKey,
+    /// No admin key.
+    NoAdminKey,
+    /// Not the admin key.
+    BadAdminKey,
+    /// What an admin asked of a customer, project or key cannot be done.
+    Account(Account),
     /// No such resource, or not the caller's.
     NotFound,
     /// The resource has other methods.
@@ -132,6 +142,9 @@ impl Problem {
         let (blame, status, reason, title, remedy) = match self {
             Self::NoKey => (Right, S::UNAUTHORIZED, DENIED, "an API key is needed", "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic."),
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
+            Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
+            Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::Account(account) => account.sentence(),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
@@ -167,6 +180,7 @@ impl Problem {
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::Account(account) => account.detail(),
             _ => None,
         }
     }
@@ -178,6 +192,13 @@ impl Problem {
                 {
                     headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
+                None
+            }
+            Self::NoAdminKey | Self::BadAdminKey => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"veilgate-admin\""),
+                );
                 None
             }
             Self::QuotaSpent { retry_after } => Some(*retry_after),
@@ -260,6 +281,13 @@ mod tests {
     const TABLE: &str = "\
 401 right 0124 retry=- NoKey
 401 right 0124 retry=- BadKey
+401 right 0124 retry=- NoAdminKey
+401 right 0124 retry=- BadAdminKey
+400 request 0110 retry=- Account(Json { line: 1, column: 2 })
+409 request 0110 retry=- Account(Exists)
+409 request 0110 retry=- Account(Ambiguous)
+409 request 0110 retry=- Account(Ended)
+422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
@@ -293,6 +321,13 @@ mod tests {
         let mut all = vec![
             Problem::NoKey,
             Problem::BadKey,
+            Problem::NoAdminKey,
+            Problem::BadAdminKey,
+            Problem::Account(Account::Json { line: 1, column: 2 }),
+            Problem::Account(Account::Exists),
+            Problem::Account(Account::Ambiguous),
+            Problem::Account(Account::Ended),
+            Problem::Account(Account::Member { name: "", why: String::new() }),
             Problem::NotFound,
             Problem::MethodNotAllowed,
             Problem::BadUid,

@@ -1,6 +1,7 @@
 //! The routes, on one screen. One file a route family; what stands around them is
 //! `layer`.
 
+pub mod admin;
 mod capabilities;
 mod health;
 mod intake;
@@ -9,10 +10,12 @@ mod outcome;
 mod path;
 mod source;
 mod store;
+mod usage;
 
 pub use path::tidy_path;
 
 use crate::db::Db;
+use crate::db::usage::Quotas;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
@@ -27,8 +30,10 @@ pub const ROOT: &str = "/dicom-web";
 
 /// What handlers work with.
 pub struct Service {
-    /// For readiness.
+    /// For readiness, and what a customer used.
     pub db: Db,
+    /// Instances a month by tier.
+    pub quotas: Quotas,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
     /// Builds the links in answers.
@@ -66,7 +71,7 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    Router::new().with_state(service)
+    Router::new().route("/v1/usage", get(usage::usage)).with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.

@@ -57,8 +57,9 @@ pub const SETTINGS: &[Setting] = &[
     secret(
         "database",
         "VEILGATE_DATABASE",
-        "URL of a PostgreSQL database (postgres://USER:PASSWORD@HOST/NAME), which several gateways may share; by default SQLite in DATA/veilgate.db.",
-    ),
+        "URL of a PostgreSQL database (postgres://USER:PASSWORD@HOST/NAME), which several gateways may share, or of an SQLite file (sqlite:///FILE, sqlite:////ABSOLUTE/FILE); by default SQLite in DATA/veilgate.db.",
+    )
+    .or(&["DCM_DB_URL"]),
     secret(
         "master_key",
         "VEILGATE_MASTER_KEY",
@@ -70,6 +71,18 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "File with that key. Gateways that share a database share it.",
     ),
+    secret(
+        "admin_key",
+        "VEILGATE_ADMIN_KEY",
+        "Key of the admin API, 16 characters or more; without it there is no admin API.",
+    ),
+    plain("admin_key_file", "VEILGATE_ADMIN_KEY_FILE", "", "File with that key."),
+    secret(
+        "api_keys",
+        "VEILGATE_API_KEYS",
+        "API keys besides those in the database, CUSTOMER:KEY separated by commas; each customer is made if it is new (tier free, project default), and a key that stands here no more is revoked at the next start.",
+    )
+    .or(&["DCM_API_KEYS"]),
     plain(
         "public_base_url",
         "VEILGATE_PUBLIC_BASE_URL",

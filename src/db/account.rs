@@ -11,7 +11,7 @@ mod rotation;
 pub use customer::{Customer, CustomerWish, Quota};
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
-pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish};
+pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
 pub use project::{Login, OwnProfile, Project, ProjectSettings, ProjectWish, Route};
 
 use super::chain::{self, Keeper};

@@ -9,6 +9,7 @@ use crate::db::{Db, Fault, Write, now, signed, unsigned};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -68,6 +69,29 @@ impl FreshKey {
             text,
         }
     }
+}
+
+/// When a key is to end, in milliseconds since 1970 UTC: a date (at its first moment in UTC), a time as RFC 3339 writes
+/// it, or a time from now in days, hours or minutes (`30d`, `12h`, `5m`).
+pub fn moment(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let unit = match text.chars().last()? {
+        'd' => 86_400_000,
+        'h' => 3_600_000,
+        'm' => 60_000,
+        _ => return written(text),
+    };
+    let number: i64 = text.get(..text.len() - 1)?.parse().ok().filter(|number| *number >= 0)?;
+    now().checked_add(number.checked_mul(unit)?).filter(|at| time(*at).is_ok())
+}
+
+fn written(text: &str) -> Option<i64> {
+    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let at = match DateTime::parse_from_rfc3339(text) {
+        Ok(at) => at.timestamp_millis(),
+        Err(_) => date()?.and_time(NaiveTime::MIN).and_utc().timestamp_millis(),
+    };
+    Some(at).filter(|at| time(*at).is_ok())
 }
 
 /// An API key, as operators see it.

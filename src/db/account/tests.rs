@@ -275,3 +275,14 @@ fn no_more_than_a_quarter_of_a_key_is_shown() {
     assert_eq!((shown("abc").as_str(), shown("abcdefgh").as_str()), ("", "ab"));
     assert_eq!(FreshKey::random().unwrap().prefix.len(), SHOWN);
 }
+
+#[test]
+fn a_moment_is_a_date_a_time_or_a_time_from_now() {
+    assert_eq!(moment("2027-01-31"), Some(1_801_353_600_000));
+    assert_eq!(moment("2027-01-31T02:00:00+02:00"), Some(1_801_353_600_000));
+    let hour = moment("1h").unwrap() - now();
+    assert!((3_590_000..=3_600_000).contains(&hour), "{hour}");
+    for bad in ["", "d", "-1d", "1y", "2027-02-30", "9999999999999d", "tomorrow", "ü"] {
+        assert_eq!(moment(bad), None, "{bad}");
+    }
+}
