@@ -1,6 +1,15 @@
 //! The arguments of each command, as `--help` shows them. Examples and exit statuses
 //! stand in `help`.
 
+#[cfg(feature = "server")]
+mod accounts;
+
+#[cfg(feature = "server")]
+pub use accounts::{
+    AccountArgs, CustomerArgs, CustomerCommand, DbArgs, DbCommand, KeyArgs, KeyCommand, MasterKeyArgs,
+    MasterKeyCommand, OwnArgs, ProjectArgs, ProjectCommand, StoreArgs,
+};
+
 use super::help;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -34,6 +43,21 @@ pub enum Command {
     Profile(ProfileArgs),
     /// Verify the audit chain of a project.
     Audit(AuditArgs),
+    /// Make, list, show and change customers.
+    #[cfg(feature = "server")]
+    Customer(CustomerArgs),
+    /// Make, list, show and change projects.
+    #[cfg(feature = "server")]
+    Project(ProjectArgs),
+    /// Make, list, show, revoke and rotate API keys.
+    #[cfg(feature = "server")]
+    Key(KeyArgs),
+    /// Rotate the key that seals secrets.
+    #[cfg(feature = "server")]
+    MasterKey(MasterKeyArgs),
+    /// Look after the database.
+    #[cfg(feature = "server")]
+    Db(DbArgs),
 }
 
 /// Arguments of `veilgate serve`.

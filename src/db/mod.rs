@@ -203,6 +203,16 @@ impl Db {
         self.writers.close().await;
     }
 
+    /// The number of its schema.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn schema(&self) -> Result<u64, Fault> {
+        let version: i64 =
+            sqlx::query_scalar("SELECT MAX(version) FROM schema_version").fetch_one(&self.readers).await?;
+        Ok(unsigned(version))
+    }
+
     /// True if it answers.
     pub async fn is_ready(&self) -> bool {
         sqlx::query_scalar::<_, i64>("SELECT CAST(1 AS BIGINT)").fetch_one(&self.readers).await.is_ok()
