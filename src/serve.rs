@@ -120,11 +120,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 
 /// Under which key the chains of an installation are written, and how often a checkpoint is kept.
 pub fn keeper(config: &Config, installation: &Installation) -> Keeper {
-    Keeper::new(
-        installation.audit_key(),
-        config.accounts.checkpoint_entries,
-        config.accounts.checkpoint_time,
-    )
+    Keeper::new(installation.audit_key(), config.accounts.checkpoint_entries, config.accounts.checkpoint_time)
 }
 
 impl Failure {

@@ -145,7 +145,8 @@ async fn only<'a>(
     statement: &'static str,
     called: &str,
 ) -> Result<String, Fault> {
-    let found: Vec<String> = sqlx::query_scalar(statement).bind(called.to_owned()).fetch_all(executor).await?;
+    let found: Vec<String> =
+        sqlx::query_scalar(statement).bind(called.to_owned()).fetch_all(executor).await?;
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),

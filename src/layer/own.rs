@@ -56,15 +56,14 @@ impl Defaults {
             },
             (None, _, None) => return Err(nowhere),
         };
-        Downstream::new(client).map_err(|_| Problem::Internal("a project's downstream client cannot be set up"))
+        Downstream::new(client)
+            .map_err(|_| Problem::Internal("a project's downstream client cannot be set up"))
     }
 }
 
 fn credentials(login: &Login) -> Credentials {
     match login {
-        Login::Basic(user, password) => {
-            Credentials::Basic { user: user.clone(), password: password.clone() }
-        }
+        Login::Basic(user, password) => Credentials::Basic { user: user.clone(), password: password.clone() },
         Login::Token(token) => Credentials::Bearer(token.clone()),
     }
 }

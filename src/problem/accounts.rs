@@ -1,6 +1,6 @@
 //! Problems of what an admin asks of customers, projects and keys.
 
-use super::{Blame, Problem, PROCESSING};
+use super::{Blame, PROCESSING, Problem};
 use crate::db::Fault;
 use axum::http::StatusCode;
 

@@ -72,7 +72,9 @@ pub async fn rotate(
 ) -> Result<Rotated, Failure> {
     let _alone = lock(&config.data)?;
     let given = match new_file {
-        Some(file) => Some(std::fs::read_to_string(file).ok().filter(|text| parse(text).is_some()).ok_or(Failure::NewKey)?),
+        Some(file) => Some(
+            std::fs::read_to_string(file).ok().filter(|text| parse(text).is_some()).ok_or(Failure::NewKey)?,
+        ),
         None => None,
     };
     if config.master_key.is_some() {
@@ -116,7 +118,8 @@ fn failure(error: &std::io::Error) -> Failure {
 
 /// Two rotations at once would take each other's file away.
 fn lock(data: &Path) -> Result<File, Failure> {
-    let file = private().truncate(false).create(true).open(data.join(LOCK)).map_err(|error| failure(&error))?;
+    let file =
+        private().truncate(false).create(true).open(data.join(LOCK)).map_err(|error| failure(&error))?;
     file.lock().map_err(|error| failure(&error))?;
     Ok(file)
 }

@@ -39,7 +39,8 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<(StatusCode, Json<Customer>), Problem> {
     let New { name, tier, quota } = read(body).await?;
-    let (tier, quota) = (self::tier(tier)?.unwrap_or(Tier::Free), self::quota(quota)?.unwrap_or(Quota::OfTier));
+    let (tier, quota) =
+        (self::tier(tier)?.unwrap_or(Tier::Free), self::quota(quota)?.unwrap_or(Quota::OfTier));
     let made = admin.db.add_customer(&hand, &name, tier, quota).await.map_err(Problem::of_account)?;
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -82,4 +82,5 @@ fn moment(name: &'static str, text: Option<&String>) -> Result<Option<i64>, Prob
     text.map(|text| crate::db::account::moment(text).ok_or_else(|| Account::member(name, WHEN))).transpose()
 }
 
-const WHEN: &str = "give a UTC date or time, as 2027-01-31 or 2027-01-31T12:00:00Z, or a time from now, as 30d or 12h";
+const WHEN: &str =
+    "give a UTC date or time, as 2027-01-31 or 2027-01-31T12:00:00Z, or a time from now, as 30d or 12h";

@@ -37,10 +37,7 @@ fn settings(store: &StoreArgs) -> Result<Config, Failure> {
 }
 
 /// Works at the database until `work` is done.
-fn at_desk<T>(
-    store: &StoreArgs,
-    work: impl AsyncFnOnce(&Desk) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+fn at_desk<T>(store: &StoreArgs, work: impl AsyncFnOnce(&Desk) -> Result<T, Failure>) -> Result<T, Failure> {
     let config = settings(store)?;
     block_on(async {
         let db = serve::database_beside(&config).await.map_err(machine)?;
@@ -65,9 +62,12 @@ fn machine(failure: serve::Failure) -> Failure {
 /// A fault of what was asked, or of the database.
 fn wrong(called: &str, fault: Fault) -> Failure {
     match fault {
-        Fault::Missing | Fault::Exists | Fault::Ambiguous | Fault::Name | Fault::Ended | Fault::NoDownstream => {
-            Failure::Usage(format!("{called}: {fault}"))
-        }
+        Fault::Missing
+        | Fault::Exists
+        | Fault::Ambiguous
+        | Fault::Name
+        | Fault::Ended
+        | Fault::NoDownstream => Failure::Usage(format!("{called}: {fault}")),
         fault => Failure::Machine(fault.to_string()),
     }
 }

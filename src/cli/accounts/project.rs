@@ -106,7 +106,6 @@ fn login(own: &OwnArgs) -> Result<Option<Login>, Failure> {
 
 fn read(file: &Path) -> Result<Secret, Failure> {
     let text = std::fs::read_to_string(file);
-    let text =
-        text.map_err(|error| Failure::Usage(format!("{}: {}", file.display(), stdio::why(&error))))?;
+    let text = text.map_err(|error| Failure::Usage(format!("{}: {}", file.display(), stdio::why(&error))))?;
     Ok(Secret::new(&text))
 }

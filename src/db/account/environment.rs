@@ -106,12 +106,7 @@ impl Db {
     }
 }
 
-async fn admit(
-    transaction: &mut Write,
-    by: &Hand,
-    project: &str,
-    key: &EnvironmentKey,
-) -> Result<(), Fault> {
+async fn admit(transaction: &mut Write, by: &Hand, project: &str, key: &EnvironmentKey) -> Result<(), Fault> {
     match known(transaction, &key.key).await? {
         None => {
             let wish = KeyWish { name: HERE.to_owned(), ..KeyWish::default() };
@@ -126,7 +121,10 @@ async fn admit(
             by.record(transaction, project, Action::MakeKey, &known.id, Some(HERE)).await
         }
         Some(known) if known.revoked => {
-            tracing::warn!(key = known.id, "a key in the environment stays revoked, as an operator revoked it");
+            tracing::warn!(
+                key = known.id,
+                "a key in the environment stays revoked, as an operator revoked it"
+            );
             Ok(())
         }
         Some(_) => Ok(()),

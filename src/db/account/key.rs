@@ -176,12 +176,7 @@ impl Db {
     ///
     /// # Errors
     /// There is no such project, or the database fails.
-    pub async fn add_key(
-        &self,
-        by: &Hand,
-        project: &str,
-        wish: &KeyWish,
-    ) -> Result<(ApiKey, Secret), Fault> {
+    pub async fn add_key(&self, by: &Hand, project: &str, wish: &KeyWish) -> Result<(ApiKey, Secret), Fault> {
         let project = self.project(project).await?.id;
         let fresh = FreshKey::random()?;
         let mut transaction = self.write().await?;

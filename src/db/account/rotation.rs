@@ -57,12 +57,7 @@ impl Db {
     ///
     /// # Errors
     /// Something does not open under `old`, or the database fails.
-    pub async fn rotate_master_key(
-        &self,
-        by: &Hand,
-        old: &MasterKey,
-        new: &MasterKey,
-    ) -> Result<u64, Fault> {
+    pub async fn rotate_master_key(&self, by: &Hand, old: &MasterKey, new: &MasterKey) -> Result<u64, Fault> {
         let mut transaction = self.write().await?;
         by.lock(&mut transaction, chain::GATEWAY).await?;
         // Locks the installation: nothing is sealed under the old key meanwhile.
@@ -106,7 +101,10 @@ mod tests {
             words.filter(|word| word.starts_with("sealed_")).collect();
         assert_eq!(columns.len(), SEALED.len());
         for column in columns {
-            assert!(SEALED.iter().any(|it| it.read.contains(column) && it.write.contains(column)), "{column}");
+            assert!(
+                SEALED.iter().any(|it| it.read.contains(column) && it.write.contains(column)),
+                "{column}"
+            );
         }
     }
 }

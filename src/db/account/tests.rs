@@ -141,10 +141,8 @@ async fn a_projects_settings_change_together_and_credentials_never_go_to_another
         rig.acts(&rig.project).await,
         ["operator change-profile null", "operator change-project null"]
     );
-    let moved = ProjectWish {
-        downstream_url: Some(Some("http://b/dicom-web".to_owned())),
-        ..ProjectWish::default()
-    };
+    let moved =
+        ProjectWish { downstream_url: Some(Some("http://b/dicom-web".to_owned())), ..ProjectWish::default() };
     let moved = db.change_project(hand, master, &rig.project, &moved).await.unwrap();
     assert!(!moved.downstream_login, "the password was meant for the first server");
     assert_eq!(
@@ -172,8 +170,7 @@ async fn a_key_is_valid_until_it_expires_or_is_revoked() {
     db.revoke_key(hand, &key.id).await.unwrap();
     assert_eq!(db.revoke_key(hand, "nothing").await, Err(Fault::Missing));
     assert_eq!(db.revoke_key(hand, "").await, Err(Fault::Missing));
-    let expected =
-        ["operator make-key null", "operator make-key null", "operator revoke-key null"];
+    let expected = ["operator make-key null", "operator make-key null", "operator revoke-key null"];
     assert_eq!(rig.acts(&rig.project).await, expected, "the second revocation changes nothing");
     for ended in [&key.id, "late"] {
         let again = db.rotate_key(hand, ended, None, None).await;
