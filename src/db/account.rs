@@ -5,6 +5,7 @@ mod customer;
 mod environment;
 mod founding;
 mod key;
+mod own;
 mod project;
 mod rotation;
 
@@ -12,7 +13,8 @@ pub use customer::{Customer, CustomerWish, Quota};
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
-pub use project::{Login, OwnProfile, Project, ProjectSettings, ProjectWish, Route};
+pub use own::{Login, OwnProfile, Route};
+pub use project::{Project, ProjectSettings, ProjectWish};
 
 use super::chain::{self, Keeper};
 use super::seal::{MasterKey, hex};

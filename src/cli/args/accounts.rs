@@ -18,7 +18,7 @@ pub struct StoreArgs {
 /// What all commands about accounts take.
 #[derive(Debug, Args)]
 pub struct AccountArgs {
-    #[allow(missing_docs)]
+    /// Where the data is.
     #[command(flatten)]
     pub store: StoreArgs,
     /// Print JSON, as the admin API answers.
@@ -48,13 +48,13 @@ pub enum CustomerCommand {
         /// Instances a month: a number, `unlimited`, or `tier` for what the settings say of the tier.
         #[arg(long, value_name = "N", default_value = "tier")]
         quota: String,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
     /// List the customers.
     List {
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -62,7 +62,7 @@ pub enum CustomerCommand {
     Show {
         /// Its id or name.
         customer: String,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -76,7 +76,7 @@ pub enum CustomerCommand {
         /// Instances a month: a number, `unlimited`, or `tier` for what the settings say of the tier.
         #[arg(long, value_name = "N")]
         quota: Option<String>,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -123,10 +123,10 @@ pub enum ProjectCommand {
         customer: String,
         /// The project's name: letters, digits, and . _ - :
         name: String,
-        #[allow(missing_docs)]
+        /// What it has of its own.
         #[command(flatten)]
         own: OwnArgs,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -135,7 +135,7 @@ pub enum ProjectCommand {
         /// Only those of this customer: its id or name.
         #[arg(long)]
         customer: Option<String>,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -143,7 +143,7 @@ pub enum ProjectCommand {
     Show {
         /// Its id, its name if only one has it, or CUSTOMER/NAME.
         project: String,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -151,10 +151,10 @@ pub enum ProjectCommand {
     Set {
         /// Its id, its name if only one has it, or CUSTOMER/NAME.
         project: String,
-        #[allow(missing_docs)]
+        /// What it has of its own.
         #[command(flatten)]
         own: OwnArgs,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -184,7 +184,7 @@ pub enum KeyCommand {
         /// Requests a minute, if not those of the tier.
         #[arg(long, value_name = "N")]
         rate: Option<u64>,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -193,7 +193,7 @@ pub enum KeyCommand {
         /// Only those of this project: its id, its name if only one has it, or CUSTOMER/NAME.
         #[arg(long)]
         project: Option<String>,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -201,7 +201,7 @@ pub enum KeyCommand {
     Show {
         /// Its id, or its prefix or name if only one has it.
         key: String,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -209,7 +209,7 @@ pub enum KeyCommand {
     Revoke {
         /// Its id, or its prefix or name if only one has it.
         key: String,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -223,7 +223,7 @@ pub enum KeyCommand {
         /// When the old one ends: 7d, 2027-01-31; without it the old one stays as it is.
         #[arg(long, value_name = "TIME")]
         old_expires: Option<String>,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -246,7 +246,7 @@ pub enum MasterKeyCommand {
         /// File with the new key, 64 hexadecimal digits [default: a random one].
         #[arg(long, value_name = "FILE")]
         new_file: Option<PathBuf>,
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
@@ -266,7 +266,7 @@ pub struct DbArgs {
 pub enum DbCommand {
     /// Bring the database's schema up to date, as each start of the server does.
     Migrate {
-        #[allow(missing_docs)]
+        /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,
     },
