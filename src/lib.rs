@@ -14,6 +14,9 @@
 //! | add a destination | one file in `destination`, one arm in its `mod.rs`, one test |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
+//! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
+//! | seal another secret | the list in `db/account/rotation.rs` |
+//! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
