@@ -2,6 +2,7 @@
 //! The list itself is `settings`; what a setting does lives where it is used.
 
 mod accounts;
+mod audit_sink;
 mod settings;
 mod sources;
 mod values;
@@ -9,13 +10,16 @@ mod values;
 pub use accounts::Accounts;
 pub use settings::{SETTINGS, Setting};
 
+use crate::api;
 use crate::db::Address;
 use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
+use crate::destination::Packing;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Credentials};
 use crate::layer;
 use crate::secret::Secret;
+use crate::sink;
 use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
@@ -52,6 +56,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
+    /// The vault's interface.
+    pub vault: api::Vault,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
@@ -60,6 +66,8 @@ pub struct Config {
     pub downstream: Option<downstream::Settings>,
     /// For the servers of projects: times and bounds of the same settings, without URL, credentials and headers.
     pub downstream_of_projects: downstream::Settings,
+    /// Where the audit's entries go once more.
+    pub sink: Option<sink::Settings>,
     /// Log lines as JSON.
     pub log_json: bool,
     /// Least severe level that is logged.
@@ -83,6 +91,8 @@ pub struct Limits {
     pub head: u64,
     /// An instance.
     pub instance: u64,
+    /// Parts of a request, a number.
+    pub parts: usize,
     /// What is held to join metadata and bulk data.
     pub metadata: u64,
     /// What an answer holds in memory.
@@ -205,8 +215,10 @@ impl Config {
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
             times: times(from),
+            vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
+            sink: audit_sink::settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
@@ -240,6 +252,7 @@ fn limits(from: &mut Sources) -> Limits {
     Limits {
         head: from.take("limits.head", values::size),
         instance: from.take("limits.instance", values::size),
+        parts: from.take("limits.parts", values::count),
         metadata: from.take("limits.metadata", values::size),
         spool_memory: from.take("limits.spool_memory", values::size),
     }
@@ -252,6 +265,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         uri: from.take("limits.uri", values::size),
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
+        rates: accounts::rates(from),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }
@@ -261,6 +275,15 @@ fn times(from: &mut Sources) -> Times {
         header: from.take("limits.header_time", values::time),
         idle: from.take("limits.idle_time", values::time),
         drain: from.take("limits.drain_time", values::time),
+    }
+}
+
+fn vault(from: &mut Sources) -> api::Vault {
+    let packings = [("fast", Packing::Fast), ("best", Packing::Best), ("stored", Packing::Stored)];
+    api::Vault {
+        request: from.take("vault.request", values::size),
+        files: from.take("vault.files", values::count),
+        packing: from.take("vault.compression", |text| values::one_of(text, &packings)),
     }
 }
 

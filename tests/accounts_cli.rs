@@ -195,6 +195,22 @@ fn keys_of_the_vaults_variable_work_until_they_stand_there_no_more() {
 }
 
 #[test]
+fn keys_of_one_customer_share_its_month_and_its_tier() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[("DCM_API_KEYS", "acme:key-one,acme:key-two")]);
+    let instance = ct(1);
+    assert_eq!(pseudonym(&server, "key-one", &instance), pseudonym(&server, "key-two", &instance));
+    assert_eq!(usage(&server, "key-one"), usage(&server, "key-two"));
+    assert_eq!(usage(&server, "key-two")["files_used_mtd"], json!(2));
+    told(&server, &["customer", "set", "acme", "--tier", "pro"]);
+    assert_eq!(usage(&server, "key-two")["quota"], json!(10_000));
+    server.stop();
+    let server = start(folder.path(), &[("DCM_API_KEYS", "acme:key-three")]);
+    let used = usage(&server, "key-three");
+    assert_eq!((&used["tier"], &used["files_used_mtd"]), (&json!("pro"), &json!(2)), "another key");
+}
+
+#[test]
 fn an_sqlite_url_of_the_vaults_variable_names_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(&folder.path().join("data"), &[], &[("DCM_DB_URL", "sqlite:///other.db")]);

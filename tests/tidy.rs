@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["dicom", "secret"],
     &["deid"],
     &["dicomweb", "audit", "db", "downstream", "billing"],
-    &["archive", "destination", "origin"],
+    &["archive", "destination", "origin", "sink"],
     &["layer", "problem"],
     &["api", "page"],
     &["config", "cli", "serve", "main", "lib"],
@@ -78,6 +78,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("stripe::", &["billing"], "Stripe only in billing"),
     ("stripe_billing::", &["billing"], "Stripe only in billing"),
     ("stripe_checkout::", &["billing"], "Stripe only in billing"),
+    ("tokio_rustls::", &["sink"], "syslog over TLS only in sink; HTTP has its own doors"),
     ("object_store::", &["archive"], "the object store only in archive"),
     (
         "std::env",
@@ -223,11 +224,19 @@ fn nothing_is_left_unfinished_or_switched_off() {
 #[test]
 fn the_word_for_irreversible_removal_is_not_used_for_pseudonyms() {
     let mut broken = Vec::new();
+    // A path and a file name that clients of another server already use.
+    let given =
+        |text: &str, at: usize| text[..at].ends_with("/v1/") || text[at..].starts_with("anonymized.zip");
     for file in rust_files("src") {
         let lower = file.text.to_ascii_lowercase();
-        broken.extend(lower.match_indices("anonymiz").filter(|(at, _)| !lower[..*at].ends_with("de-")).map(
-            |(at, _)| format!("{}: the output is pseudonymized, a key could lead back", line_of(&file, at)),
-        ));
+        broken.extend(
+            lower
+                .match_indices("anonymiz")
+                .filter(|(at, _)| !lower[..*at].ends_with("de-") && !given(&lower, *at))
+                .map(|(at, _)| {
+                    format!("{}: the output is pseudonymized, a key could lead back", line_of(&file, at))
+                }),
+        );
     }
     holds(broken);
 }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a bench may stop
 
+mod bare;
 mod client;
 mod data;
 mod deid;
@@ -13,13 +14,18 @@ mod floor;
 mod orthanc;
 mod process;
 mod push;
+mod settle;
 mod sink;
 mod table;
+mod zip;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments.iter().any(|argument| argument == "--floor") {
         return floor::run();
+    }
+    if arguments.iter().any(|argument| argument == "--bare") {
+        return bare::run();
     }
     let wanted = |name: &str| {
         let named = arguments.iter().skip(1).filter(|argument| !argument.starts_with("--")).count();
@@ -29,8 +35,14 @@ fn main() {
     if wanted("push") {
         push::run(&mut table);
     }
+    if wanted("settle") {
+        settle::run(&mut table);
+    }
     if wanted("deid") {
         deid::run(&mut table);
+    }
+    if wanted("zip") {
+        zip::run(&mut table);
     }
     if wanted("orthanc") {
         orthanc::run(&mut table);

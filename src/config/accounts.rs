@@ -7,6 +7,7 @@ use crate::db::Address;
 use crate::db::account::{EnvironmentKey, FreshKey};
 use crate::db::seal::{MasterKey, unhex};
 use crate::db::usage::Quotas;
+use crate::layer::Rates;
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,6 +83,15 @@ pub(super) fn master_key(from: &mut Sources) -> Option<MasterKey> {
         from.wrong("master_key", "the key is not 64 hexadecimal digits".to_owned());
     }
     key
+}
+
+/// Requests a minute by tier; 0 would be no key at all, so it is no bound, too.
+pub(super) fn rates(from: &mut Sources) -> Rates {
+    Rates {
+        free: from.take("rate.free", values::bound),
+        pro: from.take("rate.pro", values::bound),
+        enterprise: from.take("rate.enterprise", values::bound),
+    }
 }
 
 pub(super) fn accounts(from: &mut Sources) -> Accounts {

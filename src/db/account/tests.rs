@@ -114,7 +114,7 @@ async fn projects_of_one_name_are_told_apart_and_have_secrets_of_their_own() {
     assert_eq!(db.add_project(hand, master, "b", "default", &none).await, Err(Fault::Exists));
     assert_eq!(db.project("default").await, Err(Fault::Ambiguous));
     assert_eq!(db.project("b/default").await.unwrap(), second);
-    assert_eq!(db.projects(Some("b")).await.unwrap(), [second.clone()]);
+    assert_eq!(db.projects(Some("b")).await.unwrap(), std::slice::from_ref(&second));
     assert_ne!(rig.secret(&second.id).await, rig.secret(&rig.project).await);
     assert_eq!(rig.acts(&second.id).await, ["operator make-project null"]);
 }
