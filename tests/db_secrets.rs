@@ -21,8 +21,16 @@ fn bytes(data: &Path) -> Vec<u8> {
     ours.flat_map(|path| std::fs::read(path).unwrap()).collect()
 }
 
+/// True if the mark stands there. One of digits must stand alone: a pseudonym may begin like an original UID.
 fn holds(bytes: &[u8], mark: &[u8]) -> bool {
-    memchr::memmem::find(bytes, mark).is_some()
+    let digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    let alone = |at: usize| {
+        let before = at.checked_sub(1).map(|at| bytes[at]);
+        let after = bytes.get(at + mark.len()).copied();
+        !before.into_iter().chain(after).any(digit)
+    };
+    let number = mark.iter().copied().all(digit);
+    memchr::memmem::find_iter(bytes, mark).any(|at| !number || alone(at))
 }
 
 fn hex(bytes: &[u8]) -> String {

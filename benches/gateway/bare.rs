@@ -5,6 +5,7 @@ use std::sync::Arc;
 use veilgate::api::{self, Service, Vault};
 use veilgate::archive::Archive;
 use veilgate::db::account::Tier;
+use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
 use veilgate::deid::plan::Plan;
@@ -33,6 +34,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     Arc::new(Service {
         destination: Target::Archive(Archive::open(folder, db.clone()).expect("archive")),
         db,
+        quotas: Quotas { free: None, pro: None, enterprise: None },
         links: Links::new("http://localhost/dicom-web").expect("links"),
         limits: Limits::default(),
         instance: 1 << 34,
