@@ -12,13 +12,18 @@ use super::usage::{Month, Quotas};
 use super::{Db, Fault, catalog};
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 4096;
 
 /// Requests written in one transaction at most.
 const BATCH: usize = 512;
+
+/// How often giving back is tried of reservations whose settlement failed.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the writer is told.
 #[derive(Clone)]
@@ -88,6 +93,17 @@ enum Ask {
     Recover(Box<Settlement>),
     /// Give a reservation back.
     Release(Ticket),
+}
+
+impl Ask {
+    /// What must be given back if this fails. A reservation that fails is followed by its request's settlement.
+    fn owed(&self) -> Option<&Ticket> {
+        match self {
+            Self::Settle(settlement) => settlement.ticket.as_ref(),
+            Self::Release(ticket) => Some(ticket),
+            Self::Reserve(..) | Self::Recover(_) => None,
+        }
+    }
 }
 
 enum Reply {
@@ -160,31 +176,61 @@ async fn ask_through(jobs: &mpsc::Sender<Job>, ask: Ask) -> Result<Reply, Fault>
 
 async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut jobs, BATCH).await > 0 {
-        serve(&db, &terms, std::mem::take(&mut jobs)).await;
+    let (mut owed, mut due) = (Vec::new(), Instant::now());
+    loop {
+        let received = match owed.is_empty() {
+            true => Ok(queue.recv_many(&mut jobs, BATCH).await),
+            false => timeout_at(due, queue.recv_many(&mut jobs, BATCH)).await,
+        };
+        if received == Ok(0) {
+            return;
+        }
+        if received.is_ok() {
+            owed.extend(serve(&db, &terms, std::mem::take(&mut jobs)).await);
+        }
+        if !owed.is_empty() && Instant::now() >= due {
+            give_back(&db, &terms, &mut owed).await;
+            due = Instant::now() + AGAIN;
+        }
     }
 }
 
-/// Writes all jobs at once; if one of them is refused, each alone, so that it sinks no other.
-async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>) {
+/// Gives reservations back whose settlement failed; what cannot be given back now stays owed. One that was settled
+/// after all is there no more, and giving it back changes nothing.
+async fn give_back(db: &Db, terms: &Terms, owed: &mut Vec<Ticket>) {
+    let tickets: Vec<Ask> = owed.iter().take(BATCH).cloned().map(Ask::Release).collect();
+    if batch::write(db, terms, &tickets.iter().collect::<Vec<_>>()).await.is_ok() {
+        owed.drain(..tickets.len());
+    }
+}
+
+/// Writes all jobs at once; if one of them is refused, each alone, so that it sinks no other. The reservations of those
+/// that failed: this gateway lives, so nobody else gives them back.
+async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>) -> Vec<Ticket> {
     let asks: Vec<&Ask> = jobs.iter().map(|job| &job.ask).collect();
     match batch::write(db, terms, &asks).await {
         Ok(replies) => {
             for (job, reply) in jobs.into_iter().zip(replies) {
                 let _ = job.reply.send(reply);
             }
+            Vec::new()
         }
         Err(fault) if jobs.len() == 1 || fault.is_outage() => {
+            let owed = jobs.iter().filter_map(|job| job.ask.owed()).cloned().collect();
             for job in jobs {
                 let _ = job.reply.send(Err(fault));
             }
+            owed
         }
         Err(_) => {
+            let mut owed = Vec::new();
             for job in jobs {
                 let reply = batch::write(db, terms, &[&job.ask]).await;
                 let reply = reply.and_then(|replies| replies.into_iter().next().unwrap_or(Ok(Reply::Done)));
+                owed.extend(job.ask.owed().filter(|_| reply.is_err()).cloned());
                 let _ = job.reply.send(reply);
             }
+            owed
         }
     }
 }

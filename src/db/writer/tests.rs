@@ -176,3 +176,21 @@ async fn a_released_reservation_is_free_again() {
     writer.release(rig.ticket("a"));
     assert_eq!(writer.reserve(rig.ticket("b"), 1).await.unwrap(), Some(1));
 }
+
+#[tokio::test]
+async fn what_a_failed_settlement_had_reserved_is_given_back_once_the_database_serves_again() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    let rename = async |statement: &'static str| {
+        sqlx::query(statement).execute(&rig.db.writers).await.unwrap();
+    };
+    assert_eq!(writer.reserve(rig.ticket("r"), 4).await, Ok(Some(4)));
+    rename("ALTER TABLE audit_entry RENAME TO hidden").await;
+    assert!(writer.settle(rig.settlement(Some(rig.ticket("r")), 2)).await.is_err());
+    rename("ALTER TABLE hidden RENAME TO audit_entry").await;
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while rig.used_and_reserved().await.1 > 0 && std::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rig.used_and_reserved().await, (0, 0));
+}
