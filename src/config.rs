@@ -64,6 +64,8 @@ pub struct Config {
     pub store_warning: bool,
     /// The server to forward to.
     pub downstream: Option<downstream::Settings>,
+    /// For the servers of projects: times and bounds of the same settings, without URL, credentials and headers.
+    pub downstream_of_projects: downstream::Settings,
     /// Where the audit's entries go once more.
     pub sink: Option<sink::Settings>,
     /// Log lines as JSON.
@@ -194,6 +196,13 @@ impl Config {
             values::one_of(text, &[("archive", Destination::Archive), ("forward", Destination::Forward)])
         });
         let downstream = downstream_settings(from);
+        let downstream_of_projects = downstream::Settings {
+            url: String::new(),
+            credentials: Credentials::None,
+            headers: Vec::new(),
+            ..downstream.clone()
+        };
+        let downstream = Some(downstream).filter(|settings| !settings.url.is_empty());
         if destination == Destination::Forward && downstream.is_none() {
             from.wrong("destination", "forward needs downstream.url".to_owned());
         }
@@ -219,6 +228,7 @@ impl Config {
             public,
             destination,
             downstream,
+            downstream_of_projects,
         })
     }
 }
@@ -302,7 +312,7 @@ fn profile(text: &str) -> Result<Profile, String> {
     })
 }
 
-fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
+fn downstream_settings(from: &mut Sources) -> downstream::Settings {
     let url = from.take("downstream.url", |text| match text {
         "" => Ok(None),
         text => {
@@ -321,8 +331,8 @@ fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
             Credentials::None
         }
     };
-    let settings = downstream::Settings {
-        url: url.clone().unwrap_or_default(),
+    downstream::Settings {
+        url: url.unwrap_or_default(),
         credentials,
         headers: from.take("downstream.headers", headers),
         ca: from.take("downstream.ca_file", certificates),
@@ -331,8 +341,7 @@ fn downstream_settings(from: &mut Sources) -> Option<downstream::Settings> {
         concurrent: from.take("downstream.concurrent", values::count),
         retries: from
             .take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
-    };
-    url.map(|_| settings)
+    }
 }
 
 /// A secret given directly or by a file; one of the two.

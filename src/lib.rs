@@ -15,6 +15,9 @@
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
+//! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
+//! | seal another secret | the list in `db/account/rotation.rs` |
+//! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
 //! | change what a tier may do | `config/settings.rs` (numbers), `db/usage.rs` (counting), `layer/quota.rs` (refusing) |
 //! | change what one request writes to the database | `db/writer.rs`, then `db/writer/batch.rs` |

@@ -2,6 +2,10 @@
 //! (RFC 9457). Failures of single instances are items of a Store Instances Response and
 //! do not pass here unless nothing else is left to say.
 
+mod accounts;
+
+pub use accounts::Account;
+
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::manifest::FileFate;
@@ -46,6 +50,12 @@ pub enum Problem {
     NoKey,
     /// An API key that is unknown or revoked.
     BadKey,
+    /// No admin key.
+    NoAdminKey,
+    /// Not the admin key.
+    BadAdminKey,
+    /// What an admin asked of a customer, project or key cannot be done.
+    Account(Account),
     /// The key sent too many requests.
     TooOften {
         /// Seconds until another one is taken.
@@ -152,6 +162,9 @@ impl Problem {
         let (blame, status, reason, title, remedy) = match self {
             Self::NoKey => (Right, S::UNAUTHORIZED, DENIED, "an API key is needed", "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic."),
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
+            Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
+            Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::Account(account) => account.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
@@ -194,6 +207,7 @@ impl Problem {
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::Account(account) => account.detail(),
             _ => None,
         }
     }
@@ -205,6 +219,13 @@ impl Problem {
                 {
                     headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
+                None
+            }
+            Self::NoAdminKey | Self::BadAdminKey => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"veilgate-admin\""),
+                );
                 None
             }
             Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
@@ -290,97 +311,4 @@ impl From<PartsError> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    const TABLE: &str = "\
-401 right 0124 retry=- NoKey
-401 right 0124 retry=- BadKey
-429 right A700 retry=3 TooOften { retry_after: 3 }
-404 request 0110 retry=- NotFound
-405 request 0110 retry=- MethodNotAllowed
-400 request C000 retry=- BadUid
-400 request 0110 retry=- BadParameter(\"\")
-406 request 0110 retry=- NoAccept
-400 request 0110 retry=- Accept(Mixed)
-406 request 0110 retry=- Accept(NotAcceptable([]))
-415 request 0110 retry=- MediaType { why: \"\", takes: [] }
-400 request C000 retry=- EmptyBody
-400 request C000 retry=- Multipart(NoPart)
-400 request C000 retry=- CutOff
-400 request C000 retry=- Metadata(\"\")
-422 request C000 retry=- Form(\"\")
-400 request A700 retry=- TooManyParts { limit: 1 }
-422 request 0110 retry=- NothingDone { burned_in: true, files: [] }
-408 request A700 retry=- Silent
-413 request A700 retry=- BodyTooLarge { limit: 1 }
-414 request 0110 retry=- UriTooLong { limit: 1 }
-502 downstream A700 retry=- Downstream(Unreachable)
-502 downstream A700 retry=- Downstream(CutOff)
-502 downstream A700 retry=- Downstream(Nonsense)
-502 downstream A700 retry=- Downstream(Denied)
-502 downstream A700 retry=- Downstream(Refused(500))
-504 downstream A700 retry=- Downstream(TimedOut)
-503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
-429 right A700 retry=9 QuotaSpent { retry_after: 9 }
-503 us A700 retry=5 Overloaded
-503 us A700 retry=5 Database
-500 us 0110 retry=- Internal(\"\")
-";
-
-    fn all() -> Vec<Problem> {
-        use downstream::Fault;
-        let mut all = vec![
-            Problem::NoKey,
-            Problem::BadKey,
-            Problem::TooOften { retry_after: 3 },
-            Problem::NotFound,
-            Problem::MethodNotAllowed,
-            Problem::BadUid,
-            Problem::BadParameter(""),
-            Problem::NoAccept,
-            Problem::Accept(AcceptError::Mixed),
-            Problem::Accept(AcceptError::NotAcceptable(Vec::new())),
-            Problem::MediaType { why: "", takes: &[] },
-            Problem::EmptyBody,
-            Problem::Multipart(PartsError::NoPart),
-            Problem::CutOff,
-            Problem::Metadata(""),
-            Problem::Form(""),
-            Problem::TooManyParts { limit: 1 },
-            Problem::NothingDone { burned_in: true, files: Vec::new() },
-            Problem::Silent,
-            Problem::BodyTooLarge { limit: 1 },
-            Problem::UriTooLong { limit: 1 },
-        ];
-        let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
-        all.extend(faults.map(Problem::Downstream));
-        all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
-        all.extend([
-            Problem::QuotaSpent { retry_after: 9 },
-            Problem::Overloaded,
-            Problem::Database,
-            Problem::Internal(""),
-        ]);
-        all
-    }
-
-    #[test]
-    fn every_failure_has_the_status_and_reason_of_the_table() {
-        let line = |problem: Problem| {
-            let (blame, reason, name) =
-                (problem.blame().word(), problem.sentence().reason, format!("{problem:?}"));
-            let response = problem.into_response();
-            let retry = response.headers().get("retry-after").map_or("-", |value| value.to_str().unwrap());
-            format!("{} {blame} {reason:04X} retry={retry} {name}\n", response.status().as_u16())
-        };
-        assert_eq!(all().into_iter().map(line).collect::<String>(), TABLE);
-    }
-
-    #[test]
-    fn http_11_a_missing_key_is_answered_with_challenges() {
-        let response = Problem::NoKey.into_response();
-        assert_eq!(response.headers().get_all(header::WWW_AUTHENTICATE).iter().count(), 2);
-    }
-}
+mod tests;

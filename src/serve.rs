@@ -5,15 +5,19 @@ mod feed;
 mod folder;
 mod linger;
 mod listen;
+pub mod master;
 mod warden;
 pub mod witness;
 
-pub use folder::{database_beside, master_key_beside, project_key};
+pub use folder::{database_beside, project_key, unlock_beside};
 
+use crate::api::admin::Admin;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive};
 use crate::config::{Config, Destination, Level};
+use crate::db::account::{Hand, Installation, Route};
 use crate::db::chain::Keeper;
+use crate::db::seal::Keyring;
 use crate::db::writer::{Terms, Writer};
 use crate::db::{self, Db};
 use crate::deid::plan::Plan;
@@ -21,7 +25,7 @@ use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
-use crate::layer::{self, Accounts};
+use crate::layer::{self, Accounts, Defaults};
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -46,6 +50,15 @@ pub enum Failure {
     /// The master key is missing or no key, while the database needs it.
     #[error("DATA/master.key is missing or damaged, and the database was made under it: put it back")]
     MasterKey,
+    /// Two customers, one key.
+    #[error("a key in api_keys belongs to another customer already")]
+    EnvironmentKey,
+    /// The file that was given for a new master key.
+    #[error("the file with the new master key cannot be read, or does not hold 64 hexadecimal digits")]
+    NewKey,
+    /// The settings name the master key, so that no other can be put in its place.
+    #[error("the settings name the master key: give the new one by --new-file, and name it there afterwards")]
+    NewKeyElsewhere,
     /// Another server uses the data folder.
     #[error("another server uses this data folder")]
     InUse,
@@ -85,27 +98,28 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let folder = Folder::open(&config.data, config.master_key.clone())?;
     let address = config.database.clone().unwrap_or_else(|| folder.database());
     let db = Db::open(&address).await?;
-    let installation = db.installation(&folder.master()).await?;
-    if let Some(key) = folder.found(&db).await? {
+    let (installation, master) = folder.unlock(&db).await?;
+    let keeper = keeper(&config, &installation);
+    let hand = Hand::system(keeper.clone());
+    if let Some(key) = folder.found(&db, &hand, &master).await? {
         eprintln!("first API key, kept in first-api-key in the data folder: {key}");
     }
+    db.follow_environment(&hand, &master, &config.accounts.keys).await.map_err(Failure::of_environment)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let archive = archive(&config, db.clone(), started)?;
-    let keeper = Keeper::new(
-        installation.audit_key(),
-        config.accounts.checkpoint_entries,
-        config.accounts.checkpoint_time,
-    );
-    let service = service(&config, &folder, db.clone(), keeper.clone(), archive, address)?;
-    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
+    let keys = folder.keyring(master);
+    let defaults = defaults(&config, archive)?;
+    let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
+    let admin = admin(&config, &db, &keys, &keeper);
+    let accounts = Accounts::new(db.clone(), keys, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
-    let app = app(service, &config.layers, accounts, Writer::start(db.clone(), terms));
+    let app = app(service, &config.layers, accounts, admin, Writer::start(db.clone(), terms));
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
@@ -116,14 +130,65 @@ async fn serve(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Under which key the chains of an installation are written, and how often a checkpoint is kept.
+pub fn keeper(config: &Config, installation: &Installation) -> Keeper {
+    Keeper::new(installation.audit_key(), config.accounts.checkpoint_entries, config.accounts.checkpoint_time)
+}
+
+impl Failure {
+    fn of_environment(fault: db::Fault) -> Self {
+        match fault {
+            db::Fault::Exists => Self::EnvironmentKey,
+            fault => fault.into(),
+        }
+    }
+}
+
+/// The admin API, if it has a key.
+fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<layer::Admin> {
+    let admin = Admin {
+        db: db.clone(),
+        keys: keys.clone(),
+        quotas: config.accounts.quotas,
+        forwards: config.downstream.is_some(),
+    };
+    let key = config.accounts.admin_key.clone()?;
+    Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
+}
+
 /// Routes within their layers.
-fn app(service: Arc<Service>, settings: &layer::Settings, accounts: Accounts, writer: Writer) -> Router {
+fn app(
+    service: Arc<Service>,
+    settings: &layer::Settings,
+    accounts: Accounts,
+    admin: Option<layer::Admin>,
+    writer: Writer,
+) -> Router {
     let routes = layer::Routes {
         open: api::open(Arc::clone(&service)),
         guarded: api::guarded(Arc::clone(&service)),
         metered: api::metered(service),
+        admin,
     };
     layer::stack(routes, settings, accounts, writer)
+}
+
+/// What holds for projects that say nothing else.
+fn defaults(config: &Config, archive: Archive) -> Result<Defaults, Failure> {
+    let downstream = match &config.downstream {
+        Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
+        None => None,
+    };
+    Ok(Defaults {
+        plan: Arc::new(Plan::new(&config.profile)),
+        archive,
+        route: match config.destination {
+            Destination::Archive => Route::Archive,
+            Destination::Forward => Route::Forward,
+        },
+        downstream,
+        elsewhere: config.downstream_of_projects.clone(),
+    })
 }
 
 /// How often the archive is swept, and how old something is that no request can be about to enter any more.
@@ -155,18 +220,19 @@ fn service(
     folder: &Folder,
     db: Db,
     keeper: Keeper,
-    archive: Archive,
+    defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
-    let destination = match (config.destination, &config.downstream) {
-        (Destination::Forward, Some(settings)) => Target::Forward(Downstream::new(settings.clone())?),
-        _ => Target::Archive(archive),
+    let destination = match (defaults.route, &defaults.downstream) {
+        (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
+        _ => Target::Archive(defaults.archive.clone()),
     };
     let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
         db,
         keeper,
+        quotas: config.accounts.quotas,
         destination,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },

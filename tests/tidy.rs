@@ -28,7 +28,7 @@ const SAME_FLOOR: &[(&str, &str, &str)] = &[
     ("layer", "problem", "a layer that stops a request answers with a problem"),
     ("api", "page", "the router mounts the page"),
     ("cli", "config", "commands read settings"),
-    ("cli", "serve", "the command `serve` starts the server"),
+    ("cli", "serve", "the command `serve` starts the server; others work on its data"),
     ("serve", "config", "wiring follows the settings"),
     ("main", "cli", "the binary hands over to the command line"),
     ("main", "config", "the binary may read settings"),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use veilgate::audit::action::{Action, Outcome};
 use veilgate::audit::event::{By, Event};
 use veilgate::audit::value::Id;
+use veilgate::db::account::{FreshKey, Hand};
 use veilgate::db::chain::Keeper;
 use veilgate::db::seal::MasterKey;
 use veilgate::db::usage::{Month, Quotas};
@@ -64,10 +65,12 @@ async fn settled(address: &Address) -> f64 {
     let db = Db::open(address).await.expect("database");
     let master = MasterKey::new([1; 32]);
     let installation = db.installation(&master).await.expect("installation");
-    db.found(&master, &ProjectKey::from_bytes([2; 32]), [3; 32]).await.expect("founding");
-    let owner = db.key_owner([3; 32]).await.expect("key").expect("key");
+    let keeper = Keeper::new(installation.audit_key(), 1000, Duration::from_secs(600));
+    let (hand, key) = (Hand::system(keeper.clone()), FreshKey::random().expect("random bytes"));
+    db.found(&hand, &master, &ProjectKey::from_bytes([2; 32]), &key).await.expect("founding");
+    let owner = db.key_owner(key.sha256).await.expect("key").expect("key");
     let terms = Terms {
-        keeper: Keeper::new(installation.audit_key(), 1000, Duration::from_secs(600)),
+        keeper,
         quotas: Quotas { free: None, pro: None, enterprise: Some(1 << 40) },
         gateway: "bench".to_owned(),
     };

@@ -1,6 +1,7 @@
 //! The routes, on one screen. One file a route family; what stands around them is
 //! `layer`.
 
+pub mod admin;
 mod audit;
 mod capabilities;
 mod digest;
@@ -11,6 +12,7 @@ mod outcome;
 mod path;
 mod source;
 mod store;
+mod usage;
 mod vault;
 
 pub use path::tidy_path;
@@ -18,6 +20,7 @@ pub use vault::Vault;
 
 use crate::db::Db;
 use crate::db::chain::Keeper;
+use crate::db::usage::Quotas;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
@@ -32,10 +35,12 @@ pub const ROOT: &str = "/dicom-web";
 
 /// What handlers work with.
 pub struct Service {
-    /// For readiness.
+    /// For readiness, and what a customer used.
     pub db: Db,
     /// Signs what is told of audit chains.
     pub keeper: Keeper,
+    /// Instances a month by tier.
+    pub quotas: Quotas,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
     /// Builds the links in answers.
@@ -79,6 +84,7 @@ pub fn open(service: Arc<Service>) -> Router {
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
     Router::new()
+        .route("/v1/usage", get(usage::usage))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
         .route("/v1/audit/checkpoint", post(audit::checkpoint))

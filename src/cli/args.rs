@@ -6,6 +6,14 @@ mod audit;
 pub use audit::{AuditArgs, AuditCommand, AuditVerifyArgs};
 #[cfg(feature = "server")]
 pub use audit::{AuditExportArgs, AuditSealArgs, AuditStoreArgs};
+#[cfg(feature = "server")]
+mod accounts;
+
+#[cfg(feature = "server")]
+pub use accounts::{
+    AccountArgs, CustomerArgs, CustomerCommand, DbArgs, DbCommand, KeyArgs, KeyCommand, MasterKeyArgs,
+    MasterKeyCommand, OwnArgs, ProjectArgs, ProjectCommand, StoreArgs,
+};
 
 use super::help;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -40,6 +48,21 @@ pub enum Command {
     Profile(ProfileArgs),
     /// Verify, export and look after audit chains.
     Audit(AuditArgs),
+    /// Make, list, show and change customers.
+    #[cfg(feature = "server")]
+    Customer(CustomerArgs),
+    /// Make, list, show and change projects.
+    #[cfg(feature = "server")]
+    Project(ProjectArgs),
+    /// Make, list, show, revoke and rotate API keys.
+    #[cfg(feature = "server")]
+    Key(KeyArgs),
+    /// Rotate the key that seals secrets.
+    #[cfg(feature = "server")]
+    MasterKey(MasterKeyArgs),
+    /// Look after the database.
+    #[cfg(feature = "server")]
+    Db(DbArgs),
 }
 
 /// Arguments of `veilgate serve`.
@@ -53,18 +76,6 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
     /// Folder of database, keys, archive and spool.
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-}
-
-/// Where a server's data is, told as to `veilgate serve`.
-#[cfg(feature = "server")]
-#[derive(Debug, Args)]
-pub struct StoreArgs {
-    /// Configuration file of the server (TOML).
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Data folder of the server.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }

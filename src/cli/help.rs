@@ -1,5 +1,11 @@
 //! What `--help` says below the arguments: examples, exit statuses, files.
 
+#[cfg(feature = "server")]
+mod accounts;
+
+#[cfg(feature = "server")]
+pub use accounts::{CUSTOMER, DB, KEY, MASTER_KEY, PROJECT};
+
 pub const MAIN: &str = "\
 Examples:
   veilgate deid scans/ --out clean/

@@ -8,7 +8,10 @@
 //! | `veilgate profile` | [`profile`] |
 //! | `veilgate audit` | [`audit`] |
 //! | `veilgate serve` | `serve`, with feature `server` |
+//! | `veilgate customer`, `project`, `key`, `master-key`, `db` | `accounts`, with feature `server` |
 
+#[cfg(feature = "server")]
+pub mod accounts;
 pub mod args;
 pub mod audit;
 pub mod deid;
@@ -19,6 +22,8 @@ pub mod profile;
 #[cfg(feature = "server")]
 pub mod serve;
 mod stdio;
+#[cfg(feature = "server")]
+mod store;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -93,6 +98,16 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Audit(args)) => audit::run(&args.command),
         #[cfg(feature = "server")]
         Some(Command::Serve(args)) => serve::run(&args),
+        #[cfg(feature = "server")]
+        Some(Command::Customer(args)) => accounts::customer(&args.command),
+        #[cfg(feature = "server")]
+        Some(Command::Project(args)) => accounts::project(&args.command),
+        #[cfg(feature = "server")]
+        Some(Command::Key(args)) => accounts::key(&args.command),
+        #[cfg(feature = "server")]
+        Some(Command::MasterKey(args)) => accounts::master_key(&args.command),
+        #[cfg(feature = "server")]
+        Some(Command::Db(args)) => accounts::db(&args.command),
         None => Err(Failure::Usage("a command is needed; `veilgate --help` lists them".to_owned())),
     }
 }

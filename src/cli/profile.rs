@@ -34,6 +34,17 @@ pub fn load(name: &str) -> Result<Profile, Failure> {
     Profile::parse(&text).map_err(|mistakes| Failure::Usage(report(Path::new(name), &mistakes)))
 }
 
+/// As `load`, for a project to keep.
+///
+/// # Errors
+/// As `load`.
+#[cfg(feature = "server")]
+pub fn own(name: &str) -> Result<crate::db::account::OwnProfile, Failure> {
+    let text = if Profile::preset(name).is_some() { name.to_owned() } else { read_named(name)? };
+    crate::db::account::OwnProfile::parse(&text)
+        .map_err(|mistakes| Failure::Usage(report(Path::new(name), &mistakes)))
+}
+
 fn list() -> Result<Exit, Failure> {
     let mut text = String::from("Presets:\n");
     for profile in Profile::presets() {

@@ -2,14 +2,21 @@
 
 use super::sources::Sources;
 use super::{secret, values};
+use crate::audit::value::Id;
 use crate::db::Address;
+use crate::db::account::{EnvironmentKey, FreshKey};
 use crate::db::seal::{MasterKey, unhex};
 use crate::db::usage::Quotas;
 use crate::layer::Rates;
+use crate::secret::Secret;
+use std::path::PathBuf;
 use std::time::Duration;
 
+/// Fewest characters of an admin key.
+const ADMIN_KEY: usize = 16;
+
 /// Who may have how much, and how it is accounted for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Accounts {
     /// Instances a month by tier.
     pub quotas: Quotas,
@@ -17,17 +24,56 @@ pub struct Accounts {
     pub checkpoint_entries: u64,
     /// and after this time, if there are new ones.
     pub checkpoint_time: Duration,
+    /// API keys that stand in the settings.
+    pub keys: Vec<EnvironmentKey>,
+    /// Key of the admin API; `None`: there is none.
+    pub admin_key: Option<Secret>,
 }
 
+/// A URL as SQLAlchemy takes it too, whose driver (`postgresql+driver://`) says nothing here.
 pub(super) fn database(text: &str) -> Result<Option<Address>, String> {
-    match text.split_once("://") {
-        _ if text.is_empty() => Ok(None),
-        Some(("postgres" | "postgresql", _)) => Ok(Some(Address::Postgres(text.to_owned()))),
-        _ => {
-            Err("give postgres://USER:PASSWORD@HOST/NAME, or nothing for SQLite in the data folder"
-                .to_owned())
+    let wrong = || {
+        "give postgres://USER:PASSWORD@HOST/NAME, sqlite:///FILE, or nothing for SQLite in the data folder"
+            .to_owned()
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+    match (scheme.split('+').next().unwrap_or_default(), rest.strip_prefix('/')) {
+        ("postgres" | "postgresql", _) => Ok(Some(Address::Postgres(format!("postgres://{rest}")))),
+        ("sqlite", Some(file)) if !file.is_empty() && !file.contains(['?', '#']) && file != ":memory:" => {
+            Ok(Some(Address::File(PathBuf::from(file))))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// `customer:key` separated by commas; the first colon splits.
+fn keys(text: &str) -> Result<Vec<EnvironmentKey>, String> {
+    let pairs = text.split([',', '\n']).map(str::trim).filter(|pair| !pair.is_empty());
+    let mut found: Vec<EnvironmentKey> = Vec::new();
+    for pair in pairs {
+        let (customer, key) = pair.split_once(':').ok_or_else(String::new)?;
+        let (customer, key) = (customer.trim(), FreshKey::of(key));
+        let name = Id::new(customer).ok().filter(|_| !key.text.expose().is_empty());
+        let name = name.ok_or_else(String::new)?.as_str().to_owned();
+        match found.iter().find(|other| other.key.sha256 == key.sha256) {
+            Some(other) if other.customer != name => return Err(String::new()),
+            Some(_) => {}
+            None => found.push(EnvironmentKey { customer: name, key }),
         }
     }
+    Ok(found)
+}
+
+fn admin_key(from: &mut Sources) -> Option<Secret> {
+    let key = secret(from, "admin_key", "admin_key_file")?;
+    if key.expose().len() < ADMIN_KEY {
+        from.wrong("admin_key", String::new());
+        return None;
+    }
+    Some(key)
 }
 
 pub(super) fn master_key(from: &mut Sources) -> Option<MasterKey> {
@@ -58,5 +104,39 @@ pub(super) fn accounts(from: &mut Sources) -> Accounts {
         quotas,
         checkpoint_entries: from.take("audit.checkpoint_entries", values::count) as u64,
         checkpoint_time: from.take("audit.checkpoint_time", values::time),
+        keys: from.take("api_keys", keys),
+        admin_key: admin_key(from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn the_first_colon_splits_and_what_is_no_pair_is_a_mistake() {
+        let pairs = |text: &str| {
+            let pair = |it: EnvironmentKey| (it.customer, it.key.text.expose().to_owned());
+            keys(text).map(|found| found.into_iter().map(pair).collect::<Vec<_>>())
+        };
+        let pair = |customer: &str, key: &str| (customer.to_owned(), key.to_owned());
+        assert_eq!(pairs("a:k:1, b:k2,a:k3"), Ok(vec![pair("a", "k:1"), pair("b", "k2"), pair("a", "k3")]));
+        assert_eq!(pairs("a:k,a:k,"), Ok(vec![pair("a", "k")]), "twice the same");
+        for bad in ["a", "a:", ":k", "a:k,b", "a:k,b:k", "Doe^John:k"] {
+            assert!(pairs(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_named_as_sqlalchemy_names_it() {
+        let file = |path: &str| Ok(Some(Address::File(PathBuf::from(path))));
+        assert_eq!(database("sqlite:///./vault.db"), file("./vault.db"));
+        assert_eq!(database("sqlite+pysqlite:////var/vault.db"), file("/var/vault.db"));
+        let postgres = Ok(Some(Address::Postgres("postgres://u:p@h/n".to_owned())));
+        assert_eq!(database("postgresql+psycopg2://u:p@h/n"), postgres);
+        for bad in ["vault.db", "mysql://h/n", "sqlite://", "sqlite:///:memory:", "sqlite://host/file"] {
+            assert!(database(bad).is_err(), "{bad}");
+        }
     }
 }

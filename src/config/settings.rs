@@ -8,6 +8,8 @@ pub struct Setting {
     pub name: &'static str,
     /// Its environment variable.
     pub env: &'static str,
+    /// Other environment variables that hold if that one is not set, the first first: names that other programs use.
+    pub aliases: &'static [&'static str],
     /// What holds if nobody says otherwise; empty for "not set".
     pub default: &'static str,
     /// What it does, for `--help` and the README.
@@ -17,11 +19,24 @@ pub struct Setting {
 }
 
 const fn plain(name: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, default, help, secret: false }
+    Setting { name, env, aliases: &[], default, help, secret: false }
 }
 
 const fn secret(name: &'static str, env: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, default: "", help, secret: true }
+    Setting { name, env, aliases: &[], default: "", help, secret: true }
+}
+
+impl Setting {
+    /// The same, also under other variables.
+    const fn or(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// How directly a variable names this setting: 0 by its own, more by an alias; `None` if it does not.
+    pub(super) fn named_by(&self, variable: &str) -> Option<usize> {
+        let mut names = std::iter::once(&self.env).chain(self.aliases);
+        names.position(|name| *name == variable)
+    }
 }
 
 /// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
@@ -42,8 +57,9 @@ pub const SETTINGS: &[Setting] = &[
     secret(
         "database",
         "VEILGATE_DATABASE",
-        "URL of a PostgreSQL database (postgres://USER:PASSWORD@HOST/NAME), which several gateways may share; by default SQLite in DATA/veilgate.db.",
-    ),
+        "URL of a PostgreSQL database (postgres://USER:PASSWORD@HOST/NAME), which several gateways may share, or of an SQLite file (sqlite:///FILE, sqlite:////ABSOLUTE/FILE); by default SQLite in DATA/veilgate.db.",
+    )
+    .or(&["DCM_DB_URL"]),
     secret(
         "master_key",
         "VEILGATE_MASTER_KEY",
@@ -55,6 +71,18 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "File with that key. Gateways that share a database share it.",
     ),
+    secret(
+        "admin_key",
+        "VEILGATE_ADMIN_KEY",
+        "Key of the admin API, 16 characters or more; without it there is no admin API.",
+    ),
+    plain("admin_key_file", "VEILGATE_ADMIN_KEY_FILE", "", "File with that key."),
+    secret(
+        "api_keys",
+        "VEILGATE_API_KEYS",
+        "API keys besides those in the database, CUSTOMER:KEY separated by commas; each customer is made if it is new (tier free, project default), and a key that stands here no more is revoked at the next start.",
+    )
+    .or(&["DCM_API_KEYS"]),
     plain(
         "public_base_url",
         "VEILGATE_PUBLIC_BASE_URL",
@@ -214,6 +242,60 @@ pub const SETTINGS: &[Setting] = &[
         "VEILGATE_AUDIT_CHECKPOINT_TIME",
         "10 m",
         "And at the latest after this time, if there are new entries.",
+    ),
+    secret(
+        "billing.api_key",
+        "VEILGATE_BILLING_API_KEY",
+        "Secret or restricted key of the Stripe account; without it nothing is sold.",
+    )
+    .or(&["STRIPE_API_KEY", "STRIPE_TEST_KEY"]),
+    plain("billing.api_key_file", "VEILGATE_BILLING_API_KEY_FILE", "", "File with that key."),
+    secret(
+        "billing.webhook_secret",
+        "VEILGATE_BILLING_WEBHOOK_SECRET",
+        "Signing secret of the webhook; while one is being rotated both, separated by a comma.",
+    )
+    .or(&["STRIPE_WEBHOOK_SECRET"]),
+    plain(
+        "billing.webhook_secret_file",
+        "VEILGATE_BILLING_WEBHOOK_SECRET_FILE",
+        "",
+        "File with that secret, or one a line.",
+    ),
+    plain(
+        "billing.price_monthly",
+        "VEILGATE_BILLING_PRICE_MONTHLY",
+        "",
+        "Id of the monthly plan's price; older prices that customers still pay may follow.",
+    )
+    .or(&["STRIPE_PRICE_ID"]),
+    plain("billing.price_annual", "VEILGATE_BILLING_PRICE_ANNUAL", "", "The same for the annual plan.")
+        .or(&["STRIPE_PRICE_ID_ANNUAL"]),
+    plain(
+        "billing.trial_days",
+        "VEILGATE_BILLING_TRIAL_DAYS",
+        "14",
+        "Days of trial of a customer who buys for the first time; 0 for none, 730 at the most.",
+    )
+    .or(&["STRIPE_TRIAL_DAYS"]),
+    plain(
+        "billing.collect_tax",
+        "VEILGATE_BILLING_COLLECT_TAX",
+        "true",
+        "Let Stripe compute tax and ask for tax ids; the account needs Stripe Tax for it.",
+    ),
+    plain(
+        "billing.meter_event",
+        "VEILGATE_BILLING_METER_EVENT",
+        "veilgate_instances",
+        "Event name of the meter that delivered instances are told to.",
+    ),
+    plain("billing.meter_time", "VEILGATE_BILLING_METER_TIME", "10 s", "How often they are told."),
+    plain(
+        "billing.base_url",
+        "VEILGATE_BILLING_BASE_URL",
+        "https://api.stripe.com/",
+        "Where Stripe answers: https, or http on a loopback address.",
     ),
     plain(
         "audit.sink",

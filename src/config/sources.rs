@@ -22,8 +22,11 @@ impl Sources {
         if let Some(text) = file {
             sources.file(text);
         }
-        for (variable, text) in environment {
-            sources.variable(&variable, text);
+        // The most direct name last, so that it holds.
+        let mut variables: Vec<_> = environment.map(|(name, text)| (named_by(&name), name, text)).collect();
+        variables.sort_by_key(|(found, ..)| std::cmp::Reverse(found.map(|(_, rank)| rank)));
+        for (found, variable, text) in variables {
+            sources.variable(found, variable, text);
         }
         for (name, text) in flags {
             sources.put(name, (*name).to_owned(), text.clone());
@@ -86,11 +89,15 @@ impl Sources {
         }
     }
 
-    fn variable(&mut self, variable: &str, text: String) {
-        if let Some(setting) = SETTINGS.iter().find(|setting| setting.env == variable) {
-            self.put(setting.name, variable.to_owned(), text);
-        } else if variable.starts_with("VEILGATE_") && variable != super::CONFIG_VARIABLE {
-            self.unknown(variable, "no such setting");
+    fn variable(&mut self, found: Option<(&'static Setting, usize)>, variable: String, text: String) {
+        match found {
+            // An alias is another program's variable too: an empty one says nothing.
+            Some((_, 1..)) if text.is_empty() => {}
+            Some((setting, _)) => self.put(setting.name, variable, text),
+            None if variable.starts_with("VEILGATE_") && variable != super::CONFIG_VARIABLE => {
+                self.unknown(&variable, "no such setting");
+            }
+            None => {}
         }
     }
 
@@ -110,6 +117,11 @@ impl Sources {
 
 fn setting(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The setting that an environment variable names, and how directly.
+fn named_by(variable: &str) -> Option<(&'static Setting, usize)> {
+    SETTINGS.iter().find_map(|setting| setting.named_by(variable).map(|rank| (setting, rank)))
 }
 
 /// Scalars as text; lists of texts one entry a line.

@@ -30,6 +30,21 @@ fn flags_win_over_the_environment_and_the_environment_over_the_file() {
 }
 
 #[test]
+fn a_setting_hears_to_its_aliases_and_its_own_variable_comes_first() {
+    let days = |environment: &[(&str, &str)]| {
+        let environment = environment.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Sources::read(None, environment, &[]).text("billing.trial_days").to_owned()
+    };
+    let (own, alias) = (("VEILGATE_BILLING_TRIAL_DAYS", "7"), ("STRIPE_TRIAL_DAYS", "30"));
+    assert_eq!(days(&[alias]), "30");
+    assert_eq!((days(&[own, alias]), days(&[alias, own])), ("7".to_owned(), "7".to_owned()));
+    assert_eq!(days(&[("STRIPE_TRIAL_DAYS", "")]), "14", "an empty alias says nothing");
+    let environment = [("STRIPE_TEST_KEY", "old"), ("STRIPE_API_KEY", "new")];
+    let environment = environment.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(Sources::read(None, environment, &[]).text("billing.api_key"), "new");
+}
+
+#[test]
 fn all_mistakes_are_reported_together_with_their_places() {
     let file = "listen = 5\nspeed = 3\ndestination = \"forward\"\n[limits]\nhead = \"many\"";
     let mistakes = load(file, &[("VEILGATE_PROFIL", "x"), ("VEILGATE_PROFILE", "nobody")], &[]).unwrap_err();

@@ -1,10 +1,29 @@
-//! Customers, projects and API keys. What a caller may do is decided in `layer`.
+//! Customers, their projects and API keys: what they have in common, and who acts on them. Each has its file. What a
+//! caller may do is decided in `layer`.
 
-use super::seal::{MasterKey, hex, unhex};
-use super::{Db, Fault, Write, now, unsigned};
-use crate::audit::key::SigningKey;
-use crate::deid::pseudonym::ProjectKey;
-use sqlx::Row;
+mod customer;
+mod environment;
+mod founding;
+mod key;
+mod own;
+mod project;
+mod rotation;
+
+pub use customer::{Customer, CustomerWish, Quota};
+pub use environment::EnvironmentKey;
+pub use founding::Installation;
+pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
+pub use own::{Login, OwnProfile, Route};
+pub use project::{Project, ProjectSettings, ProjectWish};
+
+use super::chain::{self, Keeper};
+use super::seal::{MasterKey, hex};
+use super::{Fault, Write};
+use crate::audit::action::{Action, Outcome};
+use crate::audit::event::{By, Event};
+use crate::audit::value::{Id, Time};
+use serde::{Serialize, Serializer};
+use sqlx::{Any, Executor};
 use std::collections::BTreeSet;
 
 /// What a customer pays for.
@@ -41,214 +60,64 @@ impl Tier {
     }
 }
 
-/// Who a key belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyOwner {
-    /// The key's own name.
-    pub key: String,
-    /// Its project.
-    pub project: String,
-    /// When the project was changed last: what was made of its settings before is stale.
-    pub changed: i64,
-    /// The project's customer.
-    pub customer: String,
-    /// The customer's tier now.
-    pub tier: Tier,
-    /// The key's own rate: requests a minute.
-    pub rate: Option<u64>,
-    /// What the key may do beyond the common, as words.
-    pub rights: String,
-    /// SHA-256 of the key, for a comparison in constant time.
-    pub sha256: [u8; 32],
-}
-
-/// This installation, whichever gateways serve it.
-#[derive(Clone)]
-pub struct Installation {
-    /// Its name.
-    pub id: String,
-    /// The seed of the key that signs audit chains.
-    pub audit_seed: [u8; 32],
-}
-
-impl Installation {
-    /// The key that signs audit chains.
-    pub fn audit_key(&self) -> SigningKey {
-        SigningKey::from_seed(&self.audit_seed)
+impl Serialize for Tier {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
     }
 }
 
-/// What a project has of its own; `None` is what the server's settings say.
+/// Who makes administrative acts, and under which key the chains tell of them.
 #[derive(Clone)]
-pub struct ProjectSettings {
-    /// The secret from which pseudonyms follow.
-    pub secret: ProjectKey,
-    /// Text of a profile, or name of a preset.
-    pub profile: Option<String>,
-    /// `archive` or `forward`.
-    pub destination: Option<String>,
-    /// The server to forward to.
-    pub downstream_url: Option<String>,
+pub struct Hand {
+    keeper: Keeper,
+    actor: &'static str,
+    request: Option<Id>,
+}
+
+impl Hand {
+    /// Whoever holds the command line.
+    pub fn operator(keeper: Keeper) -> Self {
+        Self { keeper, actor: "operator", request: None }
+    }
+
+    /// The gateway itself, at its start.
+    pub fn system(keeper: Keeper) -> Self {
+        Self { keeper, actor: "system", request: None }
+    }
+
+    /// Whoever holds the admin key, in the request of this name.
+    pub fn admin(keeper: Keeper, request: &str) -> Self {
+        Self { keeper, actor: "admin", request: Id::new(request).ok() }
+    }
+
+    /// Locks the end of a chain. An act does this before anything else: so does the writer, and two that lock in the same
+    /// order never wait for each other.
+    async fn lock(&self, transaction: &mut Write, chain: &str) -> Result<(), Fault> {
+        chain::lock(transaction, &self.keeper, chain).await.map(drop)
+    }
+
+    /// Writes an act into a chain, in the transaction of the act itself.
+    async fn record(
+        &self,
+        transaction: &mut Write,
+        chain: &str,
+        action: Action,
+        subject: &str,
+        reason: Option<&'static str>,
+    ) -> Result<(), Fault> {
+        let named = |name: &str| Id::new(name).map_err(|_| Fault::Name);
+        let by = By { actor: named(self.actor)?, request: self.request.clone(), action };
+        let event = Event::act(&by, Outcome::Done, Some(named(subject)?));
+        let event = reason.map_or_else(|| event.clone(), |reason| event.clone().because(reason));
+        chain::record(transaction, &self.keeper, chain, event).await.map(drop)
+    }
 }
 
 /// Bytes of randomness in the names of entries.
 const ID_BYTES: usize = 16;
 
-/// What seals are bound to that belong to no entry of their own.
-const CHECK: &str = "installation";
-const AUDIT_KEY: &str = "audit-key";
-
 /// A key is marked as used at most once in so many milliseconds.
 const USED: i64 = 60_000;
-
-impl Db {
-    /// This installation; made if the database is new.
-    ///
-    /// # Errors
-    /// The database fails, or was made under another master key.
-    pub async fn installation(&self, master: &MasterKey) -> Result<Installation, Fault> {
-        let mut transaction = self.write().await?;
-        sqlx::query(
-            "INSERT INTO installation (one, id, sealed_check, sealed_audit_key, created_ms) VALUES (1, $1, $2, $3, $4) \
-             ON CONFLICT (one) DO NOTHING",
-        )
-        .bind(id()?)
-        .bind(master.seal(CHECK, &[0; 32])?)
-        .bind(master.seal(AUDIT_KEY, &random::<32>()?)?)
-        .bind(now())
-        .execute(&mut *transaction)
-        .await?;
-        let row = sqlx::query("SELECT id, sealed_check, sealed_audit_key FROM installation")
-            .fetch_one(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        let (id, check, audit_key): (String, String, String) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        master.open(CHECK, &check)?;
-        Ok(Installation { id, audit_seed: master.open(AUDIT_KEY, &audit_key)? })
-    }
-
-    /// Makes the first customer, project and key, unless there is a customer.
-    /// True if it made them.
-    ///
-    /// # Errors
-    /// The database fails, or the system gives no random bytes.
-    pub async fn found(
-        &self,
-        master: &MasterKey,
-        secret: &ProjectKey,
-        key_sha256: [u8; 32],
-    ) -> Result<bool, Fault> {
-        let mut transaction = self.write().await?;
-        // Locked: two gateways may start at once.
-        sqlx::query("UPDATE installation SET one = one").execute(&mut *transaction).await?;
-        let customers: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM customer").fetch_one(&mut *transaction).await?;
-        if customers > 0 {
-            return Ok(false);
-        }
-        let (customer, project, key, made) = (id()?, id()?, id()?, now());
-        sqlx::query("INSERT INTO customer (id, name, created_ms) VALUES ($1, 'default', $2)")
-            .bind(&customer)
-            .bind(made)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "INSERT INTO project (id, customer_id, name, sealed_secret, created_ms) VALUES ($1, $2, 'default', $3, $4)",
-        )
-        .bind(&project)
-        .bind(&customer)
-        .bind(master.seal(&project, secret.expose())?)
-        .bind(made)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("INSERT INTO api_key (id, project_id, sha256, created_ms) VALUES ($1, $2, $3, $4)")
-            .bind(&key)
-            .bind(&project)
-            .bind(hex(&key_sha256))
-            .bind(made)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// True if there is a customer, so that `found` would do nothing.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn is_founded(&self) -> Result<bool, Fault> {
-        let customers: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM customer").fetch_one(&self.readers).await?;
-        Ok(customers > 0)
-    }
-
-    /// The owner of the API key with this SHA-256, unless it was revoked.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn key_owner(&self, sha256: [u8; 32]) -> Result<Option<KeyOwner>, Fault> {
-        let row = sqlx::query(
-            "SELECT api_key.id, api_key.sha256, project.id, project.customer_id, customer.tier, customer.paid_tier, \
-             customer.paid_until_ms, api_key.rate, api_key.rights, project.changed_ms FROM api_key \
-             JOIN project ON project.id = api_key.project_id JOIN customer ON customer.id = project.customer_id \
-             WHERE api_key.sha256 = $1 AND api_key.revoked_ms IS NULL \
-             AND (api_key.expires_ms IS NULL OR api_key.expires_ms > $2)",
-        )
-        .bind(hex(&sha256))
-        .bind(now())
-        .fetch_optional(&self.readers)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let stored: String = row.try_get(1)?;
-        let stored = unhex(&stored).and_then(|bytes| bytes.try_into().ok());
-        let (given, paid): (String, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
-        let rate: Option<i64> = row.try_get(7)?;
-        Ok(Some(KeyOwner {
-            key: row.try_get(0)?,
-            project: row.try_get(2)?,
-            customer: row.try_get(3)?,
-            tier: Tier::effective(&given, paid.as_deref(), row.try_get(6)?, now()),
-            rate: rate.map(unsigned),
-            rights: row.try_get(8)?,
-            changed: row.try_get(9)?,
-            sha256: stored.ok_or(Fault::Failing("a key's digest is damaged"))?,
-        }))
-    }
-
-    /// What a project has of its own.
-    ///
-    /// # Errors
-    /// The database fails, or the secret does not open under `master`.
-    pub async fn project_settings(
-        &self,
-        master: &MasterKey,
-        project: &str,
-    ) -> Result<ProjectSettings, Fault> {
-        let row = sqlx::query(
-            "SELECT sealed_secret, profile, destination, downstream_url FROM project WHERE id = $1",
-        )
-        .bind(project)
-        .fetch_one(&self.readers)
-        .await?;
-        let sealed: String = row.try_get(0)?;
-        Ok(ProjectSettings {
-            secret: master.open(project, &sealed).map(ProjectKey::from_bytes)?,
-            profile: row.try_get(1)?,
-            destination: row.try_get(2)?,
-            downstream_url: row.try_get(3)?,
-        })
-    }
-
-    /// The oldest project, if there is one.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn first_project(&self) -> Result<Option<String>, Fault> {
-        let first = sqlx::query_scalar("SELECT id FROM project ORDER BY created_ms, id LIMIT 1");
-        Ok(first.fetch_optional(&self.readers).await?)
-    }
-}
 
 /// Marks API keys as used.
 pub(super) async fn mark_used(transaction: &mut Write, keys: &BTreeSet<&str>, now: i64) -> Result<(), Fault> {
@@ -263,6 +132,41 @@ pub(super) async fn mark_used(transaction: &mut Write, keys: &BTreeSet<&str>, no
     Ok(())
 }
 
+/// Checks under a lock that `master` is the key that seals at present: what is sealed under another would be lost with
+/// it. Held until the transaction ends, so that no rotation comes in between.
+async fn may_seal(transaction: &mut Write, master: &MasterKey) -> Result<(), Fault> {
+    let check: String = sqlx::query_scalar("UPDATE installation SET one = one RETURNING sealed_check")
+        .fetch_one(&mut **transaction)
+        .await?;
+    master.open(founding::CHECK, &check).map(drop)
+}
+
+/// The id of the one entry that `statement` finds (its only parameter is what it was called).
+async fn only<'a>(
+    executor: impl Executor<'a, Database = Any>,
+    statement: &'static str,
+    called: &str,
+) -> Result<String, Fault> {
+    let found: Vec<String> =
+        sqlx::query_scalar(statement).bind(called.to_owned()).fetch_all(executor).await?;
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(Fault::Missing),
+        _ => Err(Fault::Ambiguous),
+    }
+}
+
+/// A name that an operator gives: what the audit admits, and never to be taken for an id.
+fn name(text: &str) -> Result<Id, Fault> {
+    let like_an_id = text.len() == 2 * ID_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Id::new(text).ok().filter(|_| !like_an_id).ok_or(Fault::Name)
+}
+
+fn time(millis: i64) -> Result<Time, Fault> {
+    Time::from_unix_millis(millis).map_err(|_| Fault::Failing("a stored time is damaged"))
+}
+
 /// A random name of an entry.
 fn id() -> Result<String, Fault> {
     random::<ID_BYTES>().map(|bytes| hex(&bytes))
@@ -275,31 +179,4 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::db::tests::{founded, fresh};
-
-    #[tokio::test]
-    async fn the_first_customer_is_made_once_and_its_key_is_known_by_digest() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = fresh(folder.path()).await;
-        let master = MasterKey::new([1; 32]);
-        let secret = ProjectKey::from_bytes([2; 32]);
-        assert!(!db.is_founded().await.unwrap());
-        assert!(db.found(&master, &secret, [3; 32]).await.unwrap());
-        assert!(!db.found(&master, &secret, [4; 32]).await.unwrap(), "a second founding");
-        let owner = db.key_owner([3; 32]).await.unwrap().unwrap();
-        assert_eq!(db.first_project().await.unwrap(), Some(owner.project.clone()));
-        assert_eq!(db.project_settings(&master, &owner.project).await.unwrap().secret.expose(), &[2; 32]);
-        assert_eq!(db.key_owner([4; 32]).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn a_revoked_key_has_no_owner() {
-        let folder = tempfile::tempdir().unwrap();
-        let (db, _) = founded(folder.path()).await;
-        sqlx::query("UPDATE api_key SET revoked_ms = 1").execute(&db.writers).await.unwrap();
-        assert_eq!(db.key_owner([3; 32]).await.unwrap(), None);
-    }
-}
+mod tests;

@@ -105,6 +105,18 @@ pub enum Fault {
     /// The customer's instances of the month are used up.
     #[error("the customer's instances of this month are used up")]
     Spent,
+    /// Several entries are called so.
+    #[error("several entries are called so; name one by its id")]
+    Ambiguous,
+    /// What was given as a name is none.
+    #[error("a name must be 1 to 64 ASCII letters, digits or . _ - : and must not look like an id")]
+    Name,
+    /// The key was revoked, or has expired.
+    #[error("the key was revoked or has expired")]
+    Ended,
+    /// There is no server to forward to.
+    #[error("to forward, the project or the server's settings must name a downstream server")]
+    NoDownstream,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -189,6 +201,16 @@ impl Db {
         self.readers.close().await;
         self.relaxed.close().await;
         self.writers.close().await;
+    }
+
+    /// The number of its schema.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn schema(&self) -> Result<u64, Fault> {
+        let version: i64 =
+            sqlx::query_scalar("SELECT MAX(version) FROM schema_version").fetch_one(&self.readers).await?;
+        Ok(unsigned(version))
     }
 
     /// True if it answers and takes what is written.

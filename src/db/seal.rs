@@ -4,12 +4,13 @@
 use super::Fault;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of the nonce, which stands before the sealed bytes.
 const NONCE: usize = 24;
 
 /// The key that seals the projects' secrets. It is never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MasterKey([u8; 32]);
 
 impl MasterKey {
@@ -35,15 +36,64 @@ impl MasterKey {
     /// # Errors
     /// It was sealed under another key, for another entry, or is damaged.
     pub fn open(&self, owner: &str, sealed: &str) -> Result<[u8; 32], Fault> {
+        self.open_bytes(owner, sealed)?.try_into().map_err(|_| Fault::Sealed)
+    }
+
+    /// As `open`, for a secret of any length.
+    ///
+    /// # Errors
+    /// It was sealed under another key, for another entry, or is damaged.
+    pub fn open_bytes(&self, owner: &str, sealed: &str) -> Result<Vec<u8>, Fault> {
         let bytes = unhex(sealed).ok_or(Fault::Sealed)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(Fault::Sealed)?;
         let payload = Payload { msg: sealed, aad: owner.as_bytes() };
-        let secret = self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Fault::Sealed)?;
-        secret.try_into().map_err(|_| Fault::Sealed)
+        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Fault::Sealed)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+/// The master key of a running gateway. When a seal does not open, the key may have been rotated meanwhile: then it is
+/// read anew from where it is kept.
+#[derive(Clone)]
+pub struct Keyring(Arc<Ring>);
+
+struct Ring {
+    now: Mutex<MasterKey>,
+    reread: Box<dyn Fn() -> Vec<MasterKey> + Send + Sync>,
+}
+
+impl Keyring {
+    /// The key that holds now; `reread` gives those that are kept at the time.
+    pub fn new(now: MasterKey, reread: impl Fn() -> Vec<MasterKey> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Ring { now: Mutex::new(now), reread: Box::new(reread) }))
+    }
+
+    fn now(&self) -> MasterKey {
+        self.0.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does `work` under the key, once more under another if a seal did not open.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn with<T, F>(&self, work: impl Fn(MasterKey) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let mut answer = work(self.now()).await;
+        if matches!(answer, Err(Fault::Sealed)) {
+            for key in (self.0.reread)() {
+                answer = work(key.clone()).await;
+                if !matches!(answer, Err(Fault::Sealed)) {
+                    *self.0.now.lock().unwrap_or_else(PoisonError::into_inner) = key;
+                    break;
+                }
+            }
+        }
+        answer
     }
 }
 

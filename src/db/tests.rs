@@ -2,7 +2,9 @@
 //! make databases. So the same tests hold for both.
 #![allow(clippy::unwrap_used)]
 
+use super::account::{FreshKey, Hand};
 use super::catalog::Entry;
+use super::chain::Keeper;
 use super::seal::MasterKey;
 use super::*;
 use crate::deid::pseudonym::ProjectKey;
@@ -32,10 +34,17 @@ pub(crate) async fn fresh(folder: &Path) -> Db {
 pub(crate) async fn founded(folder: &Path) -> (Db, String) {
     let db = fresh(folder).await;
     let master = MasterKey::new([1; 32]);
-    db.installation(&master).await.unwrap();
-    assert!(db.found(&master, &ProjectKey::from_bytes([2; 32]), [3; 32]).await.unwrap());
+    let hand = hand(&db, &master).await;
+    let key = FreshKey { sha256: [3; 32], ..FreshKey::of("") };
+    assert!(db.found(&hand, &master, &ProjectKey::from_bytes([2; 32]), &key).await.unwrap());
     let project = db.first_project().await.unwrap().unwrap();
     (db, project)
+}
+
+/// An operator's hand; the installation is made if it is new.
+pub(crate) async fn hand(db: &Db, master: &MasterKey) -> Hand {
+    let key = db.installation(master).await.unwrap().audit_key();
+    Hand::operator(Keeper::new(key, 1000, Duration::from_secs(600)))
 }
 
 /// Enters instances into the catalog, without an account.

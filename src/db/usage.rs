@@ -59,6 +59,12 @@ impl Month {
         next.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
     }
 
+    /// When the next month begins, as `2026-12-01T00:00:00+00:00`.
+    pub fn reset(&self) -> String {
+        let next = DateTime::<Utc>::from_timestamp(self.end(), 0).unwrap_or_default();
+        format!("{:04}-{:02}-01T00:00:00+00:00", next.year(), next.month())
+    }
+
     /// Seconds until the next month begins; at least one.
     pub fn left(&self) -> u64 {
         unsigned(self.end().saturating_sub(now().div_euclid(1000))).max(1)
@@ -182,6 +188,7 @@ mod tests {
     fn a_month_ends_where_the_next_begins_also_in_december() {
         let december = Month::at(1_798_761_599_999);
         assert_eq!((december.as_str(), december.end()), ("2026-12", 1_798_761_600));
+        assert_eq!(december.reset(), "2027-01-01T00:00:00+00:00");
         assert_eq!(Month::at(1_798_761_600_000).as_str(), "2027-01");
     }
 }

@@ -2,11 +2,12 @@
 //! (PS3.18 8.5). A key comes as X-API-Key, as Bearer token, or as password of Basic.
 
 use super::context::Caller;
+use super::own::Defaults;
+use crate::db::Db;
 use crate::db::account::KeyOwner;
-use crate::db::seal::MasterKey;
-use crate::db::{Db, Fault};
+use crate::db::seal::Keyring;
 use crate::deid::engine::Engine;
-use crate::deid::plan::Plan;
+use crate::destination::Target;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -26,8 +27,8 @@ const MAX_KEY: usize = 256;
 #[derive(Clone)]
 pub struct Accounts {
     db: Db,
-    master: MasterKey,
-    plan: Arc<Plan>,
+    keys: Keyring,
+    defaults: Arc<Defaults>,
     projects: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -36,12 +37,13 @@ pub struct Accounts {
 struct Known {
     changed: i64,
     engine: Engine,
+    target: Option<Target>,
 }
 
 impl Accounts {
-    /// The accounts in `db`, whose secrets open under `master`; all projects follow `plan`.
-    pub fn new(db: Db, master: MasterKey, plan: Arc<Plan>) -> Self {
-        Self { db, master, plan, projects: Arc::default() }
+    /// The accounts in `db`, whose secrets open under `keys`; what a project does not say for itself, `defaults` do.
+    pub fn new(db: Db, keys: Keyring, defaults: Defaults) -> Self {
+        Self { db, keys, defaults: Arc::new(defaults), projects: Arc::default() }
     }
 
     async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -60,18 +62,22 @@ impl Accounts {
             rate: owner.rate,
             rights: owner.rights,
             engine: known.engine,
-            target: None,
+            target: known.target,
         })
     }
 
-    async fn project(&self, owner: &KeyOwner) -> Result<Known, Fault> {
+    async fn project(&self, owner: &KeyOwner) -> Result<Known, Problem> {
         let known = self.projects().get(&owner.project).filter(|it| it.changed == owner.changed).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let settings = self.db.project_settings(&self.master, &owner.project).await?;
-        let engine = Engine::new(Arc::clone(&self.plan), &settings.secret);
-        let known = Known { changed: owner.changed, engine };
+        let (db, project) = (&self.db, owner.project.as_str());
+        let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let known = Known {
+            changed: owner.changed,
+            engine: self.defaults.engine(&settings),
+            target: self.defaults.target(&settings)?,
+        };
         self.projects().insert(owner.project.clone(), known.clone());
         Ok(known)
     }

@@ -1,6 +1,7 @@
 //! The stack of layers around the handlers, in one function. What each does stands in
 //! its file; what they hand to handlers stands in `context`.
 
+mod admin;
 mod audit;
 mod billing;
 pub mod body;
@@ -9,12 +10,15 @@ mod cors;
 mod headers;
 mod identify;
 mod limits;
+mod own;
 mod quota;
 mod rate;
 mod task;
 mod trace;
 
+pub use admin::Admin;
 pub use identify::Accounts;
+pub use own::Defaults;
 pub use rate::Rates;
 
 use crate::db::writer::Writer;
@@ -50,6 +54,8 @@ pub struct Routes {
     pub guarded: Router,
     /// An API key is needed, and instances count.
     pub metered: Router,
+    /// The admin key is needed.
+    pub admin: Option<Admin>,
 }
 
 /// Puts the layers around the routes. Outermost first.
@@ -77,9 +83,15 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         // Sees every request and every answer, refusals of other layers included.
         .layer(from_fn(trace::trace))
         // On every answer, errors too.
-        .layer(from_fn(headers::secure))
+        .layer(from_fn(headers::secure));
+    let guarded = routes.guarded.merge(routes.metered.layer(meter)).layer(guards).layer(limited());
+    let public = guarded
+        .merge(routes.open.layer(limited()))
         // Before identify: a preflight carries no key, and errors must be readable by web clients.
         .layer(from_fn_with_state(cors, cors::cors));
-    let guarded = routes.guarded.merge(routes.metered.layer(meter));
-    guarded.layer(guards).layer(limited()).merge(routes.open.layer(limited())).layer(all)
+    match routes.admin {
+        // Not for pages of other origins, and counted apart: guesses at its key hold up nobody else.
+        Some(admin) => public.merge(admin.guarded().layer(limited())).layer(all),
+        None => public.layer(all),
+    }
 }

@@ -1,26 +1,25 @@
-//! The data folder: who may read it, the master key, the first API key, and the lock
-//! that keeps a second server out.
+//! The data folder: who may read it, the first API key, and the lock that keeps a second server out. The master key is
+//! `master`'s.
 
-use super::Failure;
+use super::{Failure, master};
 use crate::config::Config;
-use crate::db::seal::{MasterKey, hex, unhex};
+use crate::db::account::{FreshKey, Hand, Installation};
+use crate::db::seal::{Keyring, MasterKey, hex};
 use crate::db::{Address, Db};
 use crate::deid::pseudonym::ProjectKey;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const DATABASE: &str = "veilgate.db";
-const MASTER_KEY: &str = "master.key";
 const FIRST_API_KEY: &str = "first-api-key";
 
 /// An open data folder; locked as long as it lives.
 pub(super) struct Folder {
     path: PathBuf,
-    master: MasterKey,
+    /// The settings name the master key.
+    given: bool,
+    keys: Vec<MasterKey>,
     _lock: File,
 }
 
@@ -30,8 +29,10 @@ impl Folder {
         make(path, "the data folder")?;
         let lock = lock(path)?;
         empty(&path.join("spool"))?;
-        let master = given.map_or_else(|| master_key(path), Ok)?;
-        Ok(Self { path: path.to_owned(), master, _lock: lock })
+        let needed = path.join(DATABASE).exists();
+        let is_given = given.is_some();
+        let keys = given.map_or_else(|| master::kept_or_new(path, needed), |given| Ok(vec![given]))?;
+        Ok(Self { path: path.to_owned(), given: is_given, keys, _lock: lock })
     }
 
     pub(super) fn database(&self) -> Address {
@@ -42,22 +43,35 @@ impl Folder {
         self.path.join("spool")
     }
 
-    pub(super) fn master(&self) -> MasterKey {
-        self.master.clone()
+    /// The installation, and the master key that opens it.
+    pub(super) async fn unlock(&self, db: &Db) -> Result<(Installation, MasterKey), Failure> {
+        master::unlock(db, &self.keys).await
+    }
+
+    /// The master key while the server runs. One that the settings name is not looked for again.
+    pub(super) fn keyring(&self, master: MasterKey) -> Keyring {
+        let (given, path) = (self.given, self.path.clone());
+        Keyring::new(master, move || if given { Vec::new() } else { master::kept(&path) })
     }
 
     /// Makes the first customer, project and key in a new database; the key, if so. It
     /// is on disk before the database knows it, so that a crash cannot lose it.
-    pub(super) async fn found(&self, db: &Db) -> Result<Option<String>, Failure> {
+    pub(super) async fn found(
+        &self,
+        db: &Db,
+        by: &Hand,
+        master: &MasterKey,
+    ) -> Result<Option<String>, Failure> {
         if db.is_founded().await? {
             return Ok(None);
         }
-        let key = format!("vg_{}", URL_SAFE_NO_PAD.encode(random()?));
+        let key = FreshKey::random()?;
+        let text = key.text.expose();
         let _ = std::fs::remove_file(self.path.join(FIRST_API_KEY));
-        write_new(&self.path.join(FIRST_API_KEY), &key, "the first API key")?;
+        write_new(&self.path.join(FIRST_API_KEY), text, "the first API key")?;
         let secret = ProjectKey::from_bytes(random()?);
-        db.found(&self.master, &secret, Sha256::digest(key.as_bytes()).into()).await?;
-        Ok(Some(key))
+        db.found(by, master, &secret, &key).await?;
+        Ok(Some(text.to_owned()))
     }
 }
 
@@ -66,25 +80,26 @@ impl Folder {
 /// # Errors
 /// There is no server's data, or its database cannot be opened.
 pub async fn database_beside(config: &Config) -> Result<Db, Failure> {
-    let file = config.data.join(DATABASE);
-    let address = match &config.database {
-        Some(address) => address.clone(),
-        None if file.is_file() => Address::File(file),
-        None => {
+    let address = config.database.clone().unwrap_or_else(|| Address::File(config.data.join(DATABASE)));
+    match &address {
+        Address::File(file) if !file.is_file() => {
             let kind = std::io::ErrorKind::NotFound;
-            return Err(Failure::Data { what: "the database in the data folder", kind });
+            Err(Failure::Data { what: "the database (the first start of the server makes it)", kind })
         }
-    };
-    Ok(Db::open(&address).await?)
+        _ => Ok(Db::open(&address).await?),
+    }
 }
 
-/// The key that seals secrets in a server's database.
+/// The installation that a server's database is of, and the master key that opens it.
 ///
 /// # Errors
-/// It is missing or no key.
-pub fn master_key_beside(config: &Config) -> Result<MasterKey, Failure> {
-    let given = config.master_key.clone();
-    given.or_else(|| read_master_key(&config.data.join(MASTER_KEY))).ok_or(Failure::MasterKey)
+/// The master key is missing or another one, or the database fails.
+pub async fn unlock_beside(config: &Config, db: &Db) -> Result<(Installation, MasterKey), Failure> {
+    let keys = config.master_key.clone().map_or_else(|| master::kept(&config.data), |given| vec![given]);
+    if keys.is_empty() {
+        return Err(Failure::MasterKey);
+    }
+    master::unlock(db, &keys).await
 }
 
 /// The first project's key in a data folder, for the command line. `None` if there is
@@ -94,10 +109,11 @@ pub fn project_key(data: &Path) -> Option<ProjectKey> {
     if !file.is_file() {
         return None;
     }
-    let master = read_master_key(&data.join(MASTER_KEY))?;
+    let keys = master::kept(data);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async {
         let db = Db::open(&Address::File(file)).await.ok()?;
+        let (_, master) = if keys.is_empty() { None } else { master::unlock(&db, &keys).await.ok() }?;
         let project = db.first_project().await.ok()??;
         let key = db.project_settings(&master, &project).await.ok().map(|settings| settings.secret);
         db.close().await;
@@ -149,24 +165,8 @@ fn lock(path: &Path) -> Result<File, Failure> {
     }
 }
 
-/// The master key; a new one only where no database depends on an old one.
-fn master_key(path: &Path) -> Result<MasterKey, Failure> {
-    let file = path.join(MASTER_KEY);
-    if file.exists() || path.join(DATABASE).exists() {
-        return read_master_key(&file).ok_or(Failure::MasterKey);
-    }
-    let bytes = random()?;
-    write_new(&file, &hex(&bytes), "the master key")?;
-    Ok(MasterKey::new(bytes))
-}
-
-fn read_master_key(file: &Path) -> Option<MasterKey> {
-    let text = std::fs::read_to_string(file).ok()?;
-    unhex(text.trim())?.try_into().ok().map(MasterKey::new)
-}
-
 /// Writes a file that only its owner may read, safe on disk; never over another.
-fn write_new(path: &Path, text: &str, what: &'static str) -> Result<(), Failure> {
+pub(super) fn write_new(path: &Path, text: &str, what: &'static str) -> Result<(), Failure> {
     let write = || {
         let mut file = private().create_new(true).open(path)?;
         writeln!(file, "{text}")?;
@@ -179,7 +179,7 @@ fn write_new(path: &Path, text: &str, what: &'static str) -> Result<(), Failure>
     write().map_err(|error: std::io::Error| Failure::Data { what, kind: error.kind() })
 }
 
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -192,7 +192,7 @@ pub(super) fn name() -> Result<String, Failure> {
     random().map(|bytes| hex(bytes.first_chunk::<16>().map_or(&[], |bytes| bytes.as_slice())))
 }
 
-fn random() -> Result<[u8; 32], Failure> {
+pub(super) fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|_| Failure::System)?;
     Ok(bytes)
@@ -202,6 +202,8 @@ fn random() -> Result<[u8; 32], Failure> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::db::chain::Keeper;
+    use std::time::Duration;
 
     #[test]
     fn a_new_folder_gets_keys_once_and_keeps_them() {
@@ -212,7 +214,9 @@ mod tests {
             let folder = Folder::open(&data, None).unwrap();
             runtime.block_on(async {
                 let db = Db::open(&folder.database()).await.unwrap();
-                let key = folder.found(&db).await.unwrap();
+                let (installation, master) = folder.unlock(&db).await.unwrap();
+                let keeper = Keeper::new(installation.audit_key(), 1000, Duration::from_secs(600));
+                let key = folder.found(&db, &Hand::system(keeper), &master).await.unwrap();
                 db.close().await;
                 key
             })
@@ -233,7 +237,7 @@ mod tests {
         let _folder = Folder::open(&data, None).unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data), 0o700);
-        assert_eq!(mode(&data.join(MASTER_KEY)), 0o600);
+        assert_eq!(mode(&data.join("master.key")), 0o600);
     }
 
     #[test]
@@ -259,8 +263,8 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         drop(Folder::open(parent.path(), None).unwrap());
         std::fs::write(parent.path().join(DATABASE), "").unwrap();
-        std::fs::remove_file(parent.path().join(MASTER_KEY)).unwrap();
+        std::fs::remove_file(parent.path().join("master.key")).unwrap();
         assert!(matches!(Folder::open(parent.path(), None), Err(Failure::MasterKey)));
-        assert!(!parent.path().join(MASTER_KEY).exists());
+        assert!(!parent.path().join("master.key").exists());
     }
 }

@@ -4,8 +4,12 @@ use std::collections::HashSet;
 
 const TABLE: &str = include_str!("../../conformance/deviations_vault.tsv");
 
-const TESTS: [&str; 3] =
-    [include_str!("../vault_api.rs"), include_str!("names.rs"), include_str!("clients.rs")];
+const TESTS: [&str; 4] = [
+    include_str!("../vault_api.rs"),
+    include_str!("names.rs"),
+    include_str!("clients.rs"),
+    include_str!("../accounts_cli.rs"),
+];
 
 #[test]
 fn every_difference_names_a_test_that_exists() {

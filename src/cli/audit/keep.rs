@@ -1,7 +1,7 @@
 //! Looking after chains: export, checkpoints on demand, retention. Exports and seals are acts in the chain itself.
 
 use super::live;
-use super::store::{Store, block_on};
+use super::store::Store;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::chain::Sealed;
 use crate::audit::event::{By, Event};
@@ -10,6 +10,7 @@ use crate::audit::stored::Reader;
 use crate::audit::value::{Id, Time};
 use crate::audit::verify::Verifier;
 use crate::cli::args::{AuditExportArgs, AuditSealArgs, AuditStoreArgs, StoreArgs};
+use crate::cli::store::block_on;
 use crate::cli::{Exit, Failure, stdio};
 use crate::db::chain::{Export, Keeper};
 use std::fs::{File, OpenOptions};

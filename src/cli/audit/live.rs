@@ -2,7 +2,7 @@
 //! kept checkpoints, the witness in the data folder, and what an auditor and clients kept.
 
 use super::Kept;
-use super::store::{Store, block_on};
+use super::store::Store;
 use crate::audit::chain::Sealed;
 use crate::audit::key::PublicKey;
 use crate::audit::report::Report;
@@ -10,6 +10,7 @@ use crate::audit::stored::{Reader, Row};
 use crate::audit::value::Id;
 use crate::audit::verify::Verifier;
 use crate::cli::args::StoreArgs;
+use crate::cli::store::block_on;
 use crate::cli::{Failure, stdio};
 use crate::db::chain::{Snapshot, Walk};
 use crate::serve::witness::{self, Witness};

@@ -41,7 +41,8 @@ enum Pending {
 
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
-    let durable = asks.iter().any(|ask| matches!(ask, Ask::Settle(_) | Ask::Recover(_)));
+    // A reservation that is lost with the power is lost with its request; one given back must not come back.
+    let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..)));
     let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
     let mut batch = Batch {
         terms,

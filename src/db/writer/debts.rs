@@ -31,11 +31,29 @@ impl Debts {
         if let Some(reply) = reply {
             let _ = reply.send(Err(fault));
         }
-        match (fault.is_outage(), self.0.len() < MOST) {
-            (true, true) => self.0.extend(later(ask)),
-            (true, false) => tracing::error!("an open account is left to the next start: too many are open"),
-            (false, _) => {}
+        let debt = if fault.is_outage() { later(ask) } else { refused(ask) };
+        match debt {
+            Some(debt) if self.0.len() < MOST => self.0.push(debt),
+            Some(_) => tracing::error!("an open account is left to the next start: too many are open"),
+            None => {}
         }
+    }
+}
+
+/// What is to be done about an ask that the database refused: nobody else gives back what a living gateway reserved.
+fn refused(ask: Ask) -> Option<Ask> {
+    match ask {
+        Ask::Settle(settlement) if settlement.left => {
+            // Still reserved, it goes on counting.
+            tracing::error!(delivered = settlement.used, "what was forwarded could not be accounted for");
+            None
+        }
+        Ask::Settle(settlement) => settlement.ticket.map(Ask::Release),
+        Ask::Recover(_) | Ask::Release(_) => {
+            tracing::error!("a reservation could not be given back");
+            None
+        }
+        Ask::Reserve(..) => None,
     }
 }
 

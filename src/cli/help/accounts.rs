@@ -1,0 +1,57 @@
+//! What `--help` says of the commands about customers, projects and keys.
+
+pub const CUSTOMER: &str = "\
+These commands work on the database itself, also beside a running server. Each change is
+written into the audit chain `gateway`.
+
+Exit status: 0 done; 1 the database fails; 2 no such customer, or wrong usage.
+
+Examples:
+  veilgate customer add clinic-a --tier pro
+  veilgate customer set clinic-a --quota 25000
+  veilgate customer show clinic-a --json";
+
+pub const PROJECT: &str = "\
+A project has its own secret: equal originals get other pseudonyms in another project.
+What it does not have of its own is what the server's settings say; changes hold from the
+next request on. Each change is written into the project's audit chain.
+With another --downstream-url the credentials for the old one are forgotten.
+
+Exit status: 0 done; 1 the database fails; 2 no such project, or wrong usage.
+
+Examples:
+  veilgate project add clinic-a trial-7 --profile research
+  veilgate project set trial-7 --destination forward --downstream-url https://pacs/dicom-web \\
+      --downstream-token-file pacs.token
+  veilgate project set clinic-a/trial-7 --profile server";
+
+pub const KEY: &str = "\
+Only a key's SHA-256 is kept: who loses a key makes another. A project may have several
+keys at once, so that rotating them changes no pseudonym.
+
+Exit status: 0 done; 1 the database fails; 2 no such key, or wrong usage.
+
+Examples:
+  veilgate key add trial-7 scanner-3 --expires 2027-01-31
+  veilgate key rotate scanner-3 --old-expires 7d
+  veilgate key revoke vg_AbCdE";
+
+pub const MASTER_KEY: &str = "\
+Without master_key in the settings, the new key takes the place of DATA/master.key; a
+running server of this data folder finds it there. Otherwise --new-file is needed: give
+that file to all gateways of the database and start them anew.
+A rotation that breaks off loses nothing: run it again. Backups of the database need the
+master key of their time.
+
+Exit status: 0 done; 1 it cannot be done; 2 wrong usage.
+
+Examples:
+  veilgate master-key rotate
+  (umask 077; openssl rand -hex 32 > new.key) && veilgate master-key rotate --new-file new.key";
+
+pub const DB: &str = "\
+Exit status: 0 done; 1 the database fails or was made by a newer version; 2 wrong usage.
+
+Examples:
+  veilgate db migrate --data /var/lib/veilgate
+  VEILGATE_DATABASE=postgres://USER:PASSWORD@HOST/NAME veilgate db migrate";

@@ -1,0 +1,69 @@
+//! What a project has of its own, made into an engine and a destination; what it does not say is the server's.
+
+use crate::archive::Archive;
+use crate::db::account::{Login, ProjectSettings, Route};
+use crate::deid::engine::Engine;
+use crate::deid::plan::Plan;
+use crate::destination::Target;
+use crate::downstream::{self, Credentials, Downstream};
+use crate::problem::Problem;
+use std::sync::Arc;
+
+/// What the server's settings say.
+pub struct Defaults {
+    /// What happens to the attributes.
+    pub plan: Arc<Plan>,
+    /// The embedded archive.
+    pub archive: Archive,
+    /// Where instances go.
+    pub route: Route,
+    /// The server to forward to, if one is named.
+    pub downstream: Option<(downstream::Settings, Downstream)>,
+    /// For other servers: times and bounds, without anything that is meant for the one above.
+    pub elsewhere: downstream::Settings,
+}
+
+impl Defaults {
+    /// The project's engine.
+    pub(super) fn engine(&self, settings: &ProjectSettings) -> Engine {
+        let plan = settings.profile.as_ref().map(|profile| Arc::new(profile.plan()));
+        Engine::new(plan.unwrap_or_else(|| Arc::clone(&self.plan)), &settings.secret)
+    }
+
+    /// Where the project's instances go; `None` for where the server's settings say.
+    pub(super) fn target(&self, settings: &ProjectSettings) -> Result<Option<Target>, Problem> {
+        let own = settings.downstream_url.is_some() || settings.downstream_login.is_some();
+        match settings.destination.unwrap_or(self.route) {
+            _ if settings.destination.is_none() && !own => Ok(None),
+            Route::Archive => Ok(Some(Target::Archive(self.archive.clone()))),
+            Route::Forward => self.downstream(settings).map(|client| Some(Target::Forward(client))),
+        }
+    }
+
+    fn downstream(&self, settings: &ProjectSettings) -> Result<Downstream, Problem> {
+        let nowhere = Problem::Internal("a project forwards, and no downstream server is named");
+        let login = settings.downstream_login.as_ref().map(credentials);
+        let client = match (&settings.downstream_url, login, &self.downstream) {
+            (None, None, Some((_, client))) => return Ok(client.clone()),
+            (None, Some(credentials), Some((server, _))) => {
+                downstream::Settings { credentials, ..server.clone() }
+            }
+            // Credentials and headers of the server's own are not for others.
+            (Some(url), login, _) => downstream::Settings {
+                url: url.clone(),
+                credentials: login.unwrap_or(Credentials::None),
+                ..self.elsewhere.clone()
+            },
+            (None, _, None) => return Err(nowhere),
+        };
+        Downstream::new(client)
+            .map_err(|_| Problem::Internal("a project's downstream client cannot be set up"))
+    }
+}
+
+fn credentials(login: &Login) -> Credentials {
+    match login {
+        Login::Basic(user, password) => Credentials::Basic { user: user.clone(), password: password.clone() },
+        Login::Token(token) => Credentials::Bearer(token.clone()),
+    }
+}
