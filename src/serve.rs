@@ -1,10 +1,13 @@
 //! Starts the server: data folder, database, keys, destinations, layers, routes, and the
 //! loop that serves until it is told to stop.
 
+mod feed;
 mod folder;
 mod linger;
 mod listen;
 pub mod master;
+mod warden;
+pub mod witness;
 
 pub use folder::{database_beside, project_key, unlock_beside};
 
@@ -23,12 +26,13 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
+use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -67,6 +71,9 @@ pub enum Failure {
     /// The downstream server's settings.
     #[error(transparent)]
     Downstream(#[from] downstream::Unusable),
+    /// The settings of the audit's second sink.
+    #[error(transparent)]
+    Sink(#[from] sink::Unusable),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -105,15 +112,20 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let archive = archive(&config, db.clone(), started)?;
     let keys = folder.keyring(master);
     let defaults = defaults(&config, archive)?;
-    let service = service(&config, &folder, db.clone(), &defaults, address)?;
+    let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     let accounts = Accounts::new(db.clone(), keys, defaults);
+    let sink = config.sink.clone().map(Sink::new).transpose()?;
+    let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
+    let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let app = app(service, &config.layers, accounts, admin, Writer::start(db.clone(), terms));
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
+    warden.abort();
+    sink.iter().for_each(tokio::task::JoinHandle::abort);
     db.close().await;
     Ok(())
 }
@@ -179,16 +191,25 @@ fn defaults(config: &Config, archive: Archive) -> Result<Defaults, Failure> {
     })
 }
 
-/// Opens the archive and sweeps, meanwhile, what a crash left.
+/// How often the archive is swept, and how old something is that no request can be about to enter any more.
+const SWEEP: Duration = Duration::from_secs(6 * 3600);
+const OLD: Duration = Duration::from_secs(24 * 3600);
+
+/// Opens the archive and sweeps, beside the requests, what a crash or an outage left.
 fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
     folder::make(&config.archive, "the archive folder")?;
     let archive = Archive::open(&config.archive, db)?;
     let (sweeping, path) = (archive.clone(), config.archive.clone());
     tokio::spawn(async move {
-        match sweeping.sweep(&path, started).await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "removed objects that an earlier run had not finished"),
-            Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+        let mut before = started;
+        loop {
+            match sweeping.sweep(&path, before).await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(swept, "removed objects that no request had finished"),
+                Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+            }
+            tokio::time::sleep(SWEEP).await;
+            before = SystemTime::now().checked_sub(OLD).unwrap_or(started);
         }
     });
     Ok(archive)
@@ -198,6 +219,7 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    keeper: Keeper,
     defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
@@ -210,6 +232,7 @@ fn service(
     Ok(Arc::new(Service {
         db,
         quotas: config.accounts.quotas,
+        keeper,
         destination,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },

@@ -2,6 +2,7 @@
 //! `layer`.
 
 pub mod admin;
+mod audit;
 mod capabilities;
 mod digest;
 mod health;
@@ -18,6 +19,7 @@ pub use path::tidy_path;
 pub use vault::Vault;
 
 use crate::db::Db;
+use crate::db::chain::Keeper;
 use crate::db::usage::Quotas;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
@@ -37,6 +39,8 @@ pub struct Service {
     pub db: Db,
     /// Instances a month by tier.
     pub quotas: Quotas,
+    /// Signs what is told of audit chains.
+    pub keeper: Keeper,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
     /// Builds the links in answers.
@@ -68,6 +72,7 @@ pub fn open(service: Arc<Service>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .route("/dicom-web/studies", options(capabilities::capabilities))
         .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
@@ -78,7 +83,13 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    Router::new().route("/v1/usage", get(usage::usage)).with_state(service)
+    Router::new()
+        .route("/v1/usage", get(usage::usage))
+        .route("/v1/audit", get(audit::page))
+        .route("/v1/audit/export", get(audit::export))
+        .route("/v1/audit/checkpoint", post(audit::checkpoint))
+        .route("/v1/audit/entries/{sequence}/receipt", get(audit::receipt))
+        .with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.

@@ -2,9 +2,11 @@
 //! for billing and the archive's catalog, everything of one request in one transaction. The transaction is `batch`'s.
 //!
 //! A request first reserves, then settles. A settlement gives back what it reserved and counts what was done; a gateway
-//! that died leaves reservations, which `recover` settles with an audit entry that says so.
+//! that died leaves reservations, which `recover` settles with an audit entry that says so; what an outage of the
+//! database leaves open is in `debts`.
 
 mod batch;
+mod debts;
 mod recover;
 
 use super::chain::Keeper;
@@ -12,9 +14,10 @@ use super::usage::{Month, Quotas};
 use super::{Db, Fault, catalog};
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
+use debts::Debts;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 4096;
@@ -22,8 +25,8 @@ const QUEUE: usize = 4096;
 /// Requests written in one transaction at most.
 const BATCH: usize = 512;
 
-/// How often giving back is tried of reservations whose settlement failed.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How often what an outage left open is tried again.
+const DEBTS_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the writer is told.
 #[derive(Clone)]
@@ -70,6 +73,8 @@ pub struct Settlement {
     pub used: u64,
     /// Whether what counts is told to billing.
     pub charged: bool,
+    /// Whether the instances have left for another server: then they count also where the answer is withheld.
+    pub left: bool,
     /// The chain's entries, the request's own last, with milliseconds since 1970 UTC.
     pub events: Vec<(i64, Event)>,
     /// Instances that lie in the archive and are to be found from now on.
@@ -89,21 +94,10 @@ enum Ask {
     /// Reserve up to so many instances.
     Reserve(Ticket, u64),
     Settle(Box<Settlement>),
-    /// Settle for a gateway that died, unless another did.
+    /// Settle what a dead gateway or an outage left open, unless that was done.
     Recover(Box<Settlement>),
     /// Give a reservation back.
     Release(Ticket),
-}
-
-impl Ask {
-    /// What must be given back if this fails. A reservation that fails is followed by its request's settlement.
-    fn owed(&self) -> Option<&Ticket> {
-        match self {
-            Self::Settle(settlement) => settlement.ticket.as_ref(),
-            Self::Release(ticket) => Some(ticket),
-            Self::Reserve(..) | Self::Recover(_) => None,
-        }
-    }
 }
 
 enum Reply {
@@ -115,7 +109,16 @@ enum Reply {
 
 struct Job {
     ask: Ask,
-    reply: oneshot::Sender<Result<Reply, Fault>>,
+    /// `None` if nobody waits.
+    reply: Option<oneshot::Sender<Result<Reply, Fault>>>,
+}
+
+impl Job {
+    fn answer(self, answer: Result<Reply, Fault>) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 impl Writer {
@@ -150,9 +153,8 @@ impl Writer {
 
     /// Gives back what a request reserved that comes to no settlement. Does not wait.
     pub fn release(&self, ticket: Ticket) {
-        let (reply, _) = oneshot::channel();
         // Where the queue is full, the reservation is settled like that of a dead gateway.
-        let _ = self.jobs.try_send(Job { ask: Ask::Release(ticket), reply });
+        let _ = self.jobs.try_send(Job { ask: Ask::Release(ticket), reply: None });
     }
 
     async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {
@@ -170,67 +172,46 @@ fn settled(reply: Reply) -> Result<Settled, Fault> {
 async fn ask_through(jobs: &mpsc::Sender<Job>, ask: Ask) -> Result<Reply, Fault> {
     const ENDED: Fault = Fault::Down("its writer has ended");
     let (reply, answer) = oneshot::channel();
-    jobs.send(Job { ask, reply }).await.map_err(|_| ENDED)?;
+    jobs.send(Job { ask, reply: Some(reply) }).await.map_err(|_| ENDED)?;
     answer.await.map_err(|_| ENDED)?
 }
 
 async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
-    let (mut owed, mut due) = (Vec::new(), Instant::now());
+    let mut debts = Debts::default();
     loop {
-        let received = match owed.is_empty() {
-            true => Ok(queue.recv_many(&mut jobs, BATCH).await),
-            false => timeout_at(due, queue.recv_many(&mut jobs, BATCH)).await,
-        };
-        if received == Ok(0) {
+        let waiting = timeout(DEBTS_AGAIN, queue.recv_many(&mut jobs, BATCH)).await;
+        if waiting == Ok(0) {
             return;
         }
-        if received.is_ok() {
-            owed.extend(serve(&db, &terms, std::mem::take(&mut jobs)).await);
-        }
-        if !owed.is_empty() && Instant::now() >= due {
-            give_back(&db, &terms, &mut owed).await;
-            due = Instant::now() + AGAIN;
+        debts.join(&mut jobs);
+        if !jobs.is_empty() {
+            serve(&db, &terms, std::mem::take(&mut jobs), &mut debts).await;
         }
     }
 }
 
-/// Gives reservations back whose settlement failed; what cannot be given back now stays owed. One that was settled
-/// after all is there no more, and giving it back changes nothing.
-async fn give_back(db: &Db, terms: &Terms, owed: &mut Vec<Ticket>) {
-    let tickets: Vec<Ask> = owed.iter().take(BATCH).cloned().map(Ask::Release).collect();
-    if batch::write(db, terms, &tickets.iter().collect::<Vec<_>>()).await.is_ok() {
-        owed.drain(..tickets.len());
-    }
-}
-
-/// Writes all jobs at once; if one of them is refused, each alone, so that it sinks no other. The reservations of those
-/// that failed: this gateway lives, so nobody else gives them back.
-async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>) -> Vec<Ticket> {
+/// Writes all jobs at once; if one of them is refused, each alone, so that it sinks no other.
+async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>, debts: &mut Debts) {
     let asks: Vec<&Ask> = jobs.iter().map(|job| &job.ask).collect();
     match batch::write(db, terms, &asks).await {
         Ok(replies) => {
             for (job, reply) in jobs.into_iter().zip(replies) {
-                let _ = job.reply.send(reply);
+                job.answer(reply);
             }
-            Vec::new()
         }
         Err(fault) if jobs.len() == 1 || fault.is_outage() => {
-            let owed = jobs.iter().filter_map(|job| job.ask.owed()).cloned().collect();
             for job in jobs {
-                let _ = job.reply.send(Err(fault));
+                debts.fail(job, fault);
             }
-            owed
         }
         Err(_) => {
-            let mut owed = Vec::new();
             for job in jobs {
-                let reply = batch::write(db, terms, &[&job.ask]).await;
-                let reply = reply.and_then(|replies| replies.into_iter().next().unwrap_or(Ok(Reply::Done)));
-                owed.extend(job.ask.owed().filter(|_| reply.is_err()).cloned());
-                let _ = job.reply.send(reply);
+                match batch::write(db, terms, &[&job.ask]).await {
+                    Ok(replies) => job.answer(replies.into_iter().next().unwrap_or(Ok(Reply::Done))),
+                    Err(fault) => debts.fail(job, fault),
+                }
             }
-            owed
         }
     }
 }

@@ -12,6 +12,7 @@ pub use project::run as project;
 pub use store::{db, master_key};
 
 use super::args::{AccountArgs, StoreArgs};
+use super::serve::settings;
 use super::{Exit, Failure, stdio};
 use crate::config::Config;
 use crate::db::account::{Hand, moment};
@@ -27,13 +28,6 @@ struct Desk {
     db: Db,
     master: MasterKey,
     hand: Hand,
-}
-
-/// The settings of the server that these data are of.
-fn settings(store: &StoreArgs) -> Result<Config, Failure> {
-    let data = store.data.as_ref().map(|data| ("data", data.display().to_string()));
-    let flags: Vec<(&str, String)> = data.into_iter().collect();
-    Config::load(store.config.as_deref(), &flags).map_err(|mistakes| Failure::Usage(mistakes.to_string()))
 }
 
 /// Works at the database until `work` is done.

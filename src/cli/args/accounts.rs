@@ -1,19 +1,9 @@
-//! The arguments of the commands about customers, projects and keys, and where the server's data is.
+//! The arguments of the commands about customers, projects and keys.
 
 use super::super::help;
+use super::StoreArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
-
-/// Where a server's data is, told as to `veilgate serve`.
-#[derive(Debug, Args)]
-pub struct StoreArgs {
-    /// Configuration file of the server (TOML).
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Data folder of the server.
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-}
 
 /// What all commands about accounts take.
 #[derive(Debug, Args)]
