@@ -197,11 +197,12 @@ fn the_second_sink_gets_every_entry_and_goes_on_after_a_restart() {
     let count = || std::fs::read_to_string(&lines).unwrap_or_default().lines().count();
     let server = Server::on(&folder.path().join("data"), &[], &environment);
     assert_eq!(server.send(push(&[ct(1), ct(2)])).status, 200);
-    until("three entries did not come", || count() == 3);
+    // Three of the founding, in the gateway's chain.
+    until("three and three entries did not come", || count() == 6);
     assert!(server.stop().success());
     let server = Server::on(&folder.path().join("data"), &[], &environment);
     assert_eq!(server.send(push(&[ct(3)])).status, 200);
-    until("two more did not come", || count() == 5);
+    until("two more did not come", || count() == 8);
     let text = std::fs::read_to_string(&lines).unwrap();
     for entry in entries(&server).iter().take(5) {
         assert_eq!(text.matches(entry["hash"].as_str().unwrap()).count().min(1), 1, "{entry}");

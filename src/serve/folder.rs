@@ -84,7 +84,10 @@ pub async fn database_beside(config: &Config) -> Result<Db, Failure> {
     match &address {
         Address::File(file) if !file.is_file() => {
             let kind = std::io::ErrorKind::NotFound;
-            Err(Failure::Data { what: "the database (the first start of the server makes it)", kind })
+            Err(Failure::Data {
+                what: "the database in the data folder (the first start of the server makes it)",
+                kind,
+            })
         }
         _ => Ok(Db::open(&address).await?),
     }
