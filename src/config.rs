@@ -2,11 +2,15 @@
 //! The list itself is `settings`; what a setting does lives where it is used.
 
 mod accounts;
+#[cfg(feature = "billing")]
+mod billing;
 mod settings;
 mod sources;
 mod values;
 
 pub use accounts::Accounts;
+#[cfg(feature = "billing")]
+pub use billing::Billing;
 pub use settings::{SETTINGS, Setting};
 
 use crate::db::Address;
@@ -50,6 +54,9 @@ pub struct Config {
     pub layers: layer::Settings,
     /// Who may have how much, and how it is accounted for.
     pub accounts: Accounts,
+    /// What is sold, and through whom.
+    #[cfg(feature = "billing")]
+    pub billing: Billing,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
@@ -187,12 +194,18 @@ impl Config {
         if destination == Destination::Forward && downstream.is_none() {
             from.wrong("destination", "forward needs downstream.url".to_owned());
         }
+        #[cfg(not(feature = "billing"))]
+        if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
+            from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
+        }
         let profile = from.take("profile", |text| profile(text).map(Some));
         Some(Self {
             archive: from.take("archive.url", |text| archive(text, &data)),
             limits: limits(from),
             layers: layers(from),
             accounts: accounts::accounts(from),
+            #[cfg(feature = "billing")]
+            billing: billing::billing(from),
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
             times: times(from),

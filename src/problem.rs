@@ -2,6 +2,10 @@
 //! (RFC 9457). Failures of single instances are items of a Store Instances Response and
 //! do not pass here unless nothing else is left to say.
 
+mod charge;
+
+pub use charge::Charge;
+
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::parts::PartsError;
@@ -86,6 +90,8 @@ pub enum Problem {
     },
     /// The downstream server did not take it.
     Downstream(downstream::Fault),
+    /// It is about paying.
+    Charge(Charge),
     /// The customer's instances of the month are used up.
     QuotaSpent {
         /// Seconds until the next month.
@@ -148,6 +154,7 @@ impl Problem {
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
             Self::Downstream(fault) => downstream_sentence(fault),
+            Self::Charge(charge) => return charge.sentence(),
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
@@ -167,6 +174,7 @@ impl Problem {
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::Charge(charge) => Some(charge.detail()),
             _ => None,
         }
     }
@@ -181,7 +189,7 @@ impl Problem {
                 None
             }
             Self::QuotaSpent { retry_after } => Some(*retry_after),
-            Self::Overloaded | Self::Database => Some(RETRY_AFTER),
+            Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(RETRY_AFTER))
             }
@@ -282,6 +290,13 @@ mod tests {
 502 downstream A700 retry=- Downstream(Refused(500))
 504 downstream A700 retry=- Downstream(TimedOut)
 503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
+422 request 0110 retry=- Charge(Field { field: \"\", why: \"\" })
+400 request 0110 retry=- Charge(Forged(\"\"))
+409 request 0110 retry=- Charge(Subscribed)
+409 request 0110 retry=- Charge(NoPurchase)
+503 us A700 retry=- Charge(Unset(\"\"))
+503 us A700 retry=- Charge(Setup)
+503 us A700 retry=5 Charge(Unreachable)
 429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
@@ -312,6 +327,10 @@ mod tests {
         let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
         all.extend(faults.map(Problem::Downstream));
         all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
+        let charges = [Charge::Field { field: "", why: "" }, Charge::Forged(""), Charge::Subscribed];
+        all.extend(charges.map(Problem::Charge));
+        let charges = [Charge::NoPurchase, Charge::Unset(""), Charge::Setup, Charge::Unreachable];
+        all.extend(charges.map(Problem::Charge));
         all.extend([
             Problem::QuotaSpent { retry_after: 9 },
             Problem::Overloaded,

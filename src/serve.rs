@@ -4,6 +4,8 @@
 mod folder;
 mod linger;
 mod listen;
+#[cfg(feature = "billing")]
+mod meter;
 
 pub use folder::project_key;
 
@@ -54,6 +56,10 @@ pub enum Failure {
     /// The downstream server's settings.
     #[error(transparent)]
     Downstream(#[from] downstream::Unusable),
+    /// The settings of billing.
+    #[cfg(feature = "billing")]
+    #[error(transparent)]
+    Billing(#[from] crate::billing::Fault),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -87,19 +93,25 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let archive = archive(&config, db.clone(), started)?;
-    let service = service(&config, &folder, db.clone(), archive, address)?;
-    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
     let keeper = Keeper::new(
         installation.audit_key(),
         config.accounts.checkpoint_entries,
         config.accounts.checkpoint_time,
     );
+    let service = service(&config, &folder, db.clone(), archive, address, &keeper)?;
+    #[cfg(feature = "billing")]
+    let meter = meter(&config, &service, installation.id.clone());
+    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let app = app(service, &config.layers, accounts, Writer::start(db.clone(), terms));
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
+    #[cfg(feature = "billing")]
+    if let Some(meter) = meter {
+        meter.stop().await;
+    }
     db.close().await;
     Ok(())
 }
@@ -135,7 +147,10 @@ fn service(
     db: Db,
     archive: Archive,
     address: SocketAddr,
+    keeper: &Keeper,
 ) -> Result<Arc<Service>, Failure> {
+    #[cfg(not(feature = "billing"))]
+    let _ = keeper;
     let destination = match (config.destination, &config.downstream) {
         (Destination::Forward, Some(settings)) => Target::Forward(Downstream::new(settings.clone())?),
         _ => Target::Archive(archive),
@@ -153,7 +168,34 @@ fn service(
         spool: folder.spool(),
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
+        #[cfg(feature = "billing")]
+        billing: billing(config, keeper)?,
     }))
+}
+
+#[cfg(feature = "billing")]
+fn billing(config: &Config, keeper: &Keeper) -> Result<api::Billing, Failure> {
+    let settings = config.billing.stripe.clone();
+    let prices = settings.as_ref().map(|settings| settings.prices.clone()).unwrap_or_default();
+    let stripe = settings.map(crate::billing::Stripe::new).transpose()?;
+    let webhook = config.billing.webhook.clone();
+    if stripe.is_some() && !webhook.has_secret() {
+        tracing::warn!("billing has no webhook secret: payments will not be heard of");
+    }
+    let terms = crate::billing::Terms::default();
+    Ok(api::Billing {
+        stripe,
+        webhook,
+        rules: crate::db::billing::Rules { prices, terms, keeper: keeper.clone() },
+    })
+}
+
+/// Tells usage, if there is somebody to tell.
+#[cfg(feature = "billing")]
+fn meter(config: &Config, service: &Service, installation: String) -> Option<meter::Meter> {
+    let stripe = service.billing.stripe.clone()?;
+    let rules = service.billing.rules.clone();
+    Some(meter::Meter::start(service.db.clone(), stripe, rules, installation, config.billing.meter_time))
 }
 
 /// Log lines on stderr. A second server in one process keeps the first one's.

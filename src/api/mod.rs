@@ -1,6 +1,8 @@
 //! The routes, on one screen. One file a route family; what stands around them is
 //! `layer`.
 
+#[cfg(feature = "billing")]
+mod billing;
 mod capabilities;
 mod health;
 mod intake;
@@ -10,6 +12,8 @@ mod path;
 mod source;
 mod store;
 
+#[cfg(feature = "billing")]
+pub use billing::Billing;
 pub use path::tidy_path;
 
 use crate::db::Db;
@@ -47,13 +51,19 @@ pub struct Service {
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
     pub store_warning: bool,
+    /// Buying and its events.
+    #[cfg(feature = "billing")]
+    pub billing: Billing,
 }
 
 type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
 pub fn open(service: Arc<Service>) -> Router {
-    Router::new()
+    let router = Router::new();
+    #[cfg(feature = "billing")]
+    let router = router.route("/v1/billing/webhook", post(billing::webhook));
+    router
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/dicom-web", options(capabilities::capabilities))
@@ -66,7 +76,14 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    Router::new().with_state(service)
+    let router = Router::new();
+    // Paths that no open route shares say themselves which methods they lack.
+    #[cfg(feature = "billing")]
+    let router = router
+        .route("/v1/billing/checkout-session", post(billing::checkout))
+        .route("/v1/billing/portal-session", post(billing::portal))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
+    router.with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.
