@@ -7,7 +7,7 @@ mod listen;
 #[cfg(feature = "billing")]
 mod meter;
 
-pub use folder::project_key;
+pub use folder::{database, project_key};
 
 use crate::api::{self, Service};
 use crate::archive::{self, Archive};

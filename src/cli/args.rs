@@ -34,6 +34,35 @@ pub enum Command {
     Profile(ProfileArgs),
     /// Verify the audit chain of a project.
     Audit(AuditArgs),
+    /// Look at what could not be charged.
+    #[cfg(feature = "billing")]
+    Billing(BillingArgs),
+}
+
+/// Arguments of `veilgate billing`.
+#[cfg(feature = "billing")]
+#[derive(Debug, Args)]
+#[command(after_help = help::BILLING)]
+pub struct BillingArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BillingCommand,
+}
+
+/// The commands below `veilgate billing`.
+#[cfg(feature = "billing")]
+#[derive(Debug, Subcommand)]
+pub enum BillingCommand {
+    /// List usage that Stripe was not told of, or perhaps was, and that is not sent any more.
+    #[command(after_help = help::BILLING_PARKED)]
+    Parked {
+        /// Configuration file (TOML).
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Folder of the database.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
 }
 
 /// Arguments of `veilgate serve`.

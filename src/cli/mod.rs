@@ -7,10 +7,13 @@
 //! | `veilgate explain` | [`explain`] |
 //! | `veilgate profile` | [`profile`] |
 //! | `veilgate audit` | [`audit`] |
+//! | `veilgate billing` | `billing`, with feature `billing` |
 //! | `veilgate serve` | `serve`, with feature `server` |
 
 pub mod args;
 pub mod audit;
+#[cfg(feature = "billing")]
+pub mod billing;
 pub mod deid;
 pub mod explain;
 mod help;
@@ -91,6 +94,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Profile(args)) => profile::run(&args.command),
         Some(Command::Audit(args)) => audit::run(&args.command),
+        #[cfg(feature = "billing")]
+        Some(Command::Billing(args)) => billing::run(&args.command),
         #[cfg(feature = "server")]
         Some(Command::Serve(args)) => serve::run(&args),
         None => Err(Failure::Usage("a command is needed; `veilgate --help` lists them".to_owned())),

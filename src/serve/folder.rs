@@ -34,7 +34,7 @@ impl Folder {
     }
 
     pub(super) fn database(&self) -> Address {
-        Address::File(self.path.join(DATABASE))
+        database(&self.path)
     }
 
     pub(super) fn spool(&self) -> PathBuf {
@@ -58,6 +58,11 @@ impl Folder {
         db.found(&self.master, &secret, Sha256::digest(key.as_bytes()).into()).await?;
         Ok(Some(key))
     }
+}
+
+/// The database in a data folder.
+pub fn database(data: &Path) -> Address {
+    Address::File(data.join(DATABASE))
 }
 
 /// The first project's key in a data folder, for the command line. `None` if there is
