@@ -53,6 +53,29 @@ fn usage_waits_while_stripe_is_down_and_is_told_once_after() {
 }
 
 #[test]
+fn usage_that_was_taken_while_its_answer_was_lost_is_not_told_twice() {
+    let Some(mut stage) = metered() else { return };
+    // Taken, and the gateway dies before the answer comes.
+    let lost = json!({ "path": "/v1/billing/meter_events", "status": 500, "delay": 5, "after": true });
+    stage.control("/_test/fail", &lost);
+    assert_eq!(stage.push(3).unwrap().status, 200);
+    stage.wait("the call", 20, || stage.metered("cus_a") == 3);
+    assert_eq!(stage.number(OPEN), 1, "nobody knows of it yet");
+    stage.server.take().unwrap().kill();
+    stage.start();
+    stage.wait("the end of the outbox", 20, || stage.number(OPEN) == 0);
+    // Taken, and the answer says otherwise.
+    stage
+        .control("/_test/fail", &json!({ "path": "/v1/billing/meter_events", "status": 500, "after": true }));
+    assert_eq!(stage.push(2).unwrap().status, 200);
+    stage.wait("the second call", 20, || stage.metered("cus_a") == 5);
+    stage.wait("the end of the outbox", 60, || stage.number(OPEN) == 0);
+    assert_eq!(stage.metered("cus_a"), 5);
+    let again = "SELECT COUNT(*) FROM meter_batch WHERE delivery LIKE '%\"attempts\":2%'";
+    assert_eq!(stage.number(again), 2, "both were sent again");
+}
+
+#[test]
 fn a_gateway_killed_again_and_again_loses_and_doubles_nothing() {
     let Some(mut stage) = metered() else { return };
     // A little generator, so that the moments differ and a failure can be told by its round.
@@ -63,7 +86,13 @@ fn a_gateway_killed_again_and_again_loses_and_doubles_nothing() {
         state ^= state << 17;
         state % below
     };
-    for _ in 0..12 {
+    for round in 0..16 {
+        if round % 2 == 0 {
+            // A call that is carried out while the gateway never hears of it.
+            let lost =
+                json!({ "path": "/v1/billing/meter_events", "status": 500, "delay": 5, "after": true });
+            stage.control("/_test/fail", &lost);
+        }
         let (address, key) = (stage.server().address().to_owned(), stage.server().key.clone());
         let pushers: Vec<_> = (1..=3)
             .map(|instances| {
@@ -79,6 +108,10 @@ fn a_gateway_killed_again_and_again_loses_and_doubles_nothing() {
         }
         stage.start();
     }
+    stage.stand.ask("DELETE", "/_test/fail", "application/json", "");
+    let again =
+        stage.number("SELECT COUNT(*) FROM meter_batch WHERE delivery NOT LIKE '%\"doubtful_since\":null%'");
+    assert!(again > 0, "no call was cut off: the kills prove nothing");
     stage.wait("the end of the outbox", 90, || stage.number(OPEN) == 0);
     let used = stage.usage().used;
     assert!(used > 100, "only {used} instances were pushed");
