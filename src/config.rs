@@ -2,6 +2,7 @@
 //! The list itself is `settings`; what a setting does lives where it is used.
 
 mod accounts;
+mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
 mod settings;
@@ -20,6 +21,7 @@ use crate::dicomweb::links::Links;
 use crate::downstream::{self, Credentials};
 use crate::layer;
 use crate::secret::Secret;
+use crate::sink;
 use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,6 +67,8 @@ pub struct Config {
     pub store_warning: bool,
     /// The server to forward to.
     pub downstream: Option<downstream::Settings>,
+    /// Where the audit's entries go once more.
+    pub sink: Option<sink::Settings>,
     /// Log lines as JSON.
     pub log_json: bool,
     /// Least severe level that is logged.
@@ -211,6 +215,7 @@ impl Config {
             times: times(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
+            sink: audit_sink::settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
@@ -255,6 +260,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         uri: from.take("limits.uri", values::size),
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
+        rates: accounts::rates(from),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }

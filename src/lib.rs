@@ -15,8 +15,11 @@
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | change a status or message | `problem.rs` |
+//! | change what a tier may do | `config/settings.rs` (numbers), `db/usage.rs` (counting), `layer/quota.rs` (refusing) |
+//! | change what one request writes to the database | `db/writer.rs`, then `db/writer/batch.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
+//! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | change a command | `cli` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
@@ -31,10 +34,11 @@
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
-//! | 2 | `db` | the only door to SQL: tenants, keys, the archive's catalog | everything else |
+//! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
+//! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api` | one file a route family | SQL, DICOM bytes |
 //! | 6 | `config`, `serve`, [`cli`] | settings, wiring, commands | de-identification |
@@ -45,7 +49,10 @@
 //!
 //! A pushed byte goes through four files: `api/source.rs` takes the body apart (with
 //! `dicomweb/parts.rs`), `api/intake.rs` feeds each part to `deid/rewriter.rs`, whose output goes to
-//! `destination`. Around it stand the layers: trace, limits, identify, and the request's own task.
+//! `destination`. Around it stand the layers, outermost first: trace, limits, identify, rate, the request's own task,
+//! audit, billing, quota. What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
+//! answer leaves when usage, audit entries, lines for billing and the archive's catalog are committed, all in one
+//! transaction (many requests share one: group commit).
 //!
 //! ```text
 //! bytes ─► dicom::splitter ─► head ─► deid::facts  (first walk: what decides)
@@ -99,3 +106,5 @@ pub mod problem;
 pub mod secret;
 #[cfg(feature = "server")]
 pub mod serve;
+#[cfg(feature = "server")]
+pub mod sink;

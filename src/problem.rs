@@ -49,6 +49,11 @@ pub enum Problem {
     NoKey,
     /// An API key that is unknown or revoked.
     BadKey,
+    /// The key sent too many requests.
+    TooOften {
+        /// Seconds until another one is taken.
+        retry_after: u64,
+    },
     /// No such resource, or not the caller's.
     NotFound,
     /// The resource has other methods.
@@ -138,6 +143,7 @@ impl Problem {
         let (blame, status, reason, title, remedy) = match self {
             Self::NoKey => (Right, S::UNAUTHORIZED, DENIED, "an API key is needed", "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic."),
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
+            Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
@@ -188,7 +194,7 @@ impl Problem {
                 }
                 None
             }
-            Self::QuotaSpent { retry_after } => Some(*retry_after),
+            Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
             Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(RETRY_AFTER))
@@ -268,6 +274,7 @@ mod tests {
     const TABLE: &str = "\
 401 right 0124 retry=- NoKey
 401 right 0124 retry=- BadKey
+429 right A700 retry=3 TooOften { retry_after: 3 }
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
@@ -308,6 +315,7 @@ mod tests {
         let mut all = vec![
             Problem::NoKey,
             Problem::BadKey,
+            Problem::TooOften { retry_after: 3 },
             Problem::NotFound,
             Problem::MethodNotAllowed,
             Problem::BadUid,

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["dicom", "secret"],
     &["deid"],
     &["dicomweb", "audit", "db", "downstream", "billing"],
-    &["archive", "destination", "origin"],
+    &["archive", "destination", "origin", "sink"],
     &["layer", "problem"],
     &["api", "page"],
     &["config", "cli", "serve", "main", "lib"],
@@ -79,6 +79,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("stripe::", &["billing"], "Stripe only in billing"),
     ("stripe_billing::", &["billing"], "Stripe only in billing"),
     ("stripe_checkout::", &["billing"], "Stripe only in billing"),
+    ("tokio_rustls::", &["sink"], "syslog over TLS only in sink; HTTP has its own doors"),
     ("object_store::", &["archive"], "the object store only in archive"),
     (
         "std::env",

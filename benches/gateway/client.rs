@@ -2,6 +2,7 @@
 //! answer, so that neither side waits for the other.
 
 use super::data::{BOUNDARY, Body};
+use super::process::Process;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -51,5 +52,51 @@ fn read(stream: TcpStream) -> (u16, u64) {
             0 => return (status, bytes),
             count => bytes += count as u64,
         }
+    }
+}
+
+/// A connection that is kept for many small pushes.
+pub struct Kept {
+    reader: BufReader<TcpStream>,
+    head: String,
+}
+
+impl Kept {
+    /// Connects to the store resource of a server.
+    pub fn open(server: &Process) -> Self {
+        let stream = TcpStream::connect(&server.address).expect("connect");
+        stream.set_nodelay(true).expect("nodelay");
+        let head = format!(
+            "POST /dicom-web/studies HTTP/1.1\r\nHost: bench\r\nX-API-Key: {}\r\nAccept: multipart/related; \
+             type=\"application/dicom\"\r\nContent-Type: multipart/related; type=\"application/dicom\"; \
+             boundary={BOUNDARY}\r\n",
+            server.key
+        );
+        Self { reader: BufReader::new(stream), head }
+    }
+
+    /// One push, answered with 200; the time until its last byte.
+    pub fn push(&mut self, body: &Body) -> Duration {
+        let mut sent = format!("{}Content-Length: {}\r\n\r\n", self.head, body.len).into_bytes();
+        body.pieces.iter().for_each(|piece| sent.extend_from_slice(piece));
+        let start = Instant::now();
+        self.reader.get_mut().write_all(&sent).expect("sent");
+        let (mut line, mut length, mut first) = (String::new(), 0, true);
+        loop {
+            line.clear();
+            self.reader.read_line(&mut line).expect("head");
+            assert!(!first || line.contains(" 200 "), "{line}");
+            first = false;
+            let lower = line.to_ascii_lowercase();
+            if let Some(value) = lower.strip_prefix("content-length:") {
+                length = value.trim().parse().expect("length");
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut answer = vec![0; length];
+        self.reader.read_exact(&mut answer).expect("body");
+        start.elapsed()
     }
 }

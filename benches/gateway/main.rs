@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a bench may stop
 
+mod bare;
 mod client;
 mod data;
 mod deid;
@@ -13,6 +14,7 @@ mod floor;
 mod orthanc;
 mod process;
 mod push;
+mod settle;
 mod sink;
 mod table;
 
@@ -21,6 +23,9 @@ fn main() {
     if arguments.iter().any(|argument| argument == "--floor") {
         return floor::run();
     }
+    if arguments.iter().any(|argument| argument == "--bare") {
+        return bare::run();
+    }
     let wanted = |name: &str| {
         let named = arguments.iter().skip(1).filter(|argument| !argument.starts_with("--")).count();
         named == 0 || arguments.iter().any(|argument| argument == name)
@@ -28,6 +33,9 @@ fn main() {
     let mut table = table::Table::default();
     if wanted("push") {
         push::run(&mut table);
+    }
+    if wanted("settle") {
+        settle::run(&mut table);
     }
     if wanted("deid") {
         deid::run(&mut table);

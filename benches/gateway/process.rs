@@ -28,11 +28,20 @@ pub fn floor() -> Process {
     start(command, None)
 }
 
+/// The store handler without layers: this executable again.
+pub fn bare() -> Process {
+    let mut command = Command::new(std::env::current_exe().expect("own path"));
+    command.arg("--bare");
+    start(command, None)
+}
+
 /// The gateway with these settings in its environment.
 pub fn gateway(settings: &[(&str, &str)]) -> Process {
     let data = tempfile::tempdir().expect("data folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+    // What is measured is the work, not the wait for a token.
+    command.env("VEILGATE_RATE_ENTERPRISE", "0");
     command.envs(settings.iter().copied());
     start(command, Some(data))
 }

@@ -147,6 +147,26 @@ impl Event {
         self.subject.as_ref()
     }
 
+    /// SOP Class UID of the instance.
+    pub fn sop_class(&self) -> Option<&Id> {
+        self.sop_class.as_ref()
+    }
+
+    /// SHA-256 of what came in and of what went out, and the profile's digest, as far as they are told.
+    pub fn digests(&self) -> [Option<Digest>; 3] {
+        [self.input_sha256, self.output_sha256, self.profile]
+    }
+
+    /// Instances pseudonymized and refused, of a request.
+    pub fn instances(&self) -> [Option<u64>; 2] {
+        [self.instances_done, self.instances_refused]
+    }
+
+    /// Version of the engine that decided.
+    pub fn engine(&self) -> &Id {
+        &self.engine
+    }
+
     fn new(by: &By, kind: Kind, outcome: Outcome) -> Self {
         let By { actor, request, action } = by.clone();
         Self {

@@ -5,6 +5,7 @@ use super::{secret, values};
 use crate::db::Address;
 use crate::db::seal::{MasterKey, unhex};
 use crate::db::usage::Quotas;
+use crate::layer::Rates;
 use std::time::Duration;
 
 /// Who may have how much, and how it is accounted for.
@@ -36,6 +37,15 @@ pub(super) fn master_key(from: &mut Sources) -> Option<MasterKey> {
         from.wrong("master_key", "the key is not 64 hexadecimal digits".to_owned());
     }
     key
+}
+
+/// Requests a minute by tier; 0 would be no key at all, so it is no bound, too.
+pub(super) fn rates(from: &mut Sources) -> Rates {
+    Rates {
+        free: from.take("rate.free", values::bound),
+        pro: from.take("rate.pro", values::bound),
+        enterprise: from.take("rate.enterprise", values::bound),
+    }
 }
 
 pub(super) fn accounts(from: &mut Sources) -> Accounts {

@@ -139,6 +139,14 @@ pub const SETTINGS: &[Setting] = &[
         "30 s",
         "Time running requests have after SIGTERM.",
     ),
+    plain(
+        "rate.free",
+        "VEILGATE_RATE_FREE",
+        "30",
+        "Requests a minute of a key whose customer's tier is free; half of them may come at once. 0 or unlimited: no bound.",
+    ),
+    plain("rate.pro", "VEILGATE_RATE_PRO", "600", "The same for the tier pro."),
+    plain("rate.enterprise", "VEILGATE_RATE_ENTERPRISE", "6000", "The same for the tier enterprise."),
     plain("cors.origins", "VEILGATE_CORS_ORIGINS", "*", "Web origins that may call: * or a list."),
     plain(
         "lenient_accept",
@@ -207,6 +215,30 @@ pub const SETTINGS: &[Setting] = &[
         "VEILGATE_AUDIT_CHECKPOINT_TIME",
         "10 m",
         "And with the first entry after this time.",
+    ),
+    plain(
+        "audit.sink",
+        "VEILGATE_AUDIT_SINK",
+        "",
+        "Where audit entries go once more: fhir:FILE (FHIR AuditEvent lines), or DICOM audit messages to syslog+tcp://HOST:PORT or syslog+tls://HOST:PORT; empty: nowhere.",
+    ),
+    plain(
+        "audit.sink_ca_file",
+        "VEILGATE_AUDIT_SINK_CA_FILE",
+        "",
+        "PEM file of certificate authorities to trust for syslog+tls instead of the system's.",
+    ),
+    plain(
+        "audit.sink_cert_file",
+        "VEILGATE_AUDIT_SINK_CERT_FILE",
+        "",
+        "PEM file of our certificate, for a collector that asks for one.",
+    ),
+    plain(
+        "audit.sink_key_file",
+        "VEILGATE_AUDIT_SINK_KEY_FILE",
+        "",
+        "PEM file of that certificate's private key.",
     ),
     secret(
         "billing.api_key",

@@ -83,3 +83,33 @@ fn credentials_come_whole_or_not_at_all() {
     let both = [url, ("VEILGATE_DOWNSTREAM_TOKEN", "a"), ("VEILGATE_DOWNSTREAM_TOKEN_FILE", "/nowhere")];
     assert!(load("", &both, &[]).unwrap_err().to_string().contains("give one of them"));
 }
+
+#[test]
+fn the_audit_sink_is_off_unless_set_and_its_certificates_come_whole() {
+    use crate::sink::Target;
+    assert!(load("", &[], &[]).unwrap().sink.is_none());
+    let tls = ("VEILGATE_AUDIT_SINK", "syslog+tls://collector");
+    let sink = load("", &[tls], &[]).unwrap().sink.unwrap();
+    assert!(matches!(sink.target, Target::Tls(address) if address.port == 6514));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT");
+    let key = ("VEILGATE_AUDIT_SINK_KEY_FILE", file);
+    let cert = ("VEILGATE_AUDIT_SINK_CERT_FILE", file);
+    let whole = load("", &[tls, key, cert], &[]).unwrap();
+    assert!(!format!("{whole:?}").contains("Permission"), "a key shows in no output");
+    for (sources, part) in [
+        (vec![tls, key], "certificate and key"),
+        (vec![("VEILGATE_AUDIT_SINK", "syslog+tcp://h"), key, cert], "syslog+tls only"),
+        (vec![("VEILGATE_AUDIT_SINK", "udp://h")], "syslog+tls://HOST:PORT"),
+    ] {
+        let mistakes = load("", &sources, &[]).unwrap_err();
+        assert!(mistakes.to_string().contains(part), "{part}: {mistakes}");
+    }
+}
+
+#[test]
+fn a_rate_of_zero_or_unlimited_is_no_bound() {
+    let environment = [("VEILGATE_RATE_PRO", "0"), ("VEILGATE_RATE_ENTERPRISE", "unlimited")];
+    let rates = load("", &environment, &[]).unwrap().layers.rates;
+    assert_eq!((rates.free, rates.pro, rates.enterprise), (Some(30), Some(0), None));
+    assert!(load("", &[("VEILGATE_RATE_FREE", "many")], &[]).is_err());
+}

@@ -193,11 +193,6 @@ impl Db {
         self.writers.close().await;
     }
 
-    /// True if it answers.
-    pub async fn is_ready(&self) -> bool {
-        sqlx::query_scalar::<_, i64>("SELECT CAST(1 AS BIGINT)").fetch_one(&self.readers).await.is_ok()
-    }
-
     /// True if it answers and takes what is written.
     pub async fn is_writable(&self) -> bool {
         let touch = async {

@@ -93,7 +93,7 @@ enum Ask {
 enum Reply {
     /// Instances reserved; `None` for no bound.
     Reserved(Option<u64>),
-    Settled(Settled),
+    Settled(Box<Settled>),
     Done,
 }
 
@@ -146,7 +146,7 @@ impl Writer {
 
 fn settled(reply: Reply) -> Result<Settled, Fault> {
     match reply {
-        Reply::Settled(settled) => Ok(settled),
+        Reply::Settled(settled) => Ok(*settled),
         Reply::Reserved(_) | Reply::Done => Err(Fault::Failing("the writer gave another answer")),
     }
 }

@@ -10,14 +10,17 @@ mod headers;
 mod identify;
 mod limits;
 mod quota;
+mod rate;
 mod task;
 mod trace;
 
 pub use identify::Accounts;
+pub use rate::Rates;
 
 use crate::db::writer::Writer;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use governor::clock::DefaultClock;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -35,6 +38,8 @@ pub struct Settings {
     pub idle: Duration,
     /// Web origins that may call; `None` for any.
     pub origins: Option<Vec<String>>,
+    /// Requests a minute.
+    pub rates: Rates,
 }
 
 /// The routes, by what stands before them.
@@ -54,9 +59,12 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         .layer(from_fn(billing::billing))
         // Last, as it counts what is really done.
         .layer(from_fn_with_state(writer.clone(), quota::quota));
+    let rates = Arc::new(rate::Rate::new(settings.rates, DefaultClock::default()));
     let guards = ServiceBuilder::new()
         // Who calls is settled before a byte of the body is read.
         .layer(from_fn_with_state(accounts, identify::identify))
+        // Whoever asks too often costs neither a task nor an entry.
+        .layer(from_fn_with_state(rates, rate::rate))
         // The request goes on to its end: a client that leaves cannot cut the account short.
         .layer(from_fn(task::own))
         // Nothing leaves before it is on record.

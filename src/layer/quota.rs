@@ -19,7 +19,7 @@ pub struct Allowance(Option<Arc<Reserved>>);
 
 /// Why another instance cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum None {
+pub enum NoneLeft {
     /// The month is used up.
     #[error("the customer's instances of this month are used up")]
     Spent,
@@ -49,17 +49,17 @@ struct Left {
 impl Allowance {
     /// No bound, and nobody counts.
     pub fn unlimited() -> Self {
-        Self(Option::None)
+        Self(None)
     }
 
     /// Takes one instance, reserving more where none is left.
     ///
     /// # Errors
     /// There is none.
-    pub async fn take(&self) -> Result<(), None> {
+    pub async fn take(&self) -> Result<(), NoneLeft> {
         match &self.0 {
             Some(reserved) => reserved.take().await,
-            Option::None => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -81,7 +81,7 @@ impl Reserved {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn take(&self) -> Result<(), None> {
+    async fn take(&self) -> Result<(), NoneLeft> {
         let wanted = {
             let mut left = self.left();
             if left.unbounded {
@@ -102,22 +102,22 @@ impl Reserved {
                 left.instances = rest;
                 Ok(())
             }
-            Option::None => {
+            None => {
                 left.spent = true;
-                Err(None::Spent)
+                Err(NoneLeft::Spent)
             }
         }
     }
 
-    async fn reserve(&self, wanted: u64) -> Result<(), None> {
+    async fn reserve(&self, wanted: u64) -> Result<(), NoneLeft> {
         let granted = self.writer.reserve(self.ticket.clone(), wanted).await.map_err(|fault| {
             tracing::error!(%fault, "no instances could be reserved");
-            None::Unknown
+            NoneLeft::Unknown
         })?;
         let mut left = self.left();
         match granted {
             Some(granted) => left.instances += granted,
-            Option::None => left.unbounded = true,
+            None => left.unbounded = true,
         }
         Ok(())
     }

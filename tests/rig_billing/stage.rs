@@ -7,12 +7,12 @@ use crate::support::http::{Request, Response};
 use crate::support::multipart::{self, Part};
 use crate::support::rig::{StripeStand, stripe};
 use crate::support::samples;
-use crate::support::server::Server;
+use crate::support::server::{Server, postgres_for};
 use crate::support::syntax::EXPLICIT_LE;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use veilgate::db::account::Tier;
 use veilgate::db::usage::{Month, Quotas, Usage};
@@ -120,9 +120,13 @@ impl Stage {
     /// The customer's month as the gateway counts it, and its tier.
     pub fn usage(&self) -> Usage {
         let quotas = Quotas { free: Some(50), pro: Some(10_000), enterprise: None };
+        let customer = self.customer();
         run(async {
-            let db = Db::open(&Address::File(file(&self.data()))).await.unwrap();
-            let customer = customer(&self.data()).await;
+            let address = match postgres_for(&self.data()) {
+                Some(url) => Address::Postgres(url),
+                None => Address::File(self.data().join("veilgate.db")),
+            };
+            let db = Db::open(&address).await.unwrap();
             let usage = db.usage(&quotas, &customer, &Month::now()).await.unwrap();
             db.close().await;
             usage
@@ -130,7 +134,19 @@ impl Stage {
     }
 
     pub fn customer(&self) -> String {
-        run(customer(&self.data()))
+        run(async {
+            let pool = self.pool().await;
+            let id = sqlx::query_scalar("SELECT id FROM customer").fetch_one(&pool).await.unwrap();
+            pool.close().await;
+            id
+        })
+    }
+
+    async fn pool(&self) -> sqlx::AnyPool {
+        sqlx::any::install_default_drivers();
+        let file = || format!("sqlite://{}", self.data().join("veilgate.db").display());
+        let url = postgres_for(&self.data()).unwrap_or_else(file);
+        sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&url).await.unwrap()
     }
 
     pub fn wait_for(&self, tier: Tier) {
@@ -148,7 +164,7 @@ impl Stage {
     /// Run a statement on the gateway's database.
     pub fn sql(&self, statement: &'static str) {
         run(async {
-            let pool = pool(&self.data()).await;
+            let pool = self.pool().await;
             sqlx::query(statement).execute(&pool).await.unwrap();
             pool.close().await;
         });
@@ -156,7 +172,7 @@ impl Stage {
 
     pub fn number(&self, query: &'static str) -> i64 {
         run(async {
-            let pool = pool(&self.data()).await;
+            let pool = self.pool().await;
             let number = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
             pool.close().await;
             number
@@ -195,23 +211,6 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
     format!("t={time},v1={hex}")
 }
 
-fn file(data: &Path) -> PathBuf {
-    data.join("veilgate.db")
-}
-
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-async fn pool(data: &Path) -> sqlx::AnyPool {
-    sqlx::any::install_default_drivers();
-    let options = sqlx::any::AnyPoolOptions::new().max_connections(1);
-    options.connect(&format!("sqlite://{}", file(data).display())).await.unwrap()
-}
-
-async fn customer(data: &Path) -> String {
-    let pool = pool(data).await;
-    let id = sqlx::query_scalar("SELECT id FROM customer ORDER BY created_ms LIMIT 1").fetch_one(&pool).await;
-    pool.close().await;
-    id.unwrap()
 }

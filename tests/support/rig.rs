@@ -5,7 +5,7 @@ use super::files::rigs_home;
 use super::http::{Request, Response};
 use std::ffi::OsStr;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A throw-away Orthanc with DICOMweb.
@@ -119,6 +119,54 @@ impl Drop for StripeStand {
     }
 }
 
+/// A throw-away PostgreSQL with one empty database.
+pub struct Postgres {
+    /// `postgres://USER:PASSWORD@127.0.0.1:PORT/DATABASE`.
+    pub url: String,
+    port: String,
+    pid: String,
+    folder: tempfile::TempDir,
+}
+
+/// Start PostgreSQL as it runs in earnest: what is committed outlasts a kill -9. None when it is missing and this is not CI.
+pub fn postgres() -> Option<Postgres> {
+    let installed =
+        std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    if !installed {
+        return missing("PostgreSQL");
+    }
+    (0..5)
+        .find_map(|_| {
+            let (folder, port) = (tempfile::tempdir().unwrap(), free_port().to_string());
+            let (url, pid) = start_postgres(folder.path(), &port)?;
+            Some(Postgres { url, port, pid, folder })
+        })
+        .or_else(|| panic!("PostgreSQL is installed but does not start"))
+}
+
+fn start_postgres(folder: &Path, port: &str) -> Option<(String, String)> {
+    ready(Command::new(script("start-postgres.sh")).arg(port).arg(folder).arg("--durable"))
+}
+
+impl Postgres {
+    /// End it at once with all its processes, as a power cut would (kill -9), and start it again on its data.
+    pub fn crash_and_restart(&mut self) {
+        let kill = Command::new("bash").args(["-c", "kill -KILL -- -$0"]).arg(&self.pid).status().unwrap();
+        assert!(kill.success(), "kill -KILL of PostgreSQL failed");
+        let again = (0..20).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            start_postgres(self.folder.path(), &self.port)
+        });
+        self.pid = again.expect("PostgreSQL does not start again").1;
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
+    }
+}
+
 /// Run a start script; the address and process of its ready line, None when it failed.
 fn ready(command: &mut Command) -> Option<(String, String)> {
     let output = command.output().unwrap();
@@ -128,7 +176,7 @@ fn ready(command: &mut Command) -> Option<(String, String)> {
         return None;
     }
     let pid = line.split("pid=").nth(1)?.split_whitespace().next()?.to_owned();
-    let url = line.split_whitespace().find(|word| word.starts_with("http://"))?.to_owned();
+    let url = line.split_whitespace().find(|word| word.contains("://"))?.to_owned();
     Some((url, pid))
 }
 

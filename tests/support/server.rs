@@ -40,6 +40,9 @@ impl Server {
     pub fn on(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+        if let Some(url) = postgres_for(data) {
+            command.env("VEILGATE_DATABASE", url).env_remove("VEILGATE_TEST_DATABASE");
+        }
         command.envs(environment.iter().copied()).current_dir(data.parent().unwrap_or(data));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = pump(&mut child);
@@ -90,6 +93,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where `VEILGATE_TEST_DATABASE` holds the URL of a PostgreSQL server that lets us make databases: one for this data
+/// folder, the same at a second start.
+pub fn postgres_for(data: &Path) -> Option<String> {
+    let server = std::env::var("VEILGATE_TEST_DATABASE").ok()?;
+    let name: String = data.display().to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("t{}", &name[name.len().saturating_sub(60)..]);
+    let create = format!("CREATE DATABASE {name} TEMPLATE template0");
+    // At the second start it is there already.
+    let made = Command::new("psql").args([&server, "-qc", &create]).output().unwrap();
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success() || said.contains("already exists"), "{said}");
+    Some(format!("{}/{name}", server.rsplit_once('/')?.0))
 }
 
 /// Send SIGTERM; by the shell's own kill, as the standard library has none.

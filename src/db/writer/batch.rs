@@ -218,7 +218,7 @@ fn keys<'a>(asks: &[&'a Ask]) -> BTreeSet<&'a str> {
     asks.iter().filter_map(key).collect()
 }
 
-fn ticket<'a>(ask: &'a Ask) -> Option<&'a Ticket> {
+fn ticket(ask: &Ask) -> Option<&Ticket> {
     match ask {
         Ask::Reserve(ticket, _) | Ask::Release(ticket) => Some(ticket),
         Ask::Settle(settlement) | Ask::Recover(settlement) => settlement.ticket.as_ref(),
@@ -234,7 +234,7 @@ fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {
         let (entries, checkpoint) = chained.get(&project)?;
         EntryReceipt::new(entries.get(last)?, checkpoint.clone()).ok()
     });
-    Ok(Reply::Settled(Settled { receipt, useless }))
+    Ok(Reply::Settled(Box::new(Settled { receipt, useless })))
 }
 
 /// Commits. Where the answer of the database is lost, it is asked whether it has the entries: they are new and cannot

@@ -1,0 +1,59 @@
+//! The store handler without any layer: what the layers' cost is measured against.
+
+use axum::Extension;
+use std::sync::Arc;
+use veilgate::api::{self, Service};
+use veilgate::archive::Archive;
+use veilgate::db::account::Tier;
+use veilgate::db::{Address, Db};
+use veilgate::deid::engine::Engine;
+use veilgate::deid::plan::Plan;
+use veilgate::deid::profile::Profile;
+use veilgate::deid::pseudonym::ProjectKey;
+use veilgate::destination::Target;
+use veilgate::dicom::instance::Limits;
+use veilgate::dicomweb::links::Links;
+use veilgate::layer::context::{Allowance, Caller};
+
+/// Serves on a free port, told on standard output, until killed.
+pub fn run() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("folder");
+        let db = Db::open(&Address::File(folder.path().join("db"))).await.expect("database");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        println!("ready {}", listener.local_addr().expect("address"));
+        let service = service(folder.path(), db);
+        let app = api::metered(service).layer(Extension(caller())).layer(Extension(Allowance::unlimited()));
+        axum::serve(listener, app).await.expect("serve");
+    });
+}
+
+fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
+    Arc::new(Service {
+        destination: Target::Archive(Archive::open(folder, db.clone()).expect("archive")),
+        db,
+        links: Links::new("http://localhost/dicom-web").expect("links"),
+        limits: Limits::default(),
+        instance: 1 << 34,
+        metadata: 1 << 28,
+        spool_memory: 1 << 24,
+        spool: folder.to_owned(),
+        lenient_accept: true,
+        store_warning: false,
+    })
+}
+
+fn caller() -> Caller {
+    let plan = Plan::new(&Profile::preset("basic").expect("preset"));
+    Caller {
+        customer: "bench".to_owned(),
+        project: "bench".to_owned(),
+        key: "bench".to_owned(),
+        tier: Tier::Enterprise,
+        rate: None,
+        rights: String::new(),
+        engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+        target: None,
+    }
+}
