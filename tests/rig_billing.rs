@@ -39,6 +39,11 @@ fn opened() -> Option<Stage> {
 fn a_customer_goes_from_free_over_checkout_and_pro_to_cancelled_and_free() {
     let Some(stage) = stage() else { return };
     assert_eq!(stage.usage().tier, Tier::Free);
+    // As earlier programs asked for it.
+    let refused = "mode=subscription&success_url=https://a.example/&customer_creation=always\
+        &line_items[0][price]=price_m&line_items[0][quantity]=1";
+    let refused = stage.stand.ask("POST", "/v1/checkout/sessions", FORM, refused);
+    assert_eq!(refused["error"]["param"], "customer_creation");
     let ordered = stage.checkout(json!({ "customer_email": "pay@clinic.example" }));
     let session = ordered.json()["session_id"].as_str().unwrap().to_owned();
     stage.pay(&ordered);
@@ -257,6 +262,18 @@ fn without_settings_nothing_is_sold_and_a_placeholder_is_no_secret() {
         assert_eq!(answer.status, 503, "{path}");
         assert!(answer.json()["detail"].is_string());
     }
+    let publishable = std::process::Command::new(env!("CARGO_BIN_EXE_veilgate"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(server.data().with_file_name("other"))
+        .env("STRIPE_API_KEY", "pk_test_1")
+        .env_remove("VEILGATE_TEST_DATABASE")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&publishable.stderr);
+    assert!(
+        publishable.status.code() == Some(1) && said.contains("sk_") && !said.contains("pk_test"),
+        "{said}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let environment = [("STRIPE_API_KEY", "sk_test_1"), ("STRIPE_WEBHOOK_SECRET", "whsec_REPLACE_ME")];
     let server = Server::on(&folder.path().join("data"), &[], &environment);

@@ -108,8 +108,8 @@ fn two_gateways_share_a_quota_and_a_chain_also_over_kills() {
         postgres.crash_and_restart();
     });
     report(&seen);
-    check(&seen, &books, &one);
     world.check_meter(&books);
+    check(&seen, &books, &one);
 }
 
 fn wait_until(seen: &Seen, sent: u64) {

@@ -56,6 +56,22 @@ fn usage_waits_while_stripe_is_down_and_is_told_once_after() {
 }
 
 #[test]
+fn usage_too_old_for_stripe_is_parked_and_shown_to_the_operator() {
+    let Some(stage) = metered() else { return };
+    let none = stage.run(&["billing", "parked"]);
+    assert_eq!((none.status.code(), none.stdout.len()), (Some(0), 0), "{none:?}");
+    stage.sql("INSERT INTO usage_line (id, customer_id, stripe_customer, at_s, instances) VALUES (7, 'c', 'cus_a', 1000, 4)");
+    stage.wait("the parking", 20, || {
+        stage.number("SELECT COUNT(*) FROM meter_batch WHERE state = 'parked'") == 1
+    });
+    let parked = stage.run(&["billing", "parked"]);
+    let line = String::from_utf8(parked.stdout).unwrap();
+    assert_eq!(parked.status.code(), Some(1));
+    assert!(line.starts_with("1970-01-01T00:16:40Z\tcus_a\t4\ttoo-old\tveilgate-"), "{line}");
+    assert_eq!((line.lines().count(), stage.metered("cus_a")), (1, 0));
+}
+
+#[test]
 fn usage_that_was_taken_while_its_answer_was_lost_is_not_told_twice() {
     let Some(mut stage) = metered() else { return };
     // Taken, and the gateway dies before the answer comes.
@@ -112,10 +128,10 @@ fn a_gateway_killed_again_and_again_loses_and_doubles_nothing() {
         stage.start();
     }
     stage.stand.ask("DELETE", "/_test/fail", "application/json", "");
+    stage.wait("the end of the outbox", LAPSE, || stage.number(OPEN) == 0);
     let again =
         stage.number("SELECT COUNT(*) FROM meter_batch WHERE delivery NOT LIKE '%\"doubtful_since\":null%'");
     assert!(again > 0, "no call was cut off: the kills prove nothing");
-    stage.wait("the end of the outbox", LAPSE, || stage.number(OPEN) == 0);
     let used = stage.usage().used;
     assert!(used > 100, "only {used} instances were pushed");
     assert_eq!(stage.metered("cus_a"), used);

@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use veilgate::db::account::Tier;
 use veilgate::db::usage::{Month, Quotas, Usage};
@@ -69,6 +70,16 @@ impl Stage {
 
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Run a command on the gateway's data.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+        command.args(arguments).arg("--data").arg(self.data());
+        if let Some(url) = postgres_for(&self.data()) {
+            command.env("VEILGATE_DATABASE", url);
+        }
+        command.env_remove("VEILGATE_TEST_DATABASE").output().unwrap()
     }
 
     pub fn server(&self) -> &Server {

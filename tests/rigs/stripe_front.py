@@ -259,6 +259,8 @@ def session(d):
     mode = d["mode"]
     if mode not in ("payment", "setup", "subscription"):
         raise Bad(400, "Invalid mode: must be one of payment, setup, or subscription", None, "mode")
+    if d.get("customer_creation") and mode == "subscription":
+        raise Bad(400, "`customer_creation` can only be used in `payment` and `setup` mode.", None, "customer_creation")
     if d.get("ui_mode", "hosted_page") in ("hosted", "hosted_page"):
         need(d, "success_url")
     for k in ("success_url", "cancel_url"):

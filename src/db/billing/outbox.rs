@@ -46,11 +46,15 @@ pub struct Stuck {
 }
 
 impl Db {
-    /// Puts new usage into batches. How many lines there were; a full share means that there are more.
+    /// Puts new usage into batches, a share at a time. How many lines there were.
     ///
     /// # Errors
     /// The database fails.
     pub async fn seal_usage(&self, installation: &str) -> Result<usize, Fault> {
+        let new = sqlx::query("SELECT id FROM usage_line WHERE batch IS NULL LIMIT 1");
+        if new.fetch_optional(&self.readers).await?.is_none() {
+            return Ok(0);
+        }
         let mut transaction = self.write().await?;
         // One sealer at a time: what another has sealed is then seen.
         sqlx::query("UPDATE installation SET one = one").execute(&mut *transaction).await?;
@@ -66,9 +70,7 @@ impl Db {
         for batch in outbox::seal(installation, &lines) {
             store(&mut transaction, &batch).await?;
         }
-        if !lines.is_empty() {
-            transaction.commit().await?;
-        }
+        transaction.commit().await?;
         Ok(lines.len())
     }
 
