@@ -163,9 +163,11 @@ fn service(
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,
+        parts: config.limits.parts,
         metadata: config.limits.metadata,
         spool_memory: config.limits.spool_memory,
         spool: folder.spool(),
+        vault: config.vault,
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
         #[cfg(feature = "billing")]
@@ -174,28 +176,23 @@ fn service(
 }
 
 #[cfg(feature = "billing")]
-fn billing(config: &Config, keeper: &Keeper) -> Result<api::Billing, Failure> {
-    let settings = config.billing.stripe.clone();
-    let prices = settings.as_ref().map(|settings| settings.prices.clone()).unwrap_or_default();
-    let stripe = settings.map(crate::billing::Stripe::new).transpose()?;
+fn billing(config: &Config, keeper: &Keeper) -> Result<Option<api::Billing>, Failure> {
+    let Some(settings) = config.billing.stripe.clone() else { return Ok(None) };
+    let (prices, terms) = (settings.prices.clone(), crate::billing::Terms::default());
     let webhook = config.billing.webhook.clone();
-    if stripe.is_some() && !webhook.has_secret() {
+    if !webhook.has_secret() {
         tracing::warn!("billing has no webhook secret: payments will not be heard of");
     }
-    let terms = crate::billing::Terms::default();
-    Ok(api::Billing {
-        stripe,
-        webhook,
-        rules: crate::db::billing::Rules { prices, terms, keeper: keeper.clone() },
-    })
+    let rules = crate::db::billing::Rules { prices, terms, keeper: keeper.clone() };
+    Ok(Some(api::Billing { stripe: crate::billing::Stripe::new(settings)?, webhook, rules }))
 }
 
 /// Tells usage, if there is somebody to tell.
 #[cfg(feature = "billing")]
 fn meter(config: &Config, service: &Service, installation: String) -> Option<meter::Meter> {
-    let stripe = service.billing.stripe.clone()?;
-    let rules = service.billing.rules.clone();
-    Some(meter::Meter::start(service.db.clone(), stripe, rules, installation, config.billing.meter_time))
+    let api::Billing { stripe, rules, .. } = service.billing.as_ref()?;
+    let (db, time) = (service.db.clone(), config.billing.meter_time);
+    Some(meter::Meter::start(db, stripe.clone(), rules.clone(), installation, time))
 }
 
 /// Log lines on stderr. A second server in one process keeps the first one's.

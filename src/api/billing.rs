@@ -19,8 +19,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the routes work with.
 pub struct Billing {
-    /// The door to Stripe; `None`: nothing is sold.
-    pub stripe: Option<Stripe>,
+    /// The door to Stripe.
+    pub stripe: Stripe,
     /// Knows Stripe's events.
     pub webhook: Webhook,
     /// What they entitle to.
@@ -30,10 +30,9 @@ pub struct Billing {
 /// Most bytes of a request for a page.
 const ORDER: usize = 64 << 10;
 
-impl Billing {
-    fn stripe(&self) -> Result<&Stripe, Problem> {
-        self.stripe.as_ref().ok_or(Charge::Unset("no API key of the payment provider is set").into())
-    }
+fn billing(service: &State) -> Result<&Billing, Problem> {
+    const UNSET: Charge = Charge::Unset("no API key of the payment provider is set");
+    service.billing.as_ref().ok_or(UNSET.into())
 }
 
 /// A page on which the caller's customer subscribes.
@@ -42,8 +41,7 @@ pub(super) async fn checkout(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let billing = &service.billing;
-    let stripe = billing.stripe()?;
+    let billing = billing(&service)?;
     let order = Fields::read(request).await?;
     let (success_url, cancel_url) = (order.needed("success_url")?, order.needed("cancel_url")?);
     let (plan, email) = (order.plan()?, order.text("customer_email")?);
@@ -61,7 +59,7 @@ pub(super) async fn checkout(
         cancel_url,
         idempotency_key: None,
     };
-    let session = stripe.checkout(&order).await?;
+    let session = billing.stripe.checkout(&order).await?;
     Ok(page(json!({ "checkout_url": session.url, "session_id": session.id })))
 }
 
@@ -71,33 +69,37 @@ pub(super) async fn portal(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let stripe = service.billing.stripe()?;
+    let billing = billing(&service)?;
     let return_url = Fields::read(request).await?.needed("return_url")?;
-    let buyer = service.db.buyer(&service.billing.rules, &caller.customer).await?;
+    let buyer = service.db.buyer(&billing.rules, &caller.customer).await?;
     let customer = buyer.stripe_customer.ok_or(Charge::NoPurchase)?;
-    let url = stripe.portal(&customer, &return_url).await?;
+    let url = billing.stripe.portal(&customer, &return_url).await?;
     Ok(page(json!({ "portal_url": url })))
 }
 
 /// An event of Stripe's. Whatever is not answered with 200 is sent again.
 pub(super) async fn webhook(service: State, request: Request) -> Result<Response, Problem> {
-    let billing = &service.billing;
-    let stripe = billing.stripe()?;
+    let billing = billing(&service)?;
     let signature = signature(request.headers());
     let body = small(request, Webhook::BODY_LIMIT).await?;
     billing.webhook.verify(&signature, &body, now())?;
     let event = Event::read(&body).map_err(|_| Charge::Forged("the body is no event"))?;
     let taken = service.db.take_event(&billing.rules, &event).await?;
     if let Some((subscription, mark)) = taken.read_back {
-        read_back(&service, stripe, &subscription, mark).await?;
+        read_back(&service, billing, &subscription, mark).await?;
     }
     let status = if taken.fresh { "received" } else { "duplicate" };
     Ok(answer(json!({ "status": status })))
 }
 
 /// Settles a doubt about a subscription. Where Stripe cannot be asked now, the event is not answered for and comes again.
-async fn read_back(service: &State, stripe: &Stripe, subscription: &str, mark: Mark) -> Result<(), Problem> {
-    let read = match stripe.subscription(subscription).await {
+async fn read_back(
+    service: &State,
+    billing: &Billing,
+    subscription: &str,
+    mark: Mark,
+) -> Result<(), Problem> {
+    let read = match billing.stripe.subscription(subscription).await {
         Ok(read) => Some(read),
         Err(fault @ (Fault::Refused { .. } | Fault::Request { .. })) => {
             tracing::warn!(%fault, "a subscription that an event tells of cannot be read back");
@@ -105,7 +107,7 @@ async fn read_back(service: &State, stripe: &Stripe, subscription: &str, mark: M
         }
         Err(fault) => return Err(fault.into()),
     };
-    service.db.take_read_back(&service.billing.rules, subscription, mark, read.as_ref()).await?;
+    service.db.take_read_back(&billing.rules, subscription, mark, read.as_ref()).await?;
     Ok(())
 }
 

@@ -12,6 +12,8 @@
 //! | answer a store request | [`store_response`], [`xml_out`] |
 //! | read a downstream server's answer | [`store_answer`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
+//! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
+//! | read what a part of a form is called | [`disposition`] |
 //! | build a URL | [`links`] |
 
 pub mod accept;
@@ -19,10 +21,12 @@ pub mod boundary;
 pub mod bulk;
 pub mod codestream;
 mod delimiter;
+pub mod disposition;
 pub mod join;
 pub mod json_in;
 mod json_node;
 pub mod links;
+pub mod manifest;
 pub mod media;
 mod media_range;
 pub mod metadata;
@@ -39,4 +43,5 @@ mod values;
 pub mod xml_in;
 pub mod xml_out;
 mod xml_source;
+pub mod zip_names;
 pub mod zip_out;
