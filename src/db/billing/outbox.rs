@@ -90,8 +90,11 @@ impl Db {
         .fetch_all(&mut *transaction)
         .await?;
         let mut claimed = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (event, text) = (event(row)?, row.try_get::<String, _>(4)?);
+        let due = rows.iter().map(|row| Ok((event(row)?, row.try_get::<String, _>(4)?)));
+        let mut due = due.collect::<Result<Vec<_>, Fault>>()?;
+        // Rows are locked in one order everywhere, so that two gateways never wait for each other.
+        due.sort_unstable_by(|(one, _), (other, _)| one.identifier.cmp(&other.identifier));
+        for (event, text) in due {
             let next = outbox::claim(&event, &delivery(&text)?, now);
             let ours = advance(&mut transaction, &event.identifier, &text, &next).await?;
             if let (true, Next::Send(delivery)) = (ours, next) {
@@ -111,6 +114,8 @@ impl Db {
     pub async fn settle_usage(&self, sent: &[(Claimed, MeterOutcome)], now: i64) -> Result<Settled, Fault> {
         let mut transaction = self.write().await?;
         let mut settled = Settled::default();
+        let mut sent: Vec<_> = sent.iter().collect();
+        sent.sort_unstable_by(|(one, _), (other, _)| one.event.identifier.cmp(&other.event.identifier));
         for (claimed, outcome) in sent {
             let next = outbox::settle(&claimed.event, &claimed.delivery, outcome, now);
             let text = stored(&claimed.delivery)?;
