@@ -3,11 +3,16 @@
 
 mod accounts;
 mod audit_sink;
+#[cfg(feature = "billing")]
+mod billing;
+mod forwarding;
 mod settings;
 mod sources;
 mod values;
 
 pub use accounts::Accounts;
+#[cfg(feature = "billing")]
+pub use billing::Billing;
 pub use settings::{SETTINGS, Setting};
 
 use crate::api;
@@ -16,7 +21,7 @@ use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::destination::Packing;
 use crate::dicomweb::links::Links;
-use crate::downstream::{self, Credentials};
+use crate::downstream;
 use crate::layer;
 use crate::secret::Secret;
 use crate::sink;
@@ -54,6 +59,9 @@ pub struct Config {
     pub layers: layer::Settings,
     /// Who may have how much, and how it is accounted for.
     pub accounts: Accounts,
+    /// What is sold, and through whom.
+    #[cfg(feature = "billing")]
+    pub billing: Billing,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
     /// The vault's interface.
@@ -195,7 +203,7 @@ impl Config {
         let destination = from.take("destination", |text| {
             values::one_of(text, &[("archive", Destination::Archive), ("forward", Destination::Forward)])
         });
-        let downstream = downstream_settings(from);
+        let downstream = forwarding::settings(from);
         let downstream_of_projects = downstream::Settings {
             url: String::new(),
             credentials: Credentials::None,
@@ -206,12 +214,18 @@ impl Config {
         if destination == Destination::Forward && downstream.is_none() {
             from.wrong("destination", "forward needs downstream.url".to_owned());
         }
+        #[cfg(not(feature = "billing"))]
+        if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
+            from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
+        }
         let profile = from.take("profile", |text| profile(text).map(Some));
         Some(Self {
             archive: from.take("archive.url", |text| archive(text, &data)),
             limits: limits(from),
             layers: layers(from),
             accounts: accounts::accounts(from),
+            #[cfg(feature = "billing")]
+            billing: billing::billing(from),
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
             times: times(from),
@@ -312,38 +326,6 @@ fn profile(text: &str) -> Result<Profile, String> {
     })
 }
 
-fn downstream_settings(from: &mut Sources) -> downstream::Settings {
-    let url = from.take("downstream.url", |text| match text {
-        "" => Ok(None),
-        text => {
-            Links::new(text).map(|links| Some(links.root().to_owned())).map_err(|error| error.to_string())
-        }
-    });
-    let user = from.text("downstream.user").to_owned();
-    let password = secret(from, "downstream.password", "downstream.password_file");
-    let token = secret(from, "downstream.token", "downstream.token_file");
-    let credentials = match (user.is_empty(), password, token) {
-        (true, None, None) => Credentials::None,
-        (true, None, Some(token)) => Credentials::Bearer(token),
-        (false, Some(password), None) => Credentials::Basic { user, password },
-        _ => {
-            from.wrong("downstream.user", "give user and password, or a token, or none of them".to_owned());
-            Credentials::None
-        }
-    };
-    downstream::Settings {
-        url: url.unwrap_or_default(),
-        credentials,
-        headers: from.take("downstream.headers", headers),
-        ca: from.take("downstream.ca_file", certificates),
-        connect: from.take("downstream.connect_time", values::time),
-        answer: from.take("downstream.answer_time", values::time),
-        concurrent: from.take("downstream.concurrent", values::count),
-        retries: from
-            .take("downstream.retries", |text| text.parse().map_err(|_| format!("`{text}` is no number"))),
-    }
-}
-
 /// A secret given directly or by a file; one of the two.
 fn secret(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
     let text = from.text(direct).to_owned();
@@ -363,16 +345,6 @@ fn secret(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
             None
         }
     }
-}
-
-fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| {
-            let (name, value) = line.split_once(':').ok_or_else(String::new)?;
-            Ok((name.trim().to_owned(), Secret::new(value)))
-        })
-        .collect()
 }
 
 fn certificates(text: &str) -> Result<Option<Vec<u8>>, String> {

@@ -5,6 +5,9 @@
 mod accounts;
 
 pub use accounts::Account;
+mod charge;
+
+pub use charge::Charge;
 
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
@@ -116,6 +119,8 @@ pub enum Problem {
     },
     /// The downstream server did not take it.
     Downstream(downstream::Fault),
+    /// It is about paying.
+    Charge(Charge),
     /// The customer's instances of the month are used up.
     QuotaSpent {
         /// Seconds until the next month.
@@ -185,6 +190,7 @@ impl Problem {
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
             Self::Downstream(fault) => downstream_sentence(fault),
+            Self::Charge(charge) => return charge.sentence(),
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
@@ -208,6 +214,7 @@ impl Problem {
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
             Self::Account(account) => account.detail(),
+            Self::Charge(charge) => Some(charge.detail()),
             _ => None,
         }
     }
@@ -229,7 +236,7 @@ impl Problem {
                 None
             }
             Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
-            Self::Overloaded | Self::Database => Some(RETRY_AFTER),
+            Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(RETRY_AFTER))
             }

@@ -6,6 +6,8 @@ mod folder;
 mod linger;
 mod listen;
 pub mod master;
+#[cfg(feature = "billing")]
+mod meter;
 mod warden;
 pub mod witness;
 
@@ -74,6 +76,10 @@ pub enum Failure {
     /// The settings of the audit's second sink.
     #[error(transparent)]
     Sink(#[from] sink::Unusable),
+    /// The settings of billing.
+    #[cfg(feature = "billing")]
+    #[error(transparent)]
+    Billing(#[from] crate::billing::Fault),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -117,6 +123,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let defaults = defaults(&config, archive)?;
     let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
     let admin = admin(&config, &db, &keys, &keeper);
+    #[cfg(feature = "billing")]
+    let meter = meter(&config, &service, installation.id.clone());
     let accounts = Accounts::new(db.clone(), keys, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let app = app(service, &config.layers, accounts, admin, Writer::start(db.clone(), terms));
@@ -126,6 +134,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     listen::serve(listener, app, config.times).await;
     warden.abort();
     sink.iter().for_each(tokio::task::JoinHandle::abort);
+    #[cfg(feature = "billing")]
+    if let Some(meter) = meter {
+        meter.stop().await;
+    }
     db.close().await;
     Ok(())
 }
@@ -230,6 +242,8 @@ fn service(
     let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
+        #[cfg(feature = "billing")]
+        billing: billing(config, &keeper)?,
         db,
         keeper,
         quotas: config.accounts.quotas,
@@ -245,6 +259,26 @@ fn service(
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
     }))
+}
+
+#[cfg(feature = "billing")]
+fn billing(config: &Config, keeper: &Keeper) -> Result<Option<api::Billing>, Failure> {
+    let Some(settings) = config.billing.stripe.clone() else { return Ok(None) };
+    let (prices, terms) = (settings.prices.clone(), crate::billing::Terms::default());
+    let webhook = config.billing.webhook.clone();
+    if !webhook.has_secret() {
+        tracing::warn!("billing has no webhook secret: payments will not be heard of");
+    }
+    let rules = crate::db::billing::Rules { prices, terms, keeper: keeper.clone() };
+    Ok(Some(api::Billing { stripe: crate::billing::Stripe::new(settings)?, webhook, rules }))
+}
+
+/// Tells usage, if there is somebody to tell.
+#[cfg(feature = "billing")]
+fn meter(config: &Config, service: &Service, installation: String) -> Option<meter::Meter> {
+    let api::Billing { stripe, rules, .. } = service.billing.as_ref()?;
+    let (db, time) = (service.db.clone(), config.billing.meter_time);
+    Some(meter::Meter::start(db, stripe.clone(), rules.clone(), installation, time))
 }
 
 /// Log lines on stderr. A second server in one process keeps the first one's.

@@ -39,17 +39,55 @@ struct Gateways {
     key: String,
 }
 
-fn start(folder: &std::path::Path, name: &str, database: &str) -> Server {
-    let environment = [("VEILGATE_DATABASE", database), ("VEILGATE_MASTER_KEY", MASTER)];
-    Server::on(&folder.join(name), &[], &environment)
+/// What both gateways share: the database, and Stripe where it is built in and its stand-in can run.
+struct World {
+    folder: tempfile::TempDir,
+    stripe: Option<rig::StripeStand>,
+}
+
+impl World {
+    fn new() -> Self {
+        let stripe =
+            if cfg!(feature = "billing") { rig::stripe("http://127.0.0.1:9/", "whsec_rig") } else { None };
+        if let Some(stripe) = &stripe {
+            let meter = "display_name=i&event_name=veilgate_instances&default_aggregation[formula]=sum";
+            stripe.ask("POST", "/v1/billing/meters", "application/x-www-form-urlencoded", meter);
+        }
+        Self { folder: tempfile::tempdir().unwrap(), stripe }
+    }
+
+    fn start(&self, name: &str, database: &str) -> Server {
+        let mut environment = vec![("VEILGATE_DATABASE", database), ("VEILGATE_MASTER_KEY", MASTER)];
+        if let Some(stripe) = &self.stripe {
+            environment.push(("STRIPE_API_KEY", "sk_test_rig"));
+            environment.push(("VEILGATE_BILLING_BASE_URL", &stripe.url));
+            environment.push(("VEILGATE_BILLING_METER_TIME", "200 ms"));
+        }
+        Server::on(&self.folder.path().join(name), &[], &environment)
+    }
+
+    /// What the meter at Stripe says comes to what was used; claims of the killed gateway lapse first.
+    fn check_meter(&self, books: &Books) {
+        let Some(stripe) = &self.stripe else { return };
+        let told = || {
+            let totals = stripe.ask("GET", "/_test/meter", "", "");
+            totals["veilgate_instances"]["cus_rig"].as_f64().unwrap_or_default() as u64
+        };
+        let until = Instant::now() + Duration::from_secs(180);
+        while told() < books.usage().0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(told(), books.usage().0, "what Stripe was told is what was used");
+    }
 }
 
 #[test]
 fn two_gateways_share_a_quota_and_a_chain_also_over_kills() {
     let Some(mut postgres) = rig::postgres() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let one = start(folder.path(), "one", &postgres.url);
-    let mut two = start(folder.path(), "two", &postgres.url);
+    let world = World::new();
+    let one = world.start("one", &postgres.url);
+    let mut two = world.start("two", &postgres.url);
     let books = Books::open(&postgres.url);
     books.limit(QUOTA);
     let gateways = Gateways {
@@ -64,12 +102,13 @@ fn two_gateways_share_a_quota_and_a_chain_also_over_kills() {
         }
         wait_until(&seen, INSTANCES / 5);
         two.kill();
-        two = start(folder.path(), "two", &postgres.url);
+        two = world.start("two", &postgres.url);
         *gateways.addresses[1].lock().unwrap() = two.address().to_owned();
         wait_until(&seen, INSTANCES / 5 * 2);
         postgres.crash_and_restart();
     });
     report(&seen);
+    world.check_meter(&books);
     check(&seen, &books, &one);
 }
 

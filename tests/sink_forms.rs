@@ -22,7 +22,7 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 17] = [
+const ACTIONS: [Action; 18] = [
     Action::Store,
     Action::Retrieve,
     Action::Search,
@@ -40,6 +40,7 @@ const ACTIONS: [Action; 17] = [
     Action::KeepCheckpoint,
     Action::SealSegment,
     Action::ChangeTier,
+    Action::Buy,
 ];
 
 const OUTCOMES: [Outcome; 4] = [Outcome::Done, Outcome::Partial, Outcome::Refused, Outcome::Failed];

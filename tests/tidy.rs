@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
 const SAME_FLOOR: &[(&str, &str, &str)] = &[
     ("downstream", "dicomweb", "the client speaks the wire forms that are defined there"),
     ("db", "audit", "what is stored is an entry of the audit chain"),
+    ("db", "billing", "what is stored are ledgers and batches, changed by the rules there"),
     ("destination", "archive", "one of the destinations is the archive"),
     ("origin", "archive", "one of the origins is the archive"),
     ("layer", "problem", "a layer that stops a request answers with a problem"),

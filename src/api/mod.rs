@@ -3,6 +3,8 @@
 
 pub mod admin;
 mod audit;
+#[cfg(feature = "billing")]
+mod billing;
 mod capabilities;
 mod digest;
 mod health;
@@ -15,6 +17,8 @@ mod store;
 mod usage;
 mod vault;
 
+#[cfg(feature = "billing")]
+pub use billing::Billing;
 pub use path::tidy_path;
 pub use vault::Vault;
 
@@ -63,13 +67,19 @@ pub struct Service {
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
     pub store_warning: bool,
+    /// Buying and its events; `None`: nothing is sold.
+    #[cfg(feature = "billing")]
+    pub billing: Option<Billing>,
 }
 
 type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
 pub fn open(service: Arc<Service>) -> Router {
-    Router::new()
+    let router = Router::new();
+    #[cfg(feature = "billing")]
+    let router = router.route("/v1/billing/webhook", post(billing::webhook));
+    router
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
@@ -83,13 +93,18 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/v1/usage", get(usage::usage))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
         .route("/v1/audit/checkpoint", post(audit::checkpoint))
-        .route("/v1/audit/entries/{sequence}/receipt", get(audit::receipt))
-        .with_state(service)
+        .route("/v1/audit/entries/{sequence}/receipt", get(audit::receipt));
+    #[cfg(feature = "billing")]
+    let router = router
+        .route("/v1/billing/checkout-session", post(billing::checkout))
+        .route("/v1/billing/portal-session", post(billing::portal));
+    // Paths that no open route shares say themselves which methods they lack.
+    router.method_not_allowed_fallback(async || Problem::MethodNotAllowed).with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.

@@ -54,6 +54,8 @@ pub enum Action {
     SealSegment,
     /// The tier of a customer was changed.
     ChangeTier,
+    /// A page of the payment provider was opened, to buy a plan or to change what was bought.
+    Buy,
 }
 
 /// How it ended.

@@ -26,7 +26,7 @@ pub const AHEAD: i64 = 240;
 pub const DOUBT: i64 = 23 * HOUR;
 /// A claim holds this long: other senders keep off, and a call must be over by then. A batch sent by two all the same is
 /// a duplicate at Stripe.
-pub const LEASE: i64 = 300;
+pub const LEASE: i64 = 120;
 /// The first delay before sending again; it doubles up to [`LONGEST_DELAY`].
 pub const FIRST_DELAY: i64 = 15;
 /// The longest delay before sending again.

@@ -63,6 +63,28 @@ pub enum Command {
     /// Look after the database.
     #[cfg(feature = "server")]
     Db(DbArgs),
+    /// Look at what could not be charged.
+    #[cfg(feature = "billing")]
+    Billing(BillingArgs),
+}
+
+/// Arguments of `veilgate billing`.
+#[cfg(feature = "billing")]
+#[derive(Debug, Args)]
+#[command(after_help = help::BILLING)]
+pub struct BillingArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BillingCommand,
+}
+
+/// The commands below `veilgate billing`.
+#[cfg(feature = "billing")]
+#[derive(Debug, Subcommand)]
+pub enum BillingCommand {
+    /// List usage that Stripe was not told of, or perhaps was, and that is not sent any more.
+    #[command(after_help = help::BILLING_PARKED)]
+    Parked(StoreArgs),
 }
 
 /// Arguments of `veilgate serve`.

@@ -135,3 +135,20 @@ Exit status: 0; 1 the database fails; 2 wrong usage.
 
 Example:
   veilgate audit public-key > audit-key.pem";
+
+#[cfg(feature = "billing")]
+pub const BILLING: &str = "\
+Examples:
+  veilgate billing parked";
+
+#[cfg(feature = "billing")]
+pub const BILLING_PARKED: &str = "\
+One line for each: time, Stripe's customer, instances, why, identifier; tabs between.
+  too-old        older than Stripe takes (35 days): charge it by an invoice item
+  doubtful       perhaps taken, too long ago to be sent again: compare with the meter
+  refused        Stripe does not take it: its customer was deleted, say
+
+Exit status: 0 nothing; 1 something; 2 wrong usage or settings.
+
+Example:
+  veilgate billing parked --data /var/lib/veilgate";

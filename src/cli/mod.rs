@@ -7,6 +7,7 @@
 //! | `veilgate explain` | [`explain`] |
 //! | `veilgate profile` | [`profile`] |
 //! | `veilgate audit` | [`audit`] |
+//! | `veilgate billing` | `billing`, with feature `billing` |
 //! | `veilgate serve` | `serve`, with feature `server` |
 //! | `veilgate customer`, `project`, `key`, `master-key`, `db` | `accounts`, with feature `server` |
 
@@ -14,6 +15,8 @@
 pub mod accounts;
 pub mod args;
 pub mod audit;
+#[cfg(feature = "billing")]
+pub mod billing;
 pub mod deid;
 pub mod explain;
 mod help;
@@ -96,6 +99,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Profile(args)) => profile::run(&args.command),
         Some(Command::Audit(args)) => audit::run(&args.command),
+        #[cfg(feature = "billing")]
+        Some(Command::Billing(args)) => billing::run(&args.command),
         #[cfg(feature = "server")]
         Some(Command::Serve(args)) => serve::run(&args),
         #[cfg(feature = "server")]

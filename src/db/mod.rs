@@ -5,6 +5,8 @@
 //! between reading and writing is locked by `UPDATE … RETURNING`.
 
 pub mod account;
+#[cfg(feature = "billing")]
+pub mod billing;
 pub mod catalog;
 pub mod chain;
 pub mod seal;

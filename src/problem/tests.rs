@@ -38,6 +38,13 @@ const TABLE: &str = "\
 502 downstream A700 retry=- Downstream(Refused(500))
 504 downstream A700 retry=- Downstream(TimedOut)
 503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
+422 request 0110 retry=- Charge(Field { field: \"\", why: \"\" })
+400 request 0110 retry=- Charge(Forged(\"\"))
+409 request 0110 retry=- Charge(Subscribed)
+409 request 0110 retry=- Charge(NoPurchase)
+503 us A700 retry=- Charge(Unset(\"\"))
+503 us A700 retry=- Charge(Setup)
+503 us A700 retry=5 Charge(Unreachable)
 429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
@@ -79,6 +86,10 @@ fn all() -> Vec<Problem> {
     let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
     all.extend(faults.map(Problem::Downstream));
     all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
+    let charges = [Charge::Field { field: "", why: "" }, Charge::Forged(""), Charge::Subscribed];
+    all.extend(charges.map(Problem::Charge));
+    let charges = [Charge::NoPurchase, Charge::Unset(""), Charge::Setup, Charge::Unreachable];
+    all.extend(charges.map(Problem::Charge));
     all.extend([
         Problem::QuotaSpent { retry_after: 9 },
         Problem::Overloaded,

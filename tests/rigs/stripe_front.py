@@ -25,6 +25,8 @@ For tests:
                       signed with two secrets, or changed after signing. Answers the status codes.
   POST /_test/fire    JSON {"type": "customer.subscription.deleted", "object": {...}}
   POST /_test/fail    JSON {"path": "/v1/checkout/sessions", "status": 503, "times": 2, "delay": 0}
+                      with "after": true the call is carried out, and only its answer late or lost;
+                      DELETE /_test/fail ends all of them
   GET  /_test/meter   totals by event name and customer;  GET /_test/deliveries  what was delivered
 """
 import argparse
@@ -257,6 +259,8 @@ def session(d):
     mode = d["mode"]
     if mode not in ("payment", "setup", "subscription"):
         raise Bad(400, "Invalid mode: must be one of payment, setup, or subscription", None, "mode")
+    if d.get("customer_creation") and mode == "subscription":
+        raise Bad(400, "`customer_creation` can only be used in `payment` and `setup` mode.", None, "customer_creation")
     if d.get("ui_mode", "hosted_page") in ("hosted", "hosted_page"):
         need(d, "success_url")
     for k in ("success_url", "cancel_url"):
@@ -502,9 +506,13 @@ class Handler(BaseHTTPRequestHandler):
                 return self.page(u.path.split("/")[2], raw)
             if not u.path.startswith("/v1/"):
                 raise Bad(404, f"Unrecognized request URL ({self.command}: {u.path}).")
+            lost = None
             for f in fails:
                 if f["times"] > 0 and u.path.startswith(f["path"]):
                     f["times"] -= 1
+                    if f.get("after"):
+                        lost = f
+                        break
                     time.sleep(f.get("delay", 0))
                     return self.reply(f["status"], {"error": {"type": "api_error", "message": "made to fail"}})
             auth = self.headers.get("Authorization", "")
@@ -534,6 +542,9 @@ class Handler(BaseHTTPRequestHandler):
             if ik and self.command == "POST":
                 idem[(key, ik)] = ((u.path, raw), status, body)
                 extra = [("Idempotency-Key", ik)]
+            if lost:
+                time.sleep(lost.get("delay", 0))
+                return self.reply(lost["status"], {"error": {"type": "api_error", "message": "made to fail"}})
             self.reply(status, body, extra)
         except Bad as e:
             self.reply(e.status, e.body)
@@ -594,8 +605,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(200, tot)
         if path == "/_test/deliveries":
             return self.reply(200, deliveries)
+        if path == "/_test/fail" and self.command == "DELETE":
+            del fails[:]
+            return self.reply(200, {})
         if path == "/_test/fail":
-            fails.append({"path": d["path"], "status": d.get("status", 503), "times": d.get("times", 1), "delay": d.get("delay", 0)})
+            fails.append({"path": d["path"], "status": d.get("status", 503), "times": d.get("times", 1), "delay": d.get("delay", 0),
+                          "after": d.get("after", False)})
             return self.reply(200, {})
         if path == "/_test/fire":
             return self.reply(200, event(d["type"], d["object"], d.get("previous")))

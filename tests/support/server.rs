@@ -97,7 +97,7 @@ impl Drop for Server {
 
 /// Where `VEILGATE_TEST_DATABASE` holds the URL of a PostgreSQL server that lets us make databases: one for this data
 /// folder, the same at a second start.
-fn postgres_for(data: &Path) -> Option<String> {
+pub fn postgres_for(data: &Path) -> Option<String> {
     let server = std::env::var("VEILGATE_TEST_DATABASE").ok()?;
     let name: String = data.display().to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
     let name = format!("t{}", &name[name.len().saturating_sub(60)..]);

@@ -9,6 +9,7 @@ const TESTS: [&str; 4] = [
     include_str!("names.rs"),
     include_str!("clients.rs"),
     include_str!("../accounts_cli.rs"),
+    include_str!("../rig_billing.rs"),
 ];
 
 #[test]
