@@ -206,7 +206,7 @@ impl Config {
         let downstream = forwarding::settings(from);
         let downstream_of_projects = downstream::Settings {
             url: String::new(),
-            credentials: Credentials::None,
+            credentials: downstream::Credentials::None,
             headers: Vec::new(),
             ..downstream.clone()
         };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 const TABLE: &str = include_str!("../../conformance/deviations_vault.tsv");
 
-const TESTS: [&str; 4] = [
+const TESTS: [&str; 5] = [
     include_str!("../vault_api.rs"),
     include_str!("names.rs"),
     include_str!("clients.rs"),

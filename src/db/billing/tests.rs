@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::audit::key::SigningKey;
 use crate::billing::outbox::{DOUBT, LEASE, Parked};
 use crate::billing::{About, Change, CheckoutPayment, MeterOutcome, Snapshot, Status};
+use crate::db::seal::MasterKey;
 use crate::db::tests::founded;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,8 @@ async fn rig() -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let (db, _) = founded(folder.path()).await;
     let customer = db.key_owner([3; 32]).await.unwrap().unwrap().customer;
-    let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 1000, Duration::from_secs(600));
+    let key = db.installation(&MasterKey::new([1; 32])).await.unwrap().audit_key();
+    let keeper = Keeper::new(key, 1000, Duration::from_secs(600));
     let prices = Prices { monthly: vec!["price_m".into()], annual: vec!["price_a".into()] };
     sqlx::query("UPDATE customer SET tier = 'free'").execute(&db.writers).await.unwrap();
     Rig { db, rules: Rules { prices, terms: Terms::default(), keeper }, customer, _folder: folder }
