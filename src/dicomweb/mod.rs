@@ -13,6 +13,8 @@
 //! | read a downstream server's answer | [`store_answer`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
 //! | build a URL | [`links`] |
+//! | read a search, or know what one asks | [`query`], [`levels`] |
+//! | hold a data set in the DICOM JSON model | [`data_set`] |
 
 pub mod accept;
 pub mod boundary;
@@ -23,6 +25,8 @@ mod delimiter;
 pub mod join;
 pub mod json_in;
 mod json_node;
+pub mod json_out;
+pub mod levels;
 pub mod links;
 pub mod media;
 mod media_range;
