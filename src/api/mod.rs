@@ -2,6 +2,7 @@
 //! `layer`.
 
 mod capabilities;
+mod digest;
 mod health;
 mod intake;
 mod metadata;
@@ -10,8 +11,10 @@ mod path;
 mod search;
 mod source;
 mod store;
+mod vault;
 
 pub use path::tidy_path;
+pub use vault::Vault;
 
 use crate::db::Db;
 use crate::destination::Target;
@@ -43,12 +46,16 @@ pub struct Service {
     pub limits: Limits,
     /// Largest instance, in bytes.
     pub instance: u64,
+    /// Most parts of a request.
+    pub parts: usize,
     /// Most bytes held to join metadata and bulk data.
     pub metadata: u64,
     /// Bytes of an answer held in memory.
     pub spool_memory: u64,
     /// Folder of what does not fit there.
     pub spool: PathBuf,
+    /// Bounds and form of the vault's interface.
+    pub vault: Vault,
     /// Take a request without Accept as `*/*`.
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
@@ -89,9 +96,14 @@ pub fn guarded(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key, and whose instances count against its customer's quota.
 pub fn metered(service: Arc<Service>) -> Router {
+    // Paths that no open route shares say themselves which methods they lack.
+    let alone = Router::new()
+        .route("/v1/anonymize", post(vault::upload))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     Router::new()
         .route("/dicom-web/studies", post(store::studies))
         .route("/dicom-web/studies/{study}", post(store::study))
+        .merge(alone)
         .with_state(service)
 }
 

@@ -12,6 +12,8 @@
 //! | answer a store request | [`store_response`], [`xml_out`] |
 //! | read a downstream server's answer | [`store_answer`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
+//! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
+//! | read what a part of a form is called | [`disposition`] |
 //! | build a URL | [`links`] |
 //! | read a search, or know what one asks | [`query`], [`levels`] |
 //! | hold a data set in the DICOM JSON model | [`data_set`] |
@@ -22,12 +24,14 @@ pub mod bulk;
 pub mod codestream;
 pub mod data_set;
 mod delimiter;
+pub mod disposition;
 pub mod join;
 pub mod json_in;
 mod json_node;
 pub mod json_out;
 pub mod levels;
 pub mod links;
+pub mod manifest;
 pub mod media;
 mod media_range;
 pub mod metadata;
@@ -45,4 +49,5 @@ mod values;
 pub mod xml_in;
 pub mod xml_out;
 mod xml_source;
+pub mod zip_names;
 pub mod zip_out;
