@@ -235,26 +235,4 @@ fn computed(level: Level, found: &Found, modalities: &Modalities) -> Vec<(Tag, V
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dicomweb::query::{MOMENTS, Scope};
-
-    #[test]
-    fn every_key_that_the_standard_lists_is_tested_in_sql_but_those_in_sequences() {
-        let listed = "StudyDate=20240101&StudyTime=10&AccessionNumber=a&ModalitiesInStudy=CT&PatientName=a*\
-            &ReferringPhysicianName=b&PatientID=1&StudyInstanceUID=1&StudyID=1&Modality=C*&SeriesInstanceUID=1\
-            &SeriesNumber=1&PerformedProcedureStepStartDate=20240101&PerformedProcedureStepStartTime=10-\
-            &SOPClassUID=1&SOPInstanceUID=1&InstanceNumber=1&StudyDescription=*x*\
-            &RequestAttributesSequence.ScheduledProcedureStepID=1";
-        let scope = Scope { level: Level::Instance, study: None, series: None };
-        let left = Query::parse(scope, listed).map(|query| (query.keys.len(), tests(&query).1.keys.len()));
-        assert_eq!(left, Ok((19, 1)));
-    }
-
-    #[test]
-    fn each_column_of_a_date_has_one_for_its_time() {
-        for (date, time) in MOMENTS {
-            assert_eq!(span_column(date).is_some(), span_column(time).is_some());
-        }
-    }
-}
+mod tests;
