@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, Row};
 use statement::Statement;
 use std::collections::HashMap;
 
-/// Counting what is left behind a page ends here.
-pub const COUNTED: u64 = 10_000;
+/// Counting what is left behind a page ends here: a list of studies must not cost a walk over all of them.
+pub const COUNTED: u64 = 1_000;
 
 /// Bytes of attributes after which a page ends, however many results were wanted.
 const PAGE_BYTES: usize = 64 << 20;

@@ -33,7 +33,7 @@ pub(super) async fn search(db: &Db, project: &str, query: &Query) -> Result<Page
         let page = db.search(&search, limit, query.offset).await?;
         (page.found, page.remaining)
     } else {
-        one_by_one(db, &search, &rest, limit).await?
+        one_by_one(db, &search, &rest, limit, SCANNED).await?
     };
     let modalities = modalities(db, project, query, &found).await?;
     let results = found.iter().map(|found| result(query, found, &modalities)).collect();
@@ -48,16 +48,17 @@ fn told(remaining: u64) -> Remaining {
     }
 }
 
-/// Looks at what SQL finds one by one.
+/// Looks at what SQL finds one by one, at no more than `most`.
 async fn one_by_one(
     db: &Db,
     search: &Search<'_>,
     rest: &Query,
     limit: u64,
+    most: u64,
 ) -> Result<(Vec<Found>, u64), Fault> {
     let (mut found, mut matched) = (Vec::new(), 0u64);
     let whole = db
-        .each(search, SCANNED, |one| {
+        .each(search, most, |one| {
             if !rest.holds(&attributes(&one)) {
                 return;
             }
@@ -68,7 +69,7 @@ async fn one_by_one(
         })
         .await?;
     let behind = rest.offset.saturating_add(found.len() as u64);
-    if whole { Ok((found, matched.saturating_sub(behind))) } else { Err(Fault::TooBroad(SCANNED)) }
+    if whole { Ok((found, matched.saturating_sub(behind))) } else { Err(Fault::TooBroad(most)) }
 }
 
 fn rank(level: Level) -> Rank {
@@ -191,12 +192,12 @@ fn result(query: &Query, found: &Found, modalities: &Modalities) -> DataSet {
         query.keys.iter().filter(|key| key.creator.is_none()).filter_map(|key| key.path.first().copied());
     for tag in always.chain(keys) {
         if data.get(tag).is_none() {
-            data.put(tag, &vr(tag).to_string(), Vec::new());
+            data.put(tag, vr(tag).to_string(), Vec::new());
         }
     }
     for (tag, values) in computed(query.level, found, modalities) {
         if query.returns(tag) && !values.is_empty() {
-            data.put(tag, &vr(tag).to_string(), values);
+            data.put(tag, vr(tag).to_string(), values);
         }
     }
     data

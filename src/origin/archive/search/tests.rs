@@ -245,6 +245,21 @@ async fn qido_27_what_is_left_behind_a_page_is_counted() {
 }
 
 #[tokio::test]
+async fn qido_04_a_search_that_must_look_at_too_much_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, project) = founded(folder.path()).await;
+    enter(&db, &project, &samples().iter().map(entry).collect::<Vec<_>>()).await.unwrap();
+    let scope = Scope { level: Level::Study, study: None, series: None };
+    let query = Query::parse(scope, "PatientSex=F").unwrap();
+    let (tests, rest) = tests(&query);
+    let all = Search { project: &project, rank: Rank::Study, tests };
+    assert_eq!(one_by_one(&db, &all, &rest, 5, 59).await.err(), Some(Fault::TooBroad(59)));
+    assert!(
+        one_by_one(&db, &all, &rest, 5, 60).await.is_ok_and(|(found, left)| (found.len(), left) == (5, 25))
+    );
+}
+
+#[tokio::test]
 async fn instances_of_one_project_are_never_found_by_another() {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
