@@ -4,7 +4,7 @@
 use super::{Service, State};
 use crate::audit::action::Action;
 use crate::dicom::uid;
-use crate::dicomweb::accept::Offer;
+use crate::dicomweb::accept::{AcceptError, Offer};
 use crate::dicomweb::boundary;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::Level;
@@ -118,6 +118,9 @@ async fn search(
 /// The representation that the client wants.
 fn offer(service: &Service, headers: &HeaderMap, parameters: &str) -> Result<Offer, Problem> {
     let accept = super::accept(service, headers)?;
+    if accept.is_mixed() {
+        return Err(AcceptError::Mixed.into());
+    }
     let parameter = super::accept_parameter(parameters).transpose()?;
     let choice = accept.choose(parameter.as_ref(), &OFFERS)?;
     Ok(OFFERS.get(choice.offer).copied().unwrap_or(JSON))
