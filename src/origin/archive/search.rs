@@ -2,7 +2,7 @@
 //! attributes of what SQL finds, up to a bound.
 
 use crate::db::Db;
-use crate::db::catalog::search::{COUNTED, Column, Found, ModalityCount, Rank, Search, Test};
+use crate::db::catalog::search::{COUNTED, Column, Found, ModalityCount, PAGE_BYTES, Rank, Search, Test};
 use crate::dicom::dictionary;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::{self, Level};
@@ -56,13 +56,14 @@ async fn one_by_one(
     limit: u64,
     most: u64,
 ) -> Result<(Vec<Found>, u64), Fault> {
-    let (mut found, mut matched) = (Vec::new(), 0u64);
+    let (mut found, mut matched, mut bytes) = (Vec::new(), 0u64, 0);
     let whole = db
         .each(search, most, |one| {
             if !rest.holds(&attributes(&one)) {
                 return;
             }
-            if matched >= rest.offset && (found.len() as u64) < limit {
+            if matched >= rest.offset && (found.len() as u64) < limit && bytes <= PAGE_BYTES {
+                bytes += one.bytes();
                 found.push(one);
             }
             matched += 1;
