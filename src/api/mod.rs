@@ -1,6 +1,7 @@
 //! The routes, on one screen. One file a route family; what stands around them is
 //! `layer`.
 
+mod audit;
 mod capabilities;
 mod digest;
 mod health;
@@ -17,6 +18,7 @@ pub use path::tidy_path;
 pub use vault::Vault;
 
 use crate::db::Db;
+use crate::db::chain::Keeper;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
@@ -36,6 +38,8 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness.
     pub db: Db,
+    /// Signs what is told of audit chains.
+    pub keeper: Keeper,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
     /// Where pulled resources come from.
@@ -69,6 +73,7 @@ pub fn open(service: Arc<Service>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .route("/dicom-web/studies", options(capabilities::capabilities))
         .route("/dicom-web/series", options(capabilities::capabilities))
@@ -91,6 +96,10 @@ pub fn guarded(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies/{study}/series", get(search::series_of_study))
         .route("/dicom-web/studies/{study}/instances", get(search::instances_of_study))
         .route("/dicom-web/studies/{study}/series/{series}/instances", get(search::instances_of_series))
+        .route("/v1/audit", get(audit::page))
+        .route("/v1/audit/export", get(audit::export))
+        .route("/v1/audit/checkpoint", post(audit::checkpoint))
+        .route("/v1/audit/entries/{sequence}/receipt", get(audit::receipt))
         .with_state(service)
 }
 
