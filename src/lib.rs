@@ -12,6 +12,9 @@
 //! | change which pixels are refused | `conformance/ps3_15/pixel_risk.tsv`, [`deid::pixel`] |
 //! | take in another transfer syntax | [`dicom::syntax`] |
 //! | add a destination | one file in `destination`, one arm in its `mod.rs`, one test |
+//! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
+//! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
+//! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
@@ -44,6 +47,7 @@
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
+//! | 3 | `origin` | where a pulled resource comes from: the archive | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api` | one file a route family | SQL, DICOM bytes |
@@ -106,6 +110,8 @@ pub mod destination;
 pub mod downstream;
 #[cfg(feature = "server")]
 pub mod layer;
+#[cfg(feature = "server")]
+pub mod origin;
 #[cfg(feature = "server")]
 pub mod problem;
 #[cfg(feature = "server")]

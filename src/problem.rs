@@ -9,11 +9,14 @@ mod charge;
 
 pub use charge::Charge;
 
+use crate::archive;
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
+use crate::dicomweb::query::QueryFault;
 use crate::downstream;
+use crate::origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -72,6 +75,10 @@ pub enum Problem {
     BadUid,
     /// The value of this query parameter is not legal (PS3.18 8.3).
     BadParameter(&'static str),
+    /// A parameter of a search cannot be served (PS3.18 8.3.4, 10.6.3.1).
+    Query(QueryFault),
+    /// A search would have to look at more than so many data sets one by one (PS3.18 10.6.3.1).
+    TooBroad(u64),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
     NoAccept,
     /// Accept does not fit.
@@ -175,6 +182,8 @@ impl Problem {
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
+            Self::Query(_) => (Request, S::BAD_REQUEST, PROCESSING, "a parameter of the search cannot be served", "Correct or leave out the parameter."),
+            Self::TooBroad(_) => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the search is too broad", "Add a key that the catalog holds, such as a study, a patient or a date."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
             Self::Accept(AcceptError::NotAcceptable(_)) => (Request, S::NOT_ACCEPTABLE, PROCESSING, "nothing acceptable can be given", "Accept one of the available media types."),
@@ -207,6 +216,8 @@ impl Problem {
             Self::Multipart(error) => Some(error.to_string()),
             Self::Metadata(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
+            Self::Query(fault) => Some(fault.to_string()),
+            Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
             Self::Form(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
             Self::NothingDone { burned_in, files } => Some(nothing_done(*burned_in, files)),
@@ -302,6 +313,26 @@ impl From<db::Fault> for Problem {
     fn from(fault: db::Fault) -> Self {
         tracing::error!(%fault, "database failure");
         Self::Database
+    }
+}
+
+impl From<QueryFault> for Problem {
+    fn from(fault: QueryFault) -> Self {
+        Self::Query(fault)
+    }
+}
+
+impl From<origin::Fault> for Problem {
+    fn from(fault: origin::Fault) -> Self {
+        match fault {
+            origin::Fault::TooBroad(most) => Self::TooBroad(most),
+            origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
+                fault.into()
+            }
+            origin::Fault::Archive(archive::Fault::Store) => {
+                Self::Internal("the archive's object store fails")
+            }
+        }
     }
 }
 

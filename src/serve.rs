@@ -28,6 +28,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
+use crate::origin::ArchiveOrigin;
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -235,6 +236,7 @@ fn service(
     defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
+    let origin = Arc::new(ArchiveOrigin::new(defaults.archive.clone(), db.clone()));
     let destination = match (defaults.route, &defaults.downstream) {
         (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
         _ => Target::Archive(defaults.archive.clone()),
@@ -248,6 +250,7 @@ fn service(
         keeper,
         quotas: config.accounts.quotas,
         destination,
+        origin,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,

@@ -18,6 +18,7 @@ use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
+use veilgate::origin::ArchiveOrigin;
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -34,8 +35,10 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
+    let archive = Archive::open(folder, db.clone()).expect("archive");
     Arc::new(Service {
-        destination: Target::Archive(Archive::open(folder, db.clone()).expect("archive")),
+        origin: Arc::new(ArchiveOrigin::new(archive.clone(), db.clone())),
+        destination: Target::Archive(archive),
         db,
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
         quotas: Quotas { free: None, pro: None, enterprise: None },

@@ -12,6 +12,7 @@ mod intake;
 mod metadata;
 mod outcome;
 mod path;
+mod search;
 mod source;
 mod store;
 mod usage;
@@ -27,9 +28,12 @@ use crate::db::chain::Keeper;
 use crate::db::usage::Quotas;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
+use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
+use crate::origin::Origin;
 use crate::problem::Problem;
 use axum::Router;
+use axum::http::{HeaderMap, header};
 use axum::routing::{get, options, post};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +51,8 @@ pub struct Service {
     pub quotas: Quotas,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
+    /// Where pulled resources come from.
+    pub origin: Arc<dyn Origin>,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.
@@ -85,7 +91,12 @@ pub fn open(service: Arc<Service>) -> Router {
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .route("/dicom-web/studies", options(capabilities::capabilities))
+        .route("/dicom-web/series", options(capabilities::capabilities))
+        .route("/dicom-web/instances", options(capabilities::capabilities))
         .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}/series", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}/instances", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}/series/{series}/instances", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(service)
@@ -94,6 +105,12 @@ pub fn open(service: Arc<Service>) -> Router {
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
     let router = Router::new()
+        .route("/dicom-web/studies", get(search::studies))
+        .route("/dicom-web/series", get(search::series))
+        .route("/dicom-web/instances", get(search::instances))
+        .route("/dicom-web/studies/{study}/series", get(search::series_of_study))
+        .route("/dicom-web/studies/{study}/instances", get(search::instances_of_study))
+        .route("/dicom-web/studies/{study}/series/{series}/instances", get(search::instances_of_series))
         .route("/v1/usage", get(usage::usage))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
@@ -118,4 +135,23 @@ pub fn metered(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies/{study}", post(store::study))
         .merge(alone)
         .with_state(service)
+}
+
+/// The Accept header; without one, what the setting says (PS3.18 8.4.1.1).
+fn accept(service: &Service, headers: &HeaderMap) -> Result<Accept, Problem> {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    match Accept::of_headers(lines) {
+        Some(accept) => Ok(accept),
+        None if service.lenient_accept => Ok(Accept::anything()),
+        None => Err(Problem::NoAccept),
+    }
+}
+
+/// The accept query parameter (PS3.18 8.3.3.1); 400 if no media type stands in it
+/// (8.3). Other parameters are ignored.
+fn accept_parameter(query: &str) -> Option<Result<Accept, Problem>> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("accept="))?;
+    let value = percent_encoding::percent_decode_str(value).decode_utf8();
+    let accept = value.ok().map(|value| Accept::of_query(&value)).filter(|accept| !accept.is_empty());
+    Some(accept.ok_or(Problem::BadParameter("accept")))
 }

@@ -15,16 +15,21 @@
 //! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
 //! | read what a part of a form is called | [`disposition`] |
 //! | build a URL | [`links`] |
+//! | read a search, or know what one asks | [`query`], [`levels`] |
+//! | hold a data set in the DICOM JSON model | [`data_set`] |
 
 pub mod accept;
 pub mod boundary;
 pub mod bulk;
 pub mod codestream;
+pub mod data_set;
 mod delimiter;
 pub mod disposition;
 pub mod join;
 pub mod json_in;
 mod json_node;
+pub mod json_out;
+pub mod levels;
 pub mod links;
 pub mod manifest;
 pub mod media;
@@ -35,6 +40,7 @@ pub mod part_headers;
 pub mod parts;
 mod pixels;
 mod private_blocks;
+pub mod query;
 pub mod store_answer;
 pub mod store_response;
 pub mod stow_answer;

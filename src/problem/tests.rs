@@ -1,6 +1,7 @@
 //! Tests of the mapping: every problem with its status, reason and who has to act.
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::dicomweb::query::QueryFaultKind;
 
 const TABLE: &str = "\
 401 right 0124 retry=- NoKey
@@ -17,6 +18,8 @@ const TABLE: &str = "\
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
 400 request 0110 retry=- BadParameter(\"\")
+400 request 0110 retry=- Query(QueryFault { name: \"\", why: BadValue })
+413 request A700 retry=- TooBroad(1)
 406 request 0110 retry=- NoAccept
 400 request 0110 retry=- Accept(Mixed)
 406 request 0110 retry=- Accept(NotAcceptable([]))
@@ -68,6 +71,8 @@ fn all() -> Vec<Problem> {
         Problem::MethodNotAllowed,
         Problem::BadUid,
         Problem::BadParameter(""),
+        Problem::Query(QueryFault { name: String::new(), why: QueryFaultKind::BadValue }),
+        Problem::TooBroad(1),
         Problem::NoAccept,
         Problem::Accept(AcceptError::Mixed),
         Problem::Accept(AcceptError::NotAcceptable(Vec::new())),
