@@ -38,6 +38,7 @@
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
+//! | 3 | `origin` | where a pulled resource comes from: the archive | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api` | one file a route family | SQL, DICOM bytes |
@@ -100,6 +101,8 @@ pub mod destination;
 pub mod downstream;
 #[cfg(feature = "server")]
 pub mod layer;
+#[cfg(feature = "server")]
+pub mod origin;
 #[cfg(feature = "server")]
 pub mod problem;
 #[cfg(feature = "server")]
