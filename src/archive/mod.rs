@@ -2,6 +2,7 @@
 //! through `db`. An object is written whole and safe on disk before the catalog names
 //! it; what the catalog does not name is not there, and is swept at the next start.
 
+mod reader;
 mod writer;
 
 pub use writer::Writer;
@@ -14,6 +15,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 /// The archive. Cheap to clone.
@@ -21,6 +23,8 @@ use std::time::SystemTime;
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
     db: Db,
+    /// Bytes read from objects.
+    read: Arc<AtomicU64>,
 }
 
 /// Why the archive fails. Never holds a name or value of an instance.
@@ -47,7 +51,7 @@ impl Archive {
     /// The folder cannot be used.
     pub fn open(folder: &Path, db: Db) -> Result<Self, Fault> {
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), db })
+        Ok(Self { store: Arc::new(store), db, read: Arc::default() })
     }
 
     /// A writer for one new object of a project. Its name is random: UIDs do not belong

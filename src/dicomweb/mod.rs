@@ -11,6 +11,7 @@
 //! | learn rows and columns from a code stream | [`codestream`] |
 //! | answer a store request | [`store_response`], [`xml_out`] |
 //! | read a downstream server's answer | [`store_answer`] |
+//! | write a stored data set as JSON or XML | [`model`], [`json_form`], [`xml_form`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
 //! | build a URL | [`links`] |
 
@@ -21,12 +22,14 @@ pub mod codestream;
 pub mod data_set;
 mod delimiter;
 pub mod join;
+pub mod json_form;
 pub mod json_in;
 mod json_node;
 pub mod links;
 pub mod media;
 mod media_range;
 pub mod metadata;
+pub mod model;
 pub mod multipart_out;
 pub mod part_headers;
 pub mod parts;
@@ -38,6 +41,7 @@ pub mod store_response;
 pub mod stow_answer;
 pub mod syntaxes;
 mod values;
+pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
 mod xml_source;
