@@ -35,6 +35,7 @@
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
 //! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
+//! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
@@ -105,6 +106,8 @@ pub mod layer;
 pub mod origin;
 #[cfg(feature = "server")]
 pub mod problem;
+#[cfg(feature = "server")]
+pub mod raster;
 #[cfg(feature = "server")]
 pub mod secret;
 #[cfg(feature = "server")]

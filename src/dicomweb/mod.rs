@@ -18,6 +18,7 @@
 pub mod accept;
 pub mod boundary;
 pub mod bulk;
+pub mod bulk_path;
 pub mod codestream;
 pub mod data_set;
 mod delimiter;
@@ -36,6 +37,7 @@ pub mod parts;
 mod pixels;
 mod private_blocks;
 pub mod query;
+pub mod representation;
 pub mod store_answer;
 pub mod store_response;
 pub mod stow_answer;
