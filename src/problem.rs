@@ -56,6 +56,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// A UID in the target is none (PS3.5 9.1).
     BadUid,
+    /// A list of frame numbers that is none (PS3.18 10.4.1.1.6).
+    BadFrames,
     /// The value of this query parameter is not legal (PS3.18 8.3).
     BadParameter(&'static str),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
@@ -89,6 +91,13 @@ pub enum Problem {
         /// The most, in bytes.
         limit: u64,
     },
+    /// The bytes asked for are not there (RFC 9110 14.4).
+    RangeBeyond {
+        /// Bytes of the whole.
+        length: u64,
+    },
+    /// Pixels cannot be given as asked, for this reason.
+    Undecodable(&'static str),
     /// The downstream server did not take it.
     Downstream(downstream::Fault),
     /// The customer's instances of the month are used up.
@@ -141,6 +150,7 @@ impl Problem {
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
+            Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
@@ -153,6 +163,8 @@ impl Problem {
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
+            Self::RangeBeyond { .. } => (Request, S::RANGE_NOT_SATISFIABLE, PROCESSING, "the bytes asked for are not there", "Ask for bytes within the length that Content-Range names."),
+            Self::Undecodable(_) => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the pixels cannot be given as asked", "Ask for them as they are stored: transfer-syntax=*."),
             Self::Downstream(fault) => downstream_sentence(fault),
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
@@ -168,7 +180,7 @@ impl Problem {
             Self::Accept(error @ AcceptError::NotAcceptable(_)) => Some(error.to_string()),
             Self::MediaType { why, takes } => Some(format!("{why}; available: {}", takes.join(", "))),
             Self::Multipart(error) => Some(error.to_string()),
-            Self::Metadata(why) => Some((*why).to_owned()),
+            Self::Metadata(why) | Self::Undecodable(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
@@ -187,6 +199,11 @@ impl Problem {
                 None
             }
             Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
+            Self::RangeBeyond { length } => {
+                let value = HeaderValue::from_str(&format!("bytes */{length}"));
+                headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
+                None
+            }
             Self::Overloaded | Self::Database => Some(RETRY_AFTER),
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(RETRY_AFTER))
@@ -270,6 +287,7 @@ mod tests {
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
+400 request 0110 retry=- BadFrames
 400 request 0110 retry=- BadParameter(\"\")
 406 request 0110 retry=- NoAccept
 400 request 0110 retry=- Accept(Mixed)
@@ -282,6 +300,8 @@ mod tests {
 408 request A700 retry=- Silent
 413 request A700 retry=- BodyTooLarge { limit: 1 }
 414 request 0110 retry=- UriTooLong { limit: 1 }
+416 request 0110 retry=- RangeBeyond { length: 1 }
+406 request 0110 retry=- Undecodable(\"\")
 502 downstream A700 retry=- Downstream(Unreachable)
 502 downstream A700 retry=- Downstream(CutOff)
 502 downstream A700 retry=- Downstream(Nonsense)
@@ -304,6 +324,7 @@ mod tests {
             Problem::NotFound,
             Problem::MethodNotAllowed,
             Problem::BadUid,
+            Problem::BadFrames,
             Problem::BadParameter(""),
             Problem::NoAccept,
             Problem::Accept(AcceptError::Mixed),
@@ -316,6 +337,8 @@ mod tests {
             Problem::Silent,
             Problem::BodyTooLarge { limit: 1 },
             Problem::UriTooLong { limit: 1 },
+            Problem::RangeBeyond { length: 1 },
+            Problem::Undecodable(""),
         ];
         let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
         all.extend(faults.map(Problem::Downstream));

@@ -19,6 +19,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts};
+use crate::origin::ArchiveOrigin;
 use axum::Router;
 use folder::Folder;
 use std::io::Write;
@@ -136,6 +137,7 @@ fn service(
     archive: Archive,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
+    let origin = Arc::new(ArchiveOrigin::new(archive.clone(), db.clone()));
     let destination = match (config.destination, &config.downstream) {
         (Destination::Forward, Some(settings)) => Target::Forward(Downstream::new(settings.clone())?),
         _ => Target::Archive(archive),
@@ -145,6 +147,7 @@ fn service(
     Ok(Arc::new(Service {
         db,
         destination,
+        origin,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,

@@ -1,12 +1,17 @@
 //! The routes, on one screen. One file a route family; what stands around them is
 //! `layer`.
 
+mod ask;
+mod bulk;
 mod capabilities;
+mod frames;
+mod framing;
 mod health;
 mod intake;
 mod metadata;
 mod outcome;
 mod path;
+mod retrieve;
 mod source;
 mod store;
 
@@ -15,9 +20,12 @@ pub use path::tidy_path;
 use crate::db::Db;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
+use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
+use crate::origin::Origin;
 use crate::problem::Problem;
 use axum::Router;
+use axum::http::{HeaderMap, header};
 use axum::routing::{get, options, post};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +39,8 @@ pub struct Service {
     pub db: Db,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
+    /// Where pulled resources come from.
+    pub origin: Arc<dyn Origin>,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.
@@ -66,7 +76,20 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    Router::new().with_state(service)
+    const STUDY: &str = "/dicom-web/studies/{study}";
+    const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
+    const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
+    let below = |place: &str, resource: &str| format!("{place}/{resource}");
+    let mut router = Router::new();
+    for place in [STUDY, SERIES, INSTANCE] {
+        router = router
+            .route(place, get(retrieve::instances))
+            .route(&below(place, "metadata"), get(retrieve::metadata));
+    }
+    router
+        .route(&below(INSTANCE, "frames/{frames}"), get(frames::frames))
+        .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
+        .with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.
@@ -75,4 +98,23 @@ pub fn metered(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies", post(store::studies))
         .route("/dicom-web/studies/{study}", post(store::study))
         .with_state(service)
+}
+
+/// The Accept header; without one, what the setting says (PS3.18 8.4.1.1).
+fn accept(service: &Service, headers: &HeaderMap) -> Result<Accept, Problem> {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    match Accept::of_headers(lines) {
+        Some(accept) => Ok(accept),
+        None if service.lenient_accept => Ok(Accept::anything()),
+        None => Err(Problem::NoAccept),
+    }
+}
+
+/// The accept query parameter (PS3.18 8.3.3.1); 400 if no media type stands in it
+/// (8.3). Other parameters are ignored.
+fn accept_parameter(query: &str) -> Option<Result<Accept, Problem>> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("accept="))?;
+    let value = percent_encoding::percent_decode_str(value).decode_utf8();
+    let accept = value.ok().map(|value| Accept::of_query(&value)).filter(|accept| !accept.is_empty());
+    Some(accept.ok_or(Problem::BadParameter("accept")))
 }

@@ -4,10 +4,9 @@
 use super::intake::{Intake, Record};
 use super::outcome;
 use super::source::Source;
-use super::{Service, State};
+use super::{Service, State, accept, accept_parameter};
 use crate::destination::{Answer, Delivery, Form, Settled, Stored, Target};
 use crate::dicom::uid;
-use crate::dicomweb::accept::Accept;
 use crate::dicomweb::boundary;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::store_response::StoreResponse;
@@ -66,23 +65,9 @@ async fn store(
 
 /// What the client wants to be answered with.
 fn wanted(service: &Service, headers: &HeaderMap, query: Option<&str>) -> Result<StowAnswer, Problem> {
-    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let accept = match Accept::of_headers(lines) {
-        Some(accept) => accept,
-        None if service.lenient_accept => Accept::anything(),
-        None => return Err(Problem::NoAccept),
-    };
+    let accept = accept(service, headers)?;
     let parameter = query.and_then(accept_parameter).transpose()?;
     Ok(StowAnswer::choose(&accept, parameter.as_ref())?)
-}
-
-/// The accept query parameter (PS3.18 8.3.3.1); 400 if no media type stands in it
-/// (8.3). Other parameters are ignored.
-fn accept_parameter(query: &str) -> Option<Result<Accept, Problem>> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("accept="))?;
-    let value = percent_encoding::percent_decode_str(value).decode_utf8();
-    let accept = value.ok().map(|value| Accept::of_query(&value)).filter(|accept| !accept.is_empty());
-    Some(accept.ok_or(Problem::BadParameter("accept")))
 }
 
 fn delivery(service: &Service, caller: &Caller, wanted: StowAnswer) -> Result<Delivery, Problem> {

@@ -4,7 +4,7 @@ use super::{Archive, Fault};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStoreExt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

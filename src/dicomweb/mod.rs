@@ -37,6 +37,7 @@ pub mod parts;
 mod pixels;
 mod private_blocks;
 pub mod query;
+pub mod range;
 pub mod representation;
 pub mod store_answer;
 pub mod store_response;

@@ -2,8 +2,9 @@
 
 use super::Fault;
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Bytes on their way, as fast as they are taken. A fault in them means that the answer must be broken off.
 pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
@@ -44,7 +45,7 @@ pub struct Content {
     source: Source,
 }
 
-type Seek = Box<dyn FnOnce(Range<u64>) -> ByteStream + Send>;
+type Seek = Arc<dyn Fn(Range<u64>) -> ByteStream + Send + Sync>;
 
 enum Source {
     Stream(ByteStream),
@@ -65,8 +66,8 @@ impl Content {
     }
 
     /// `length` bytes, of which `open` gives any range.
-    pub fn seekable(length: u64, open: impl FnOnce(Range<u64>) -> ByteStream + Send + 'static) -> Self {
-        Self { length: Some(length), source: Source::Seekable(Box::new(open)) }
+    pub fn seekable(length: u64, open: impl Fn(Range<u64>) -> ByteStream + Send + Sync + 'static) -> Self {
+        Self { length: Some(length), source: Source::Seekable(Arc::new(open)) }
     }
 
     /// Bytes that come from start to end only.
@@ -92,6 +93,30 @@ impl Content {
         match self.source {
             Source::Stream(stream) => stream,
             Source::Seekable(open) => open(range),
+        }
+    }
+
+    /// The same, to be read more than once; what comes from start to end only is held, at most `most` bytes of it.
+    ///
+    /// # Errors
+    /// It breaks off, or is larger.
+    pub async fn again(self, most: u64) -> Result<Self, Fault> {
+        let Source::Stream(mut stream) = self.source else { return Ok(self) };
+        let mut held = Vec::new();
+        while let Some(bytes) = stream.try_next().await? {
+            if (held.len() + bytes.len()) as u64 > most {
+                return Err(Fault::Undecodable("it is too large to be read twice"));
+            }
+            held.extend_from_slice(&bytes);
+        }
+        Ok(Self::bytes(held.into()))
+    }
+
+    /// All bytes, and again later; nothing if they can be read once only.
+    pub fn open(&self) -> ByteStream {
+        match &self.source {
+            Source::Stream(_) => stream::empty().boxed(),
+            Source::Seekable(open) => open(0..self.length.unwrap_or(0)),
         }
     }
 }

@@ -129,13 +129,14 @@ fn pieces(origin: &ArchiveOrigin, known: &Known, spans: Vec<Range<u64>>) -> Cont
     let length = spans.iter().map(|span| span.end - span.start).sum();
     Content::seekable(length, move |wanted| -> ByteStream {
         let mut at = 0;
-        let cut = spans.into_iter().filter_map(move |span| {
+        let cut = spans.iter().filter_map(|span| {
             let len = span.end - span.start;
             let (from, to) = (wanted.start.clamp(at, at + len) - at, wanted.end.clamp(at, at + len) - at);
             at += len;
             (from < to).then(|| span.start + from..span.start + to)
         });
         let cut: Vec<_> = cut.collect();
+        let (archive, object) = (archive.clone(), object.clone());
         let streams = cut.into_iter().map(move |range| archive.stream(&object, range).map_err(Fault::from));
         stream::iter(streams).flatten().boxed()
     })
