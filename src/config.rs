@@ -10,9 +10,11 @@ mod values;
 pub use accounts::Accounts;
 pub use settings::{SETTINGS, Setting};
 
+use crate::api;
 use crate::db::Address;
 use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
+use crate::destination::Packing;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Credentials};
 use crate::layer;
@@ -54,6 +56,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
+    /// The vault's interface.
+    pub vault: api::Vault,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
@@ -85,6 +89,8 @@ pub struct Limits {
     pub head: u64,
     /// An instance.
     pub instance: u64,
+    /// Parts of a request, a number.
+    pub parts: usize,
     /// What is held to join metadata and bulk data.
     pub metadata: u64,
     /// What an answer holds in memory.
@@ -200,6 +206,7 @@ impl Config {
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
             times: times(from),
+            vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
             sink: audit_sink::settings(from),
@@ -235,6 +242,7 @@ fn limits(from: &mut Sources) -> Limits {
     Limits {
         head: from.take("limits.head", values::size),
         instance: from.take("limits.instance", values::size),
+        parts: from.take("limits.parts", values::count),
         metadata: from.take("limits.metadata", values::size),
         spool_memory: from.take("limits.spool_memory", values::size),
     }
@@ -257,6 +265,15 @@ fn times(from: &mut Sources) -> Times {
         header: from.take("limits.header_time", values::time),
         idle: from.take("limits.idle_time", values::time),
         drain: from.take("limits.drain_time", values::time),
+    }
+}
+
+fn vault(from: &mut Sources) -> api::Vault {
+    let packings = [("fast", Packing::Fast), ("best", Packing::Best), ("stored", Packing::Stored)];
+    api::Vault {
+        request: from.take("vault.request", values::size),
+        files: from.take("vault.files", values::count),
+        packing: from.take("vault.compression", |text| values::one_of(text, &packings)),
     }
 }
 

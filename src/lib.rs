@@ -13,6 +13,7 @@
 //! | take in another transfer syntax | [`dicom::syntax`] |
 //! | add a destination | one file in `destination`, one arm in its `mod.rs`, one test |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
+//! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | change a status or message | `problem.rs` |
 //! | change what a tier may do | `config/settings.rs` (numbers), `db/usage.rs` (counting), `layer/quota.rs` (refusing) |

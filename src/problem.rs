@@ -2,10 +2,14 @@
 //! (RFC 9457). Failures of single instances are items of a Store Instances Response and
 //! do not pass here unless nothing else is left to say.
 
+use crate::archive;
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
+use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
+use crate::dicomweb::query::QueryFault;
 use crate::downstream;
+use crate::origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -60,6 +64,10 @@ pub enum Problem {
     BadFrames,
     /// The value of this query parameter is not legal (PS3.18 8.3).
     BadParameter(&'static str),
+    /// A parameter of a search cannot be served (PS3.18 8.3.4, 10.6.3.1).
+    Query(QueryFault),
+    /// A search would have to look at more than so many data sets one by one (PS3.18 10.6.3.1).
+    TooBroad(u64),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
     NoAccept,
     /// Accept does not fit.
@@ -79,6 +87,20 @@ pub enum Problem {
     CutOff,
     /// The metadata cannot be read at all.
     Metadata(&'static str),
+    /// The body is no form with files.
+    Form(&'static str),
+    /// A form has too many files, or too many other fields.
+    TooManyParts {
+        /// The most.
+        limit: usize,
+    },
+    /// No file of the request could be pseudonymized.
+    NothingDone {
+        /// All were refused because of their pixels.
+        burned_in: bool,
+        /// Why, without the names they were sent under.
+        files: Vec<FileFate>,
+    },
     /// The client stopped sending.
     Silent,
     /// The body is too large.
@@ -152,6 +174,8 @@ impl Problem {
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
             Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
+            Self::Query(_) => (Request, S::BAD_REQUEST, PROCESSING, "a parameter of the search cannot be served", "Correct or leave out the parameter."),
+            Self::TooBroad(_) => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the search is too broad", "Add a key that the catalog holds, such as a study, a patient or a date."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
             Self::Accept(AcceptError::NotAcceptable(_)) => (Request, S::NOT_ACCEPTABLE, PROCESSING, "nothing acceptable can be given", "Accept one of the available media types."),
@@ -160,6 +184,9 @@ impl Problem {
             Self::Multipart(_) => (Request, S::BAD_REQUEST, MALFORMED, "the multipart body is malformed", "Check boundary and line ends (PS3.18 8.6.1.2)."),
             Self::CutOff => (Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
             Self::Metadata(_) => (Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
+            Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name."),
+            Self::TooManyParts { .. } => (Request, S::BAD_REQUEST, RESOURCES, "the request has too many parts", "Send fewer instances a request."),
+            Self::NothingDone { .. } => (Request, S::UNPROCESSABLE_ENTITY, PROCESSING, "no file could be pseudonymized", "See the reason of each file."),
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
@@ -182,6 +209,11 @@ impl Problem {
             Self::Multipart(error) => Some(error.to_string()),
             Self::Metadata(why) | Self::Undecodable(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
+            Self::Query(fault) => Some(fault.to_string()),
+            Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
+            Self::Form(why) => Some((*why).to_owned()),
+            Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
+            Self::NothingDone { burned_in, files } => Some(nothing_done(*burned_in, files)),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
@@ -216,6 +248,13 @@ impl Problem {
     }
 }
 
+/// One line for clients that show the detail alone: the first reason stands for all.
+fn nothing_done(burned_in: bool, files: &[FileFate]) -> String {
+    let first = files.iter().find_map(|file| file.reason.as_deref()).unwrap_or_default();
+    let all = if burned_in { "for their pixels" } else { "for the reasons in `files`" };
+    format!("{} refused {all}; the first: {first}", files.len())
+}
+
 fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'static str, &'static str) {
     use downstream::Fault;
     let (status, remedy) = match fault {
@@ -237,15 +276,18 @@ impl IntoResponse for Problem {
         if let Self::Internal(what) = self {
             tracing::error!(what, "internal failure");
         }
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": title,
             "status": status.as_u16(),
-            "detail": self.detail(),
+            "detail": self.detail().unwrap_or_else(|| title.to_owned()),
             "remedy": remedy,
             "fault_of": blame.word(),
             "failure_reason": reason,
         });
+        if let (Self::NothingDone { files, .. }, Some(members)) = (&self, body.as_object_mut()) {
+            members.insert("files".to_owned(), json!(files));
+        }
         let mut response = (status, body.to_string()).into_response();
         response
             .headers_mut()
@@ -263,6 +305,29 @@ impl From<db::Fault> for Problem {
     }
 }
 
+impl From<QueryFault> for Problem {
+    fn from(fault: QueryFault) -> Self {
+        Self::Query(fault)
+    }
+}
+
+impl From<origin::Fault> for Problem {
+    fn from(fault: origin::Fault) -> Self {
+        match fault {
+            origin::Fault::TooBroad(most) => Self::TooBroad(most),
+            origin::Fault::NotFound => Self::NotFound,
+            origin::Fault::Undecodable(why) => Self::Undecodable(why),
+            origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
+            origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
+                fault.into()
+            }
+            origin::Fault::Archive(archive::Fault::Store) => {
+                Self::Internal("the archive's object store fails")
+            }
+        }
+    }
+}
+
 impl From<AcceptError> for Problem {
     fn from(error: AcceptError) -> Self {
         Self::Accept(error)
@@ -276,97 +341,4 @@ impl From<PartsError> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    const TABLE: &str = "\
-401 right 0124 retry=- NoKey
-401 right 0124 retry=- BadKey
-429 right A700 retry=3 TooOften { retry_after: 3 }
-404 request 0110 retry=- NotFound
-405 request 0110 retry=- MethodNotAllowed
-400 request C000 retry=- BadUid
-400 request 0110 retry=- BadFrames
-400 request 0110 retry=- BadParameter(\"\")
-406 request 0110 retry=- NoAccept
-400 request 0110 retry=- Accept(Mixed)
-406 request 0110 retry=- Accept(NotAcceptable([]))
-415 request 0110 retry=- MediaType { why: \"\", takes: [] }
-400 request C000 retry=- EmptyBody
-400 request C000 retry=- Multipart(NoPart)
-400 request C000 retry=- CutOff
-400 request C000 retry=- Metadata(\"\")
-408 request A700 retry=- Silent
-413 request A700 retry=- BodyTooLarge { limit: 1 }
-414 request 0110 retry=- UriTooLong { limit: 1 }
-416 request 0110 retry=- RangeBeyond { length: 1 }
-406 request 0110 retry=- Undecodable(\"\")
-502 downstream A700 retry=- Downstream(Unreachable)
-502 downstream A700 retry=- Downstream(CutOff)
-502 downstream A700 retry=- Downstream(Nonsense)
-502 downstream A700 retry=- Downstream(Denied)
-502 downstream A700 retry=- Downstream(Refused(500))
-504 downstream A700 retry=- Downstream(TimedOut)
-503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
-429 right A700 retry=9 QuotaSpent { retry_after: 9 }
-503 us A700 retry=5 Overloaded
-503 us A700 retry=5 Database
-500 us 0110 retry=- Internal(\"\")
-";
-
-    fn all() -> Vec<Problem> {
-        use downstream::Fault;
-        let mut all = vec![
-            Problem::NoKey,
-            Problem::BadKey,
-            Problem::TooOften { retry_after: 3 },
-            Problem::NotFound,
-            Problem::MethodNotAllowed,
-            Problem::BadUid,
-            Problem::BadFrames,
-            Problem::BadParameter(""),
-            Problem::NoAccept,
-            Problem::Accept(AcceptError::Mixed),
-            Problem::Accept(AcceptError::NotAcceptable(Vec::new())),
-            Problem::MediaType { why: "", takes: &[] },
-            Problem::EmptyBody,
-            Problem::Multipart(PartsError::NoPart),
-            Problem::CutOff,
-            Problem::Metadata(""),
-            Problem::Silent,
-            Problem::BodyTooLarge { limit: 1 },
-            Problem::UriTooLong { limit: 1 },
-            Problem::RangeBeyond { length: 1 },
-            Problem::Undecodable(""),
-        ];
-        let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
-        all.extend(faults.map(Problem::Downstream));
-        all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
-        all.extend([
-            Problem::QuotaSpent { retry_after: 9 },
-            Problem::Overloaded,
-            Problem::Database,
-            Problem::Internal(""),
-        ]);
-        all
-    }
-
-    #[test]
-    fn every_failure_has_the_status_and_reason_of_the_table() {
-        let line = |problem: Problem| {
-            let (blame, reason, name) =
-                (problem.blame().word(), problem.sentence().reason, format!("{problem:?}"));
-            let response = problem.into_response();
-            let retry = response.headers().get("retry-after").map_or("-", |value| value.to_str().unwrap());
-            format!("{} {blame} {reason:04X} retry={retry} {name}\n", response.status().as_u16())
-        };
-        assert_eq!(all().into_iter().map(line).collect::<String>(), TABLE);
-    }
-
-    #[test]
-    fn http_11_a_missing_key_is_answered_with_challenges() {
-        let response = Problem::NoKey.into_response();
-        assert_eq!(response.headers().get_all(header::WWW_AUTHENTICATE).iter().count(), 2);
-    }
-}
+mod tests;

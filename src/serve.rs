@@ -151,9 +151,11 @@ fn service(
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,
+        parts: config.limits.parts,
         metadata: config.limits.metadata,
         spool_memory: config.limits.spool_memory,
         spool: folder.spool(),
+        vault: config.vault,
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
     }))

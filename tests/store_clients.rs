@@ -98,7 +98,7 @@ fn a_connection_serves_several_requests() {
         assert_eq!(&head, b"HTTP/1.1 200 OK");
         let mut rest = vec![0; 4096];
         let read = std::io::Read::read(&mut stream, &mut rest).unwrap();
-        assert!(rest[..read].ends_with(b"ok\n"));
+        assert!(rest[..read].ends_with(b"}"));
     }
 }
 
@@ -141,4 +141,16 @@ fn a_late_refusal_cuts_its_bytes_out_of_the_answer() {
         2,
         "nothing of the truncated one stays"
     );
+}
+
+#[test]
+fn more_parts_than_allowed_are_refused_as_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(&folder.path().join("data"), &[], &[("VEILGATE_LIMITS_PARTS", "3")]);
+    let send =
+        |count: u32| server.send(push(&(0..count).map(ct).collect::<Vec<_>>()).header("Accept", RESPOND));
+    assert_eq!(send(3).status, 200);
+    let refused = send(4);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("at most 3 parts"), "{}", refused.text());
 }

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use std::sync::Arc;
-use veilgate::api::{self, Service};
+use veilgate::api::{self, Service, Vault};
 use veilgate::archive::Archive;
 use veilgate::db::account::Tier;
 use veilgate::db::{Address, Db};
@@ -10,7 +10,7 @@ use veilgate::deid::engine::Engine;
 use veilgate::deid::plan::Plan;
 use veilgate::deid::profile::Profile;
 use veilgate::deid::pseudonym::ProjectKey;
-use veilgate::destination::Target;
+use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
@@ -36,9 +36,11 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
         links: Links::new("http://localhost/dicom-web").expect("links"),
         limits: Limits::default(),
         instance: 1 << 34,
+        parts: 100_000,
         metadata: 1 << 28,
         spool_memory: 1 << 24,
         spool: folder.to_owned(),
+        vault: Vault { request: 1 << 31, files: 1000, packing: Packing::Fast },
         lenient_accept: true,
         store_warning: false,
     })

@@ -24,8 +24,8 @@ pub fn post(address: &str, path: &str, key: &str, accept: &str, body: &Body) -> 
     let mut write = stream.try_clone().expect("clone");
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {key}\r\nAccept: {accept}\r\nContent-Length: {}\r\n\
-         Content-Type: multipart/related; type=\"application/dicom\"; boundary={BOUNDARY}\r\nConnection: close\r\n\r\n",
-        body.len
+         Content-Type: {}; boundary={BOUNDARY}\r\nConnection: close\r\n\r\n",
+        body.len, body.media
     );
     let pieces = body.pieces.clone();
     let start = Instant::now();

@@ -17,6 +17,7 @@ mod push;
 mod settle;
 mod sink;
 mod table;
+mod zip;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -39,6 +40,9 @@ fn main() {
     }
     if wanted("deid") {
         deid::run(&mut table);
+    }
+    if wanted("zip") {
+        zip::run(&mut table);
     }
     if wanted("orthanc") {
         orthanc::run(&mut table);

@@ -7,7 +7,7 @@ use crate::dicomweb::boundary;
 use crate::dicomweb::links::Links;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::range::{self, Wanted};
-use crate::dicomweb::zip_out::ZipOut;
+use crate::dicomweb::zip_out::{self, ZipOut};
 use crate::origin::part::ByteStream;
 use crate::origin::{Content, Fault, Part, Parts};
 use crate::problem::Problem;
@@ -169,7 +169,7 @@ async fn entry(zip: &mut ZipOut, part: Part) -> Result<ByteStream, Fault> {
         crc.update(&bytes);
         size += bytes.len() as u64;
     }
-    let head = zip.entry(&name, size, crc.sum()).map_err(|_| Fault::Damaged)?;
+    let head = zip.entry(&name, zip_out::Content::stored(size, crc.sum())).map_err(|_| Fault::Damaged)?;
     Ok(stream::iter([Ok(head)]).chain(content.open()).boxed())
 }
 

@@ -2,6 +2,8 @@
 //! destination. Each has its own fate; one that is refused never sinks the others.
 
 use super::Service;
+use super::digest::Sha;
+use crate::db::usage::Month;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::rewriter::{Digests, Options, Rewriter};
@@ -46,6 +48,9 @@ pub(super) struct Intake {
 struct Open {
     rewriter: Rewriter,
     taken: u64,
+    /// Digests of what came in and of what goes out.
+    sha_in: Sha,
+    sha_out: Sha,
     /// The destination failed: the rest is read for its names only.
     lost: Option<destination::Fault>,
 }
@@ -62,7 +67,8 @@ impl Intake {
     ) -> Self {
         Self {
             engine: caller.engine.clone(),
-            options: Options { limits: service.limits, study, digests: Digests::Both },
+            // The digests are computed beside the rewriter: see `digest`.
+            options: Options { limits: service.limits, study, digests: Digests::None },
             most: service.instance,
             allowance,
             delivery,
@@ -79,12 +85,18 @@ impl Intake {
             return;
         }
         let rewriter = Rewriter::new(&self.engine, self.options.clone());
-        self.open = Some(Open { rewriter, taken: 0, lost: None });
+        let (sha_in, sha_out) = (Sha::default(), Sha::default());
+        self.open = Some(Open { rewriter, taken: 0, sha_in, sha_out, lost: None });
     }
 
     /// An instance that never came, or a part that is none.
     pub(super) fn unread(&mut self, names: Option<Names>, reason: u16, why: impl Into<Cow<'static, str>>) {
         self.pending.push(Pending::Known(Record::Unread(names, reason, why.into())));
+    }
+
+    /// The month's instances were used up while the request came: seconds until the next month.
+    pub(super) fn spent(&self) -> Option<u64> {
+        self.allowance.is_spent().then(|| Month::now().left())
     }
 
     /// Decides about this request's instances.
@@ -100,6 +112,7 @@ impl Intake {
             self.close(Record::Unread(None, code::OUT_OF_RESOURCES, TOO_LARGE.into())).await;
             return;
         }
+        open.sha_in.push(bytes.clone()).await;
         let pushed = open.rewriter.push(bytes, &mut self.out);
         self.deliver().await;
         if let Err(refused) = pushed {
@@ -110,11 +123,16 @@ impl Intake {
     /// The instance is complete.
     pub(super) async fn end(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let receipt = match open.rewriter.finish(&mut self.out) {
+        let Open { rewriter, sha_in, mut sha_out, lost, .. } = open;
+        let mut receipt = match rewriter.finish(&mut self.out) {
             Err(refused) => return self.close(Record::Refused(refused)).await,
             Ok(receipt) => Box::new(receipt),
         };
-        match self.complete(open.lost, &receipt).await {
+        for bytes in &self.out {
+            sha_out.push(bytes.clone()).await;
+        }
+        (receipt.sha256_in, receipt.sha256_out) = (sha_in.finish().await, sha_out.finish().await);
+        match self.complete(lost, &receipt).await {
             Ok(()) => self.pending.push(Pending::Committed(receipt)),
             Err(fault) => self.close(Record::Passed(receipt, Err(fault))).await,
         }
@@ -138,6 +156,7 @@ impl Intake {
     async fn deliver(&mut self) {
         let Some(open) = &mut self.open else { return };
         for bytes in self.out.drain(..) {
+            open.sha_out.push(bytes.clone()).await;
             if open.lost.is_none() {
                 open.lost = self.delivery.write(bytes).await.err();
             }

@@ -4,6 +4,7 @@
 mod ask;
 mod bulk;
 mod capabilities;
+mod digest;
 mod frames;
 mod framing;
 mod health;
@@ -12,10 +13,13 @@ mod metadata;
 mod outcome;
 mod path;
 mod retrieve;
+mod search;
 mod source;
 mod store;
+mod vault;
 
 pub use path::tidy_path;
+pub use vault::Vault;
 
 use crate::db::Db;
 use crate::destination::Target;
@@ -47,12 +51,16 @@ pub struct Service {
     pub limits: Limits,
     /// Largest instance, in bytes.
     pub instance: u64,
+    /// Most parts of a request.
+    pub parts: usize,
     /// Most bytes held to join metadata and bulk data.
     pub metadata: u64,
     /// Bytes of an answer held in memory.
     pub spool_memory: u64,
     /// Folder of what does not fit there.
     pub spool: PathBuf,
+    /// Bounds and form of the vault's interface.
+    pub vault: Vault,
     /// Take a request without Accept as `*/*`.
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
@@ -68,7 +76,12 @@ pub fn open(service: Arc<Service>) -> Router {
         .route("/ready", get(health::ready))
         .route("/dicom-web", options(capabilities::capabilities))
         .route("/dicom-web/studies", options(capabilities::capabilities))
+        .route("/dicom-web/series", options(capabilities::capabilities))
+        .route("/dicom-web/instances", options(capabilities::capabilities))
         .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}/series", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}/instances", options(capabilities::capabilities))
+        .route("/dicom-web/studies/{study}/series/{series}/instances", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(service)
@@ -89,14 +102,25 @@ pub fn guarded(service: Arc<Service>) -> Router {
     router
         .route(&below(INSTANCE, "frames/{frames}"), get(frames::frames))
         .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
+        .route("/dicom-web/studies", get(search::studies))
+        .route("/dicom-web/series", get(search::series))
+        .route("/dicom-web/instances", get(search::instances))
+        .route("/dicom-web/studies/{study}/series", get(search::series_of_study))
+        .route("/dicom-web/studies/{study}/instances", get(search::instances_of_study))
+        .route("/dicom-web/studies/{study}/series/{series}/instances", get(search::instances_of_series))
         .with_state(service)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.
 pub fn metered(service: Arc<Service>) -> Router {
+    // Paths that no open route shares say themselves which methods they lack.
+    let alone = Router::new()
+        .route("/v1/anonymize", post(vault::upload))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     Router::new()
         .route("/dicom-web/studies", post(store::studies))
         .route("/dicom-web/studies/{study}", post(store::study))
+        .merge(alone)
         .with_state(service)
 }
 

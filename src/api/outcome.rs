@@ -10,6 +10,7 @@ use crate::dicomweb::store_response::{Outcome, StoreResponse, code};
 use crate::layer::context::{Done, Tally};
 use crate::problem::Problem;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
 
 /// Failures told in words in Warning headers; more would make the header too large.
@@ -105,6 +106,13 @@ pub(super) fn headers(response: &StoreResponse, headers: &mut HeaderMap) {
         headers.insert(header::LOCATION, url.clone());
         headers.insert(header::CONTENT_LOCATION, url);
     }
+}
+
+/// The request failed as a whole; its instances are accounted for all the same.
+pub(super) fn broken(problem: Problem, records: Vec<Record>, stored: Option<Stored>) -> Response {
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(tally(records, stored));
+    response
 }
 
 /// What the layers are told.

@@ -8,7 +8,7 @@ use crate::dicomweb::accept::{Offer, SyntaxWish};
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::representation::{self, Lossy};
 use crate::layer::context::Caller;
-use crate::origin::{Fault, Given, Model, Place};
+use crate::origin::{Given, Model, Place};
 use crate::problem::Problem;
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
@@ -100,16 +100,4 @@ pub(super) async fn metadata(
     let root = service.links.root();
     let parts = Begun::of(service.origin.metadata(&caller.project, &place, form, root).await?).await?;
     if form == Model::Json { Ok(parts.array()) } else { parts.multipart("application/dicom+xml", &service) }
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::NotFound => Self::NotFound,
-            Fault::Undecodable(why) => Self::Undecodable(why),
-            Fault::Catalog(fault) => fault.into(),
-            Fault::Damaged => Self::Internal("a stored instance is damaged"),
-            _ => Self::Internal("the archive fails"),
-        }
-    }
 }

@@ -30,28 +30,44 @@ pub(super) enum Source {
 /// What the parts are (PS3.18 10.5.1.4).
 pub(super) enum PartForm {
     /// One instance each.
-    Instances,
+    Instances(Count),
     /// Metadata and bulk data.
     Metadata(Box<Held>),
+}
+
+/// Parts so far, and the most there may be: each costs memory until the answer, however small it is.
+pub(super) struct Count {
+    parts: usize,
+    limit: usize,
+}
+
+impl Count {
+    fn one_more(&mut self) -> Result<(), Problem> {
+        self.parts += 1;
+        if self.parts > self.limit { Err(Problem::TooManyParts { limit: self.limit }) } else { Ok(()) }
+    }
 }
 
 impl PartForm {
     async fn take(&mut self, event: PartEvent, intake: &mut Intake) -> Result<(), Problem> {
         match (self, event) {
             (Self::Metadata(held), event) => held.take(event)?,
-            (Self::Instances, PartEvent::Headers(headers)) => match misfit(&headers) {
-                None => intake.begin().await,
-                Some(why) => intake.unread(None, code::CANNOT_UNDERSTAND, why),
-            },
-            (Self::Instances, PartEvent::Data(bytes)) => intake.data(bytes).await,
-            (Self::Instances, PartEvent::End) => intake.end().await,
+            (Self::Instances(count), PartEvent::Headers(headers)) => {
+                count.one_more()?;
+                match misfit(&headers) {
+                    None => intake.begin().await,
+                    Some(why) => intake.unread(None, code::CANNOT_UNDERSTAND, why),
+                }
+            }
+            (Self::Instances(_), PartEvent::Data(bytes)) => intake.data(bytes).await,
+            (Self::Instances(_), PartEvent::End) => intake.end().await,
         }
         Ok(())
     }
 
     async fn finish(self, intake: &mut Intake) -> Result<(), Problem> {
         match self {
-            Self::Instances => Ok(()),
+            Self::Instances(_) => Ok(()),
             Self::Metadata(held) => held.deliver(intake).await,
         }
     }
@@ -77,7 +93,9 @@ impl Source {
         }
         let root = media.root_type();
         let form = match root.as_ref().map(MediaType::essence) {
-            None | Some("application/dicom" | "application/octet-stream") => PartForm::Instances,
+            None | Some("application/dicom" | "application/octet-stream") => {
+                PartForm::Instances(Count { parts: 0, limit: service.parts })
+            }
             Some("application/dicom+json" | "application/json" | "application/dicom+xml") => {
                 PartForm::Metadata(Box::new(Held::new(service.metadata, STUDIES)))
             }
@@ -150,7 +168,7 @@ fn misfit(headers: &PartHeaders) -> Option<&'static str> {
 }
 
 /// The next chunk that is not empty.
-async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+pub(super) async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| BodyFault::of(&error))?;
         if !chunk.is_empty() {

@@ -5,7 +5,7 @@ use super::intake::{Intake, Record};
 use super::outcome;
 use super::source::Source;
 use super::{Service, State, accept, accept_parameter};
-use crate::destination::{Answer, Delivery, Form, Settled, Stored, Target};
+use crate::destination::{Answer, Delivery, Form, Settled, Target};
 use crate::dicom::uid;
 use crate::dicomweb::boundary;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
@@ -57,7 +57,7 @@ async fn store(
     let mut intake = Intake::new(service, caller, allowance, study, delivery);
     let body = request.into_body().into_data_stream();
     if let Err(problem) = source.run(body, &mut intake).await {
-        return Ok(failed(problem, intake.abandon().await, None));
+        return Ok(outcome::broken(problem, intake.abandon().await, None));
     }
     let (records, settled) = intake.settle().await;
     finish(service, wanted, records, settled)
@@ -98,7 +98,7 @@ fn finish(
     Settled { answer, stored, .. }: Settled,
 ) -> Result<Response, Problem> {
     if let Some(problem) = outcome::whole_failure(&records) {
-        return Ok(failed(problem, records, stored));
+        return Ok(outcome::broken(problem, records, stored));
     }
     let kept = matches!(wanted, StowAnswer::Store(_));
     let told = outcome::response(&records, service, kept);
@@ -113,13 +113,6 @@ fn finish(
     outcome::headers(&told, response.headers_mut());
     response.extensions_mut().insert(outcome::tally(records, stored));
     Ok(response)
-}
-
-/// The request failed as a whole; its instances are accounted for all the same.
-fn failed(problem: Problem, records: Vec<Record>, stored: Option<Stored>) -> Response {
-    let mut response = problem.into_response();
-    response.extensions_mut().insert(outcome::tally(records, stored));
-    response
 }
 
 /// The instances themselves; with failures, the response too if it can be read there.

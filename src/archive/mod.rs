@@ -2,6 +2,7 @@
 //! through `db`. An object is written whole and safe on disk before the catalog names
 //! it; what the catalog does not name is not there, and is swept at the next start.
 
+pub mod describe;
 mod reader;
 mod writer;
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::db::catalog::Entry;
+use crate::db::catalog::described::Described;
 use crate::db::tests::{enter, founded};
 use crate::deid::receipt::Names;
 use bytes::Bytes;
@@ -48,6 +49,7 @@ impl Rig {
             size: 1,
             sha256: sha256.into(),
             object,
+            described: Described::default(),
         }
     }
 

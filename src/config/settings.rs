@@ -86,6 +86,7 @@ pub const SETTINGS: &[Setting] = &[
         "Most bytes of an instance before and after its pixel data.",
     ),
     plain("limits.instance", "VEILGATE_LIMITS_INSTANCE", "16 GiB", "Largest instance."),
+    plain("limits.parts", "VEILGATE_LIMITS_PARTS", "50000", "Most parts of a request; more get 400."),
     plain("limits.request", "VEILGATE_LIMITS_REQUEST", "64 GiB", "Largest request body."),
     plain(
         "limits.metadata",
@@ -144,6 +145,19 @@ pub const SETTINGS: &[Setting] = &[
         "VEILGATE_STORE_WARNING",
         "false",
         "Answer 202 with Warning Reason B000 for each stored instance (PS3.18 I.2.1) instead of a plain 200, which Orthanc and other clients insist on.",
+    ),
+    plain(
+        "vault.request",
+        "VEILGATE_VAULT_REQUEST",
+        "2 GiB",
+        "Largest request body of /v1/anonymize; larger ones get 413.",
+    ),
+    plain("vault.files", "VEILGATE_VAULT_FILES", "1000", "Most files in one such request; more get 400."),
+    plain(
+        "vault.compression",
+        "VEILGATE_VAULT_COMPRESSION",
+        "fast",
+        "How the files stand in the ZIP archive that it answers: fast, best or stored.",
     ),
     plain("downstream.url", "VEILGATE_DOWNSTREAM_URL", "", "DICOMweb root of the server to forward to."),
     plain("downstream.user", "VEILGATE_DOWNSTREAM_USER", "", "User name for Basic authentication there."),

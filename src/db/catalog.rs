@@ -1,9 +1,14 @@
 //! The index of the embedded archive: which instance lies in which object. The bytes
 //! themselves are `archive`'s.
 
+pub mod described;
+pub mod search;
+
 use super::{Db, Fault, Write, now, signed, unsigned};
 use crate::deid::receipt::Names;
+use described::{Described, number};
 use sqlx::Row;
+use std::collections::BTreeMap;
 
 /// An instance whose bytes lie safely in the object store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +25,12 @@ pub struct Entry {
     pub sha256: String,
     /// Name of the object.
     pub object: String,
+    /// What a search finds it by.
+    pub described: Described,
 }
+
+/// How many instances came to or left a series, by study and series.
+type Moves = BTreeMap<(String, String), i64>;
 
 impl Db {
     /// True if an instance lies in this object.
@@ -62,76 +72,162 @@ impl Db {
 }
 
 /// Enters instances. An instance held already with the same bytes stays as it is; with other bytes the new ones take
-/// its place (PS3.18 10.5.2). Returns the objects that are now of no use.
+/// its place (PS3.18 10.5.2). Study and series are described as the instance that came last has them. Returns the
+/// objects that are now of no use.
 pub(super) async fn enter(
     transaction: &mut Write,
     project: &str,
     entries: &[Entry],
 ) -> Result<Vec<String>, Fault> {
-    let mut useless = Vec::new();
+    let (mut useless, mut moves) = (Vec::new(), Moves::new());
     let mut parents = None;
     for entry in entries {
         // Instances of one series mostly come together.
         let its = (&entry.names.study, &entry.names.series);
         if parents.replace(its) != Some(its) {
-            enter_parents(transaction, project, entry).await?;
+            enter_study(transaction, project, entry).await?;
+            enter_series(transaction, project, entry).await?;
         }
-        useless.extend(enter_one(transaction, project, entry).await?);
+        useless.extend(enter_one(transaction, project, entry, &mut moves).await?);
+    }
+    for ((study, series), by) in moves.into_iter().filter(|(_, by)| *by != 0) {
+        count(transaction, project, (&study, &series), by).await?;
     }
     Ok(useless)
 }
 
-async fn enter_one(transaction: &mut Write, project: &str, entry: &Entry) -> Result<Option<String>, Fault> {
-    let held = sqlx::query("SELECT object, sha256 FROM instance WHERE project_id = $1 AND instance_uid = $2")
-        .bind(project)
-        .bind(&entry.names.instance)
-        .fetch_optional(&mut **transaction)
-        .await?;
+async fn enter_one(
+    transaction: &mut Write,
+    project: &str,
+    entry: &Entry,
+    moves: &mut Moves,
+) -> Result<Option<String>, Fault> {
+    let held = sqlx::query(
+        "SELECT object, sha256, study_uid, series_uid FROM instance WHERE project_id = $1 AND instance_uid = $2",
+    )
+    .bind(project)
+    .bind(&entry.names.instance)
+    .fetch_optional(&mut **transaction)
+    .await?;
     let mut replaced = None;
     if let Some(held) = held {
         let (object, sha256): (String, String) = (held.try_get(0)?, held.try_get(1)?);
         if sha256 == entry.sha256 {
             return Ok(Some(entry.object.clone()).filter(|new| *new != object));
         }
+        *moves.entry((held.try_get(2)?, held.try_get(3)?)).or_default() -= 1;
         replaced = Some(object);
     }
     enter_instance(transaction, project, entry).await?;
+    *moves.entry((entry.names.study.clone(), entry.names.series.clone())).or_default() += 1;
     Ok(replaced)
 }
 
-async fn enter_parents(transaction: &mut Write, project: &str, entry: &Entry) -> Result<(), Fault> {
+/// Corrects the count of a series; one that is empty now goes, and its study with it if that was the last.
+async fn count(
+    transaction: &mut Write,
+    project: &str,
+    (study, series): (&str, &str),
+    by: i64,
+) -> Result<(), Fault> {
+    let left: i64 = sqlx::query_scalar(
+        "UPDATE series SET instance_count = instance_count + $4 \
+         WHERE project_id = $1 AND study_uid = $2 AND series_uid = $3 RETURNING instance_count",
+    )
+    .bind(project)
+    .bind(study)
+    .bind(series)
+    .bind(by)
+    .fetch_one(&mut **transaction)
+    .await?;
+    if left > 0 {
+        return Ok(());
+    }
+    sqlx::query("DELETE FROM series WHERE project_id = $1 AND study_uid = $2 AND series_uid = $3")
+        .bind(project)
+        .bind(study)
+        .bind(series)
+        .execute(&mut **transaction)
+        .await?;
     sqlx::query(
-        "INSERT INTO study (project_id, study_uid, patient_id, created_ms) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (project_id, study_uid) DO NOTHING",
+        "DELETE FROM study WHERE project_id = $1 AND study_uid = $2 AND NOT EXISTS \
+         (SELECT 1 FROM series WHERE series.project_id = $1 AND series.study_uid = $2)",
+    )
+    .bind(project)
+    .bind(study)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn enter_study(transaction: &mut Write, project: &str, entry: &Entry) -> Result<(), Fault> {
+    let row = &entry.described.study;
+    sqlx::query(
+        "INSERT INTO study (project_id, study_uid, patient_id, created_ms, patient_name, patient_words, study_date, \
+         study_time, accession_number, referring_name, referring_words, study_id, study_description, attributes) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         ON CONFLICT (project_id, study_uid) DO UPDATE SET patient_id = excluded.patient_id, \
+         patient_name = excluded.patient_name, patient_words = excluded.patient_words, \
+         study_date = excluded.study_date, study_time = excluded.study_time, \
+         accession_number = excluded.accession_number, referring_name = excluded.referring_name, \
+         referring_words = excluded.referring_words, study_id = excluded.study_id, \
+         study_description = excluded.study_description, attributes = excluded.attributes \
+         WHERE study.attributes <> excluded.attributes",
     )
     .bind(project)
     .bind(&entry.names.study)
     .bind(&entry.patient_id)
     .bind(now())
+    .bind(&row.patient_name)
+    .bind(&row.patient_words)
+    .bind(&row.date)
+    .bind(&row.time)
+    .bind(&row.accession_number)
+    .bind(&row.referring_name)
+    .bind(&row.referring_words)
+    .bind(&row.study_id)
+    .bind(&row.description)
+    .bind(row.attributes.text())
     .execute(&mut **transaction)
     .await?;
+    Ok(())
+}
+
+async fn enter_series(transaction: &mut Write, project: &str, entry: &Entry) -> Result<(), Fault> {
+    let row = &entry.described.series;
     sqlx::query(
-        "INSERT INTO series (project_id, study_uid, series_uid, created_ms) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (project_id, study_uid, series_uid) DO NOTHING",
+        "INSERT INTO series (project_id, study_uid, series_uid, created_ms, modality, series_number, \
+         performed_date, performed_time, attributes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (project_id, study_uid, series_uid) DO UPDATE SET modality = excluded.modality, \
+         series_number = excluded.series_number, performed_date = excluded.performed_date, \
+         performed_time = excluded.performed_time, attributes = excluded.attributes \
+         WHERE series.attributes <> excluded.attributes",
     )
     .bind(project)
     .bind(&entry.names.study)
     .bind(&entry.names.series)
     .bind(now())
+    .bind(&row.modality)
+    .bind(number(row.number))
+    .bind(&row.performed_date)
+    .bind(&row.performed_time)
+    .bind(row.attributes.text())
     .execute(&mut **transaction)
     .await?;
     Ok(())
 }
 
 async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -> Result<(), Fault> {
+    let row = &entry.described.instance;
     sqlx::query(
         "INSERT INTO instance (project_id, instance_uid, series_uid, study_uid, sop_class_uid, \
-         transfer_syntax_uid, size_bytes, sha256, object, stored_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         transfer_syntax_uid, size_bytes, sha256, object, stored_ms, instance_number, attributes) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (project_id, instance_uid) DO UPDATE SET series_uid = excluded.series_uid, \
          study_uid = excluded.study_uid, sop_class_uid = excluded.sop_class_uid, \
          transfer_syntax_uid = excluded.transfer_syntax_uid, size_bytes = excluded.size_bytes, \
-         sha256 = excluded.sha256, object = excluded.object, stored_ms = excluded.stored_ms",
+         sha256 = excluded.sha256, object = excluded.object, stored_ms = excluded.stored_ms, \
+         instance_number = excluded.instance_number, attributes = excluded.attributes",
     )
     .bind(project)
     .bind(&entry.names.instance)
@@ -143,6 +239,8 @@ async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -
     .bind(&entry.sha256)
     .bind(&entry.object)
     .bind(now())
+    .bind(number(row.number))
+    .bind(row.attributes.text())
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -168,6 +266,7 @@ mod tests {
             size: 10,
             sha256: sha256.into(),
             object: object.into(),
+            described: Described::default(),
         }
     }
 

@@ -23,6 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_accounts_and_catalog.sql"),
     include_str!("../../migrations/0002_tenants_usage_audit_billing.sql"),
+    include_str!("../../migrations/0003_search.sql"),
 ];
 
 /// How long a request waits for a connection before it is answered with 503.
@@ -34,9 +35,9 @@ const CONNECTIONS: u32 = 8;
 /// The key of the lock under which PostgreSQL's schema is changed: "veilgate" as bytes.
 const MIGRATION_LOCK: i64 = 0x7665_696c_6761_7465;
 
-/// Safe on disk at each commit, and readers never wait for the writer.
+/// Safe on disk at each commit, and readers never wait for the writer. `LIKE` minds case, as on PostgreSQL.
 const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-    PRAGMA busy_timeout = 10000;";
+    PRAGMA busy_timeout = 10000; PRAGMA case_sensitive_like = ON;";
 
 /// As `SQLITE`, but safe on disk only with the next commit there: what is lost in between by a failure of the power is
 /// of no use then.

@@ -2,6 +2,7 @@
 //! the catalog learns of them all at once, with the request's account (`db::writer`).
 
 use super::{Fault, Settled, Stored};
+use crate::archive::describe::Describer;
 use crate::archive::{self, Archive, Writer};
 use crate::db::catalog::Entry;
 use crate::db::seal::hex;
@@ -17,7 +18,7 @@ const IN_FLIGHT: usize = 4;
 pub struct Keep {
     archive: Archive,
     project: String,
-    open: Option<Writer>,
+    open: Option<(Writer, Describer)>,
     finishing: VecDeque<(Entry, JoinHandle<Result<(), archive::Fault>>)>,
     finished: Vec<Result<Entry, Fault>>,
 }
@@ -35,15 +36,16 @@ impl Keep {
     }
 
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
-        let writer = match &mut self.open {
-            Some(writer) => writer,
-            None => self.open.insert(self.archive.writer(&self.project)?),
+        let (writer, describer) = match &mut self.open {
+            Some(open) => open,
+            None => self.open.insert((self.archive.writer(&self.project)?, Describer::default())),
         };
+        describer.see(&bytes);
         Ok(writer.write(bytes).await?)
     }
 
     pub(super) async fn commit(&mut self, receipt: &Receipt) -> Result<(), Fault> {
-        let Some(writer) = self.open.take() else { return Err(Fault::Storage) };
+        let Some((writer, describer)) = self.open.take() else { return Err(Fault::Storage) };
         let Some(sha256) = receipt.sha256_out else { return Err(Fault::Storage) };
         while self.finishing.len() >= IN_FLIGHT {
             self.finish_one().await;
@@ -55,13 +57,14 @@ impl Keep {
             size: receipt.bytes_out,
             sha256: hex(&sha256),
             object: writer.object().to_owned(),
+            described: describer.finish(),
         };
         self.finishing.push_back((entry, tokio::spawn(writer.finish())));
         Ok(())
     }
 
     pub(super) async fn discard(&mut self) {
-        if let Some(writer) = self.open.take() {
+        if let Some((writer, _)) = self.open.take() {
             writer.abort().await;
         }
     }

@@ -1,12 +1,16 @@
 //! Where the pseudonymized instances of one request go: back in the answer, into the
 //! archive, on to a downstream server. What is sent there is decided above.
 
+mod answer;
 mod forward;
 mod keep;
+mod packer;
 mod respond;
 mod spool;
 
-pub use respond::{Answer, Form};
+pub use answer::Answer;
+pub use packer::Packing;
+pub use respond::Form;
 
 use crate::archive::Archive;
 use crate::db::catalog::Entry;

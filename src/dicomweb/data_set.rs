@@ -2,6 +2,7 @@
 //! tag, ascending. Encoded data sets become one in `json_out`.
 
 use dicom_core::Tag;
+use dicom_object::InMemDicomObject;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,19 @@ impl DataSet {
         serde_json::to_string(&self.0).unwrap_or_default()
     }
 
+    /// As the tree that XML is written from. An attribute that has no place there is left out.
+    pub fn to_object(&self) -> InMemDicomObject {
+        let mut object = InMemDicomObject::new_empty();
+        for (name, attribute) in &self.0 {
+            let one = json!({name.as_str(): attribute});
+            let read: Result<InMemDicomObject, _> = dicom_json::from_value(one);
+            read.into_iter().flatten().for_each(|element| {
+                object.put(element);
+            });
+        }
+        object
+    }
+
     /// The attribute with its `vr` and value.
     pub fn get(&self, tag: Tag) -> Option<&Value> {
         self.0.get(&hex(tag))
@@ -49,7 +63,8 @@ impl DataSet {
 
     /// Puts an attribute, in place of what was there.
     pub fn put(&mut self, tag: Tag, vr: &str, values: Vec<Value>) {
-        let attribute = if values.is_empty() { json!({"vr": vr}) } else { json!({"vr": vr, "Value": values}) };
+        let attribute =
+            if values.is_empty() { json!({"vr": vr}) } else { json!({"vr": vr, "Value": values}) };
         self.0.insert(hex(tag), attribute);
     }
 }

@@ -13,7 +13,11 @@
 //! | read a downstream server's answer | [`store_answer`] |
 //! | write a stored data set as JSON or XML | [`model`], [`json_form`], [`xml_form`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
+//! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
+//! | read what a part of a form is called | [`disposition`] |
 //! | build a URL | [`links`] |
+//! | read a search, or know what one asks | [`query`], [`levels`] |
+//! | hold a data set in the DICOM JSON model | [`data_set`] |
 
 pub mod accept;
 pub mod boundary;
@@ -22,11 +26,15 @@ pub mod bulk_path;
 pub mod codestream;
 pub mod data_set;
 mod delimiter;
+pub mod disposition;
 pub mod join;
 pub mod json_form;
 pub mod json_in;
 mod json_node;
+pub mod json_out;
+pub mod levels;
 pub mod links;
+pub mod manifest;
 pub mod media;
 mod media_range;
 pub mod metadata;
@@ -48,4 +56,5 @@ pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
 mod xml_source;
+pub mod zip_names;
 pub mod zip_out;

@@ -1,8 +1,9 @@
-//! Framing of a ZIP archive that is sent while it is made: stored entries, ZIP64 where
-//! needed. Pure: gives the bytes between the entries, the caller sends their data.
+//! Framing of a ZIP archive that is sent while it is made: stored or deflated entries,
+//! ZIP64 where needed. Pure: gives the bytes between the entries, the caller sends their
+//! data.
 //!
 //! Own code because a stream writer that learns sizes afterwards must put them behind
-//! the data, which readers of streams cannot follow for stored entries; here size and
+//! the data, which readers of streams cannot follow for stored entries; here sizes and
 //! checksum are known before. Data also passes as slices instead of through a writer.
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -24,11 +25,39 @@ pub struct ZipOut {
     offset: u64,
 }
 
+/// How the data of an entry is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// As it is.
+    Stored,
+    /// As a raw deflate stream (RFC 1951).
+    Deflated,
+}
+
+/// The data of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// How it is held.
+    pub method: Method,
+    /// Its bytes once unpacked.
+    pub size: u64,
+    /// Its bytes in the archive.
+    pub packed: u64,
+    /// CRC-32 of the unpacked bytes.
+    pub crc32: u32,
+}
+
+impl Content {
+    /// Data held as it is.
+    pub fn stored(size: u64, crc32: u32) -> Self {
+        Self { method: Method::Stored, size, packed: size, crc32 }
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
     name: String,
-    size: u64,
-    crc32: u32,
+    content: Content,
     offset: u64,
 }
 
@@ -38,12 +67,11 @@ struct Entry {
 pub struct NameTooLong;
 
 impl ZipOut {
-    /// The header of the next entry. Exactly `size` bytes of data with this CRC-32 must
-    /// follow it.
-    pub fn entry(&mut self, name: &str, size: u64, crc32: u32) -> Result<Bytes, NameTooLong> {
+    /// The header of the next entry. Exactly `packed` bytes of data must follow it.
+    pub fn entry(&mut self, name: &str, content: Content) -> Result<Bytes, NameTooLong> {
         let name_len = u16::try_from(name.len()).map_err(|_| NameTooLong)?;
-        let entry = Entry { name: name.to_owned(), size, crc32, offset: self.offset };
-        let extra = if entry.is_large() { extra(&[size, size]) } else { Bytes::new() };
+        let entry = Entry { name: name.to_owned(), content, offset: self.offset };
+        let extra = extra(entry.sizes());
         let mut out = BytesMut::with_capacity(64 + name.len());
         out.put_u32_le(0x0403_4B50);
         entry.common(&mut out);
@@ -51,7 +79,7 @@ impl ZipOut {
         put_len(&mut out, &extra);
         out.put_slice(name.as_bytes());
         out.put_slice(&extra);
-        self.offset += out.len() as u64 + size;
+        self.offset += out.len() as u64 + content.packed;
         self.entries.push(entry);
         Ok(out.freeze())
     }
@@ -78,24 +106,33 @@ impl ZipOut {
 
 impl Entry {
     fn is_large(&self) -> bool {
-        self.size >= ZIP64
+        self.content.size >= ZIP64 || self.content.packed >= ZIP64
+    }
+
+    /// Sizes that stand in the ZIP64 field: both or none, as a local header needs.
+    fn sizes(&self) -> Vec<u64> {
+        if self.is_large() { vec![self.content.size, self.content.packed] } else { Vec::new() }
     }
 
     /// Fields that local and central headers share, from version to sizes.
     fn common(&self, out: &mut BytesMut) {
         out.put_u16_le(if self.is_large() || self.offset >= ZIP64 { 45 } else { 20 });
         out.put_u16_le(FLAGS);
-        out.put_u16_le(0);
+        out.put_u16_le(match self.content.method {
+            Method::Stored => 0,
+            Method::Deflated => 8,
+        });
         out.put_u32_le(NO_DATE);
-        out.put_u32_le(self.crc32);
-        out.put_u32_le(capped(self.size));
-        out.put_u32_le(capped(self.size));
+        out.put_u32_le(self.content.crc32);
+        for size in [self.content.packed, self.content.size] {
+            out.put_u32_le(if self.is_large() { u32::MAX } else { capped(size) });
+        }
     }
 
     fn central(&self, out: &mut BytesMut) {
-        let sizes = if self.is_large() { &[self.size, self.size][..] } else { &[] };
-        let offset = if self.offset >= ZIP64 { &[self.offset][..] } else { &[] };
-        let extra = extra(&[sizes, offset].concat());
+        let mut fields = self.sizes();
+        fields.extend(Some(self.offset).filter(|offset| *offset >= ZIP64));
+        let extra = extra(fields);
         out.put_u32_le(0x0201_4B50);
         out.put_u16_le(45);
         self.common(out);
@@ -125,7 +162,7 @@ fn zip64_end(out: &mut BytesMut, count: u64, size: u64, at: u64) {
 }
 
 /// The ZIP64 extra field; nothing if no field needs it.
-fn extra(fields: &[u64]) -> Bytes {
+fn extra(fields: Vec<u64>) -> Bytes {
     let mut out = BytesMut::new();
     if !fields.is_empty() {
         out.put_u16_le(1);
@@ -159,7 +196,7 @@ mod tests {
     fn archive(names: impl Iterator<Item = String>) -> ZipArchive<Cursor<Vec<u8>>> {
         let (mut zip, mut out) = (ZipOut::default(), Vec::new());
         for name in names {
-            out.extend(zip.entry(&name, name.len() as u64, crc(name.as_bytes())).unwrap());
+            out.extend(zip.entry(&name, Content::stored(name.len() as u64, crc(name.as_bytes()))).unwrap());
             out.extend_from_slice(name.as_bytes());
         }
         out.extend(zip.finish());
@@ -181,6 +218,30 @@ mod tests {
     }
 
     #[test]
+    fn a_deflated_entry_comes_back_and_its_large_size_needs_zip64_though_it_packs_small() {
+        let data = b"deflate me ".repeat(1000);
+        let mut encoder = flate2::read::DeflateEncoder::new(&*data, flate2::Compression::fast());
+        let mut packed = Vec::new();
+        encoder.read_to_end(&mut packed).unwrap();
+        let content = Content {
+            method: Method::Deflated,
+            size: data.len() as u64,
+            packed: packed.len() as u64,
+            crc32: crc(&data),
+        };
+        let mut zip = ZipOut::default();
+        let out = [&*zip.entry("a", content).unwrap(), &*packed, &*zip.finish()].concat();
+        let mut back = Vec::new();
+        ZipArchive::new(Cursor::new(out)).unwrap().by_index(0).unwrap().read_to_end(&mut back).unwrap();
+        assert_eq!(back, data);
+        let large = Content { size: 5 << 32, ..content };
+        let head = ZipOut::default().entry("big", large).unwrap();
+        let fields = [(5u64 << 32).to_le_bytes(), content.packed.to_le_bytes()].concat();
+        assert!(head.ends_with(&fields));
+        assert_eq!(head.get(18..26), Some(&[0xFF; 8][..]));
+    }
+
+    #[test]
     fn seventy_thousand_entries_need_zip64_and_get_it() {
         let mut zip = archive((0..70_000).map(|number| number.to_string()));
         assert_eq!(zip.len(), 70_000);
@@ -190,9 +251,9 @@ mod tests {
     #[test]
     fn sizes_and_offsets_beyond_32_bits_stand_in_zip64_fields() {
         let mut zip = ZipOut::default();
-        let head = zip.entry("big", 5 << 32, 1).unwrap();
+        let head = zip.entry("big", Content::stored(5 << 32, 1)).unwrap();
         assert!(head.ends_with(&[&[1, 0, 16, 0][..], &(5u64 << 32).to_le_bytes().repeat(2)].concat()));
-        zip.entry("after", 0, 0).unwrap();
+        zip.entry("after", Content::stored(0, 0)).unwrap();
         let end = zip.finish();
         let offset = (5u64 << 32) + head.len() as u64;
         let central = [&[1, 0, 8, 0][..], &offset.to_le_bytes()].concat();
@@ -202,6 +263,6 @@ mod tests {
 
     #[test]
     fn a_name_that_zip_cannot_hold_is_refused() {
-        assert_eq!(ZipOut::default().entry(&"a".repeat(65_536), 0, 0), Err(NameTooLong));
+        assert_eq!(ZipOut::default().entry(&"a".repeat(65_536), Content::stored(0, 0)), Err(NameTooLong));
     }
 }

@@ -1,0 +1,104 @@
+//! Every failure with its status and reason, as a table.
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::dicomweb::query::QueryFaultKind;
+
+const TABLE: &str = "\
+401 right 0124 retry=- NoKey
+401 right 0124 retry=- BadKey
+429 right A700 retry=3 TooOften { retry_after: 3 }
+404 request 0110 retry=- NotFound
+405 request 0110 retry=- MethodNotAllowed
+400 request C000 retry=- BadUid
+400 request 0110 retry=- BadFrames
+400 request 0110 retry=- BadParameter(\"\")
+400 request 0110 retry=- Query(QueryFault { name: \"\", why: BadValue })
+413 request A700 retry=- TooBroad(1)
+406 request 0110 retry=- NoAccept
+400 request 0110 retry=- Accept(Mixed)
+406 request 0110 retry=- Accept(NotAcceptable([]))
+415 request 0110 retry=- MediaType { why: \"\", takes: [] }
+400 request C000 retry=- EmptyBody
+400 request C000 retry=- Multipart(NoPart)
+400 request C000 retry=- CutOff
+400 request C000 retry=- Metadata(\"\")
+422 request C000 retry=- Form(\"\")
+400 request A700 retry=- TooManyParts { limit: 1 }
+422 request 0110 retry=- NothingDone { burned_in: true, files: [] }
+408 request A700 retry=- Silent
+413 request A700 retry=- BodyTooLarge { limit: 1 }
+414 request 0110 retry=- UriTooLong { limit: 1 }
+416 request 0110 retry=- RangeBeyond { length: 1 }
+406 request 0110 retry=- Undecodable(\"\")
+502 downstream A700 retry=- Downstream(Unreachable)
+502 downstream A700 retry=- Downstream(CutOff)
+502 downstream A700 retry=- Downstream(Nonsense)
+502 downstream A700 retry=- Downstream(Denied)
+502 downstream A700 retry=- Downstream(Refused(500))
+504 downstream A700 retry=- Downstream(TimedOut)
+503 downstream A700 retry=7 Downstream(Busy { retry_after: Some(7) })
+429 right A700 retry=9 QuotaSpent { retry_after: 9 }
+503 us A700 retry=5 Overloaded
+503 us A700 retry=5 Database
+500 us 0110 retry=- Internal(\"\")
+";
+
+fn all() -> Vec<Problem> {
+    use downstream::Fault;
+    let mut all = vec![
+        Problem::NoKey,
+        Problem::BadKey,
+        Problem::TooOften { retry_after: 3 },
+        Problem::NotFound,
+        Problem::MethodNotAllowed,
+        Problem::BadUid,
+        Problem::BadFrames,
+        Problem::BadParameter(""),
+        Problem::Query(QueryFault { name: String::new(), why: QueryFaultKind::BadValue }),
+        Problem::TooBroad(1),
+        Problem::NoAccept,
+        Problem::Accept(AcceptError::Mixed),
+        Problem::Accept(AcceptError::NotAcceptable(Vec::new())),
+        Problem::MediaType { why: "", takes: &[] },
+        Problem::EmptyBody,
+        Problem::Multipart(PartsError::NoPart),
+        Problem::CutOff,
+        Problem::Metadata(""),
+        Problem::Form(""),
+        Problem::TooManyParts { limit: 1 },
+        Problem::NothingDone { burned_in: true, files: Vec::new() },
+        Problem::Silent,
+        Problem::BodyTooLarge { limit: 1 },
+        Problem::UriTooLong { limit: 1 },
+        Problem::RangeBeyond { length: 1 },
+        Problem::Undecodable(""),
+    ];
+    let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
+    all.extend(faults.map(Problem::Downstream));
+    all.extend([Fault::TimedOut, Fault::Busy { retry_after: Some(7) }].map(Problem::Downstream));
+    all.extend([
+        Problem::QuotaSpent { retry_after: 9 },
+        Problem::Overloaded,
+        Problem::Database,
+        Problem::Internal(""),
+    ]);
+    all
+}
+
+#[test]
+fn every_failure_has_the_status_and_reason_of_the_table() {
+    let line = |problem: Problem| {
+        let (blame, reason, name) =
+            (problem.blame().word(), problem.sentence().reason, format!("{problem:?}"));
+        let response = problem.into_response();
+        let retry = response.headers().get("retry-after").map_or("-", |value| value.to_str().unwrap());
+        format!("{} {blame} {reason:04X} retry={retry} {name}\n", response.status().as_u16())
+    };
+    assert_eq!(all().into_iter().map(line).collect::<String>(), TABLE);
+}
+
+#[test]
+fn http_11_a_missing_key_is_answered_with_challenges() {
+    let response = Problem::NoKey.into_response();
+    assert_eq!(response.headers().get_all(header::WWW_AUTHENTICATE).iter().count(), 2);
+}
