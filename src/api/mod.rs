@@ -12,11 +12,13 @@ mod intake;
 mod metadata;
 mod outcome;
 mod path;
+mod rendered;
 mod retrieve;
 mod search;
 mod source;
 mod store;
 mod vault;
+mod wado_uri;
 
 pub use path::tidy_path;
 pub use vault::Vault;
@@ -92,6 +94,7 @@ pub fn guarded(service: Arc<Service>) -> Router {
     const STUDY: &str = "/dicom-web/studies/{study}";
     const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
     const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
+    const FRAMES: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}";
     let below = |place: &str, resource: &str| format!("{place}/{resource}");
     let mut router = Router::new();
     for place in [STUDY, SERIES, INSTANCE] {
@@ -99,8 +102,14 @@ pub fn guarded(service: Arc<Service>) -> Router {
             .route(place, get(retrieve::instances))
             .route(&below(place, "metadata"), get(retrieve::metadata));
     }
+    for place in [STUDY, SERIES, INSTANCE, FRAMES] {
+        router = router
+            .route(&below(place, "rendered"), get(rendered::rendered))
+            .route(&below(place, "thumbnail"), get(rendered::thumbnail));
+    }
     router
-        .route(&below(INSTANCE, "frames/{frames}"), get(frames::frames))
+        .route("/wado", get(wado_uri::wado))
+        .route(FRAMES, get(frames::frames))
         .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
         .route("/dicom-web/studies", get(search::studies))
         .route("/dicom-web/series", get(search::series))

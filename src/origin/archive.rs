@@ -4,6 +4,7 @@ mod frames;
 mod known;
 mod native;
 mod pixels;
+mod rendered;
 mod retrieve;
 mod search;
 
@@ -15,6 +16,7 @@ use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::decode;
+use crate::raster::wish::Wish;
 use known::Memory;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -64,5 +66,25 @@ impl Origin for ArchiveOrigin {
 
     fn bulk<'a>(&'a self, project: &'a str, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts> {
         Box::pin(self.bulk(project, place, path, given))
+    }
+
+    fn rendered<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Answer<'a, Parts> {
+        Box::pin(self.rendered(project, place, frame, wish))
+    }
+
+    fn thumbnail<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Answer<'a, Parts> {
+        Box::pin(self.thumbnail(project, place, frame, wish))
     }
 }

@@ -12,6 +12,7 @@ use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
+use crate::raster::wish::Wish;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 
@@ -62,6 +63,31 @@ pub trait Origin: Send + Sync {
     /// # Errors
     /// There is no such instance or attribute, its pixels cannot be decoded, or the origin fails.
     fn bulk<'a>(&'a self, project: &'a str, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts>;
+
+    /// Pictures of the instances below a place, one each (PS3.18 10.4.1.1.3): of a frame by its number from 1, else of
+    /// the first. Of an instance that is a document or a video, that itself.
+    ///
+    /// # Errors
+    /// There is no such instance or frame, it has no picture, or the origin fails.
+    fn rendered<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Answer<'a, Parts>;
+
+    /// One picture that stands for all below a place (PS3.18 10.4.1.1.4).
+    ///
+    /// # Errors
+    /// There is no such instance or frame, nothing has a picture, or the origin fails.
+    fn thumbnail<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Answer<'a, Parts>;
 }
 
 /// How instances of each transfer syntax are given.

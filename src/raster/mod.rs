@@ -4,9 +4,16 @@
 //! | I want to … | open |
 //! |---|---|
 //! | decode a frame of a transfer syntax | [`decode`], [`rle`] |
+//! | change how values become grey levels and colours | [`picture`], [`window`] |
+//! | fit a picture into a viewport, make a file of it | [`scale`], [`encode`] |
 
 pub mod decode;
+pub mod encode;
+pub mod picture;
 pub mod rle;
+pub mod scale;
+pub mod window;
+pub mod wish;
 
 /// Why a frame cannot be decoded or rendered, in words without values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -23,7 +23,7 @@ const PAGE: u32 = 500;
 /// Heads that are read at the same time.
 const AHEAD: usize = 4;
 
-const ENCAPSULATED_DOCUMENT: Tag = Tag(0x0042, 0x0011);
+pub(super) const ENCAPSULATED_DOCUMENT: Tag = Tag(0x0042, 0x0011);
 const DOCUMENT_TYPE: Tag = Tag(0x0042, 0x0012);
 
 const DICOM: &str = "application/dicom";
@@ -145,7 +145,7 @@ impl ArchiveOrigin {
         Ok(Parts::one(Part { media, transfer_syntax: None, path: resource, tag, content }))
     }
 
-    async fn value(&self, known: &Known, path: &BulkPath) -> Result<Option<Bytes>, Fault> {
+    pub(super) async fn value(&self, known: &Known, path: &BulkPath) -> Result<Option<Bytes>, Fault> {
         let damaged = |_| Fault::Damaged;
         let encoding = known.layout.encoding;
         if let Some((_, value)) = path.find(&known.layout.head, encoding).map_err(damaged)? {
@@ -156,7 +156,7 @@ impl ArchiveOrigin {
     }
 
     /// The media type of a value: that of an encapsulated document is said beside it (PS3.3 C.24.2).
-    fn media(&self, known: &Known, path: &BulkPath) -> Result<&'static str, Fault> {
+    pub(super) fn media(&self, known: &Known, path: &BulkPath) -> Result<&'static str, Fault> {
         const DOCUMENTS: [&str; 5] =
             ["application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl"];
         if !path.is_top_level() || path.tag != ENCAPSULATED_DOCUMENT {
