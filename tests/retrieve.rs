@@ -12,7 +12,10 @@ mod instances;
 mod metadata;
 #[path = "retrieve/pixels.rs"]
 mod pixels;
+#[path = "retrieve/rendered.rs"]
+mod rendered;
 
+use std::sync::OnceLock;
 use stow::{RESPOND, push};
 use support::http::{Request, Response};
 use support::multipart::{self, Part};
@@ -22,34 +25,45 @@ use support::server::Server;
 const ANY_FRAMES: &str = "multipart/related; type=application/octet-stream; transfer-syntax=*";
 
 /// A pushed instance: as the gateway gives it back, and where it is.
-pub struct Pushed {
-    pub file: Vec<u8>,
+struct Pushed {
+    file: Vec<u8>,
     /// `/dicom-web/studies/…/series/…/instances/…`.
-    pub path: String,
+    path: String,
 }
 
 impl Pushed {
-    pub fn series(&self) -> &str {
+    fn series(&self) -> &str {
         self.path.split_once("/instances/").unwrap().0
     }
 
-    pub fn study(&self) -> &str {
+    fn study(&self) -> &str {
         self.path.split_once("/series/").unwrap().0
     }
 
-    pub fn text(&self, tag: (u16, u16)) -> String {
-        support::walk::walk(&self.file).text(tag).unwrap_or_default()
+    /// Its head names a window.
+    fn has_window(&self) -> bool {
+        support::walk::walk(&self.file).top((0x0028, 0x1051)).is_some_and(|leaf| !leaf.bytes().is_empty())
+    }
+
+    /// `requestType=WADO&studyUID=…&seriesUID=…&objectUID=…`.
+    fn by_query(&self) -> String {
+        let uids: Vec<&str> = self.path.split('/').skip(3).step_by(2).collect();
+        format!("/wado?requestType=WADO&studyUID={}&seriesUID={}&objectUID={}", uids[0], uids[1], uids[2])
     }
 }
 
 /// A server that passes pixels it would doubt.
-pub fn lenient() -> Server {
+fn lenient() -> Server {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
+    let settings = folder.path().join("veilgate.toml");
     let profile = support::rig::script("pass.toml");
-    Server::with(&["--profile", profile.to_str().unwrap()])
+    std::fs::write(&settings, format!("profile = '{}'\n", profile.display())).unwrap();
+    Server::with(&["--config", settings.to_str().unwrap()])
 }
 
 /// Stores one instance; asks for it back in the same words first.
-pub fn put(server: &Server, instance: &[u8]) -> Pushed {
+fn put(server: &Server, instance: &[u8]) -> Pushed {
     let instances = [instance.to_vec()];
     let back = server.send(push(&instances).header("Accept", RESPOND));
     assert_eq!(back.status, 200, "{}", back.text());
@@ -61,11 +75,11 @@ pub fn put(server: &Server, instance: &[u8]) -> Pushed {
     Pushed { file, path }
 }
 
-pub fn get(server: &Server, target: &str, accept: &str) -> Response {
+fn get(server: &Server, target: &str, accept: &str) -> Response {
     server.send(Request::new("GET", target).header("Accept", accept))
 }
 
-pub fn parts(answer: &Response) -> Vec<Part> {
+fn parts(answer: &Response) -> Vec<Part> {
     multipart::read(answer.header("content-type").unwrap_or_default(), &answer.body)
         .unwrap_or_else(|| panic!("{} {:?} {}", answer.status, answer.headers, answer.text()))
 }

@@ -52,12 +52,11 @@ pub(super) async fn answer(
 
 /// A value of the media type `own` goes as that or as bytes, framed (the default) or alone.
 fn offers(own: &'static str) -> Vec<Offer> {
-    let mut offers = vec![
-        Offer { default: true, ..Offer::related(OCTET_STREAM) },
-        Offer { by_name: true, ..Offer::single(OCTET_STREAM) },
-    ];
+    let bytes = Offer { default: true, ..Offer::related(OCTET_STREAM) };
+    let mut offers = Vec::new();
     if own != OCTET_STREAM {
         offers.extend([Offer::related(own), Offer { by_name: true, ..Offer::single(own) }]);
     }
+    offers.extend([bytes, Offer { by_name: true, ..Offer::single(OCTET_STREAM) }]);
     offers
 }

@@ -1,7 +1,7 @@
 //! Decodes one compressed frame (PS3.5 8.2). Headers are read first, so that a code stream cannot ask for more memory
 //! than the image it belongs to; what a codec gives is brought to the shape that the data set describes.
 
-use super::{Raster, Unfit, rle};
+use super::{Raster, Unfit, jpeg_ls, rle};
 use crate::dicom::image::Image;
 use crate::dicomweb::codestream::{self, Coding};
 use jpeg_decoder::{ColorTransform, Decoder};
@@ -54,7 +54,7 @@ pub fn decode(image: &Image, syntax: &str, frame: &[u8]) -> Result<Raster, Unfit
             (photometric, Cow::Owned(data), shape.width)
         }
         Codec::Jpeg => jpeg(image, frame)?,
-        Codec::JpegLs => jpeg_ls(image, frame)?,
+        Codec::JpegLs => near_lossless(image, frame)?,
         Codec::Jpeg2000 => jpeg_2000(image, frame, &shape)?,
     };
     let data = shape.fit(&samples, width)?;
@@ -148,17 +148,23 @@ fn names_its_colours(frame: &[u8]) -> bool {
     [&b"JFIF\0"[..], b"Adobe"].iter().any(|name| memchr::memmem::find(head, name).is_some())
 }
 
-fn jpeg_ls<'a>(image: &'a Image, frame: &[u8]) -> Result<Decoded<'a>, Unfit> {
+fn near_lossless<'a>(image: &'a Image, frame: &[u8]) -> Result<Decoded<'a>, Unfit> {
     described(image, frame)?;
-    let decoded = dicom_toolkit_codec::jpeg_ls::decoder::decode_jpeg_ls(frame).map_err(|_| BAD)?;
-    let width = if decoded.bits_per_sample > 8 { 2 } else { 1 };
-    let data = if image.signed { extended(&decoded.pixels, width, decoded.bits_per_sample) } else { decoded.pixels };
+    let (width, height) = (usize::from(image.columns), usize::from(image.rows));
+    let decoded = jpeg_ls::decode(frame, width, height, usize::from(image.samples))?;
+    let samples = decoded.samples.into_iter();
+    let (data, width): (Vec<u8>, usize) = if decoded.bits > 8 {
+        (samples.flat_map(u16::to_le_bytes).collect(), 2)
+    } else {
+        (samples.map(|sample| sample.to_le_bytes()[0]).collect(), 1)
+    };
+    let data = if image.signed { extended(&data, width, decoded.bits) } else { data };
     Ok((&image.photometric, Cow::Owned(data), width))
 }
 
 /// Samples of `bits` bits, two's complement, in cells of `width` bytes.
-fn extended(samples: &[u8], width: usize, bits: u8) -> Vec<u8> {
-    let shift = (width * 8).saturating_sub(usize::from(bits));
+fn extended(samples: &[u8], width: usize, bits: u32) -> Vec<u8> {
+    let shift = (width * 8).saturating_sub(bits as usize);
     let one = |cell: &[u8]| match *cell {
         [low, high] => ((i16::from_le_bytes([low, high]) << shift) >> shift).to_le_bytes().to_vec(),
         [byte] => vec![((byte.cast_signed() << shift) >> shift).cast_unsigned()],

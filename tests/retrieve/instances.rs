@@ -122,21 +122,6 @@ fn wado_07_unknown_illegal_and_mixed_requests_hear_what_is_wrong() {
 }
 
 #[test]
-fn instances_of_another_project_are_not_there() {
-    let server = Server::start();
-    let one = put(&server, &ct(1));
-    let made = std::process::Command::new(env!("CARGO_BIN_EXE_veilgate"))
-        .args(["key", "--help"])
-        .output()
-        .unwrap();
-    assert!(made.status.success());
-    for target in [one.study(), one.series(), &one.path] {
-        let answer = Request::new("GET", target).header("X-API-Key", "vg_unknown").send(server.address()).unwrap();
-        assert_eq!(answer.status, 401);
-    }
-}
-
-#[test]
 fn acc_12_wado_12_lossless_is_decoded_lossy_stays_and_a_star_leaves_all_as_it_is() {
     let server = lenient();
     let rle = put(&server, &files::fixture("MR_small_RLE.dcm"));

@@ -84,18 +84,19 @@ fn frm_04_without_a_syntax_frames_are_decoded() {
         ("MR_small_jpeg_ls_lossless.dcm", "MR_small.dcm", 8192),
         ("MR_small_jp2klossless.dcm", "MR_small.dcm", 8192),
     ] {
-        let (compressed, plain) = (put(&server, &files::fixture(compressed)), put(&server, &files::fixture(plain)));
-        let frame = |path: &str| {
-            let answer = get(&server, &format!("{path}/frames/1"), OCTETS);
+        // One after the other: they are the same instance.
+        let frame = |name: &str| {
+            let one = put(&server, &files::fixture(name));
+            let answer = get(&server, &format!("{}/frames/1", one.path), OCTETS);
             assert_eq!(answer.status, 200, "{}", answer.text());
             let part = parts(&answer).remove(0);
             let said = part.header("content-type").map(str::to_owned);
             assert_eq!(said.as_deref(), Some("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"));
             part.body
         };
-        let (one, other) = (frame(&compressed.path), frame(&plain.path));
+        let (one, other) = (frame(compressed), frame(plain));
         assert_eq!(one.len(), bytes);
-        assert!(one == other, "the same picture");
+        assert!(one == other, "{compressed}: the same picture");
     }
 }
 
@@ -136,7 +137,8 @@ fn frames_without_a_table_are_found_and_tables_are_believed_only_if_true() {
         let mut elements = samples::identified(samples::sop::CT, "CT", 1);
         elements.extend(samples::picture(3, 5, 8));
         elements.push(build::text((0x0028, 0x0008), b"IS", "2"));
-        elements.push(build::fragments(&[table, &first, &halves.0, &halves.1]));
+        let items = [table, &first, &halves.0, &halves.1].map(<[u8]>::to_vec).to_vec();
+        elements.push(build::Element { value: build::Value::Fragments(items), ..build::fragments(&[]) });
         let one = put(&server, &build::Part10::new(syntax::JPEG_BASELINE, elements).sorted().write());
         let answer = get(&server, &format!("{}/frames/1,2", one.path), ANY_FRAMES);
         assert_eq!(answer.status, 200, "{}", answer.text());
