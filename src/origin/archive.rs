@@ -88,3 +88,6 @@ impl Origin for ArchiveOrigin {
         Box::pin(self.thumbnail(project, place, frame, wish))
     }
 }
+
+#[cfg(test)]
+mod tests;

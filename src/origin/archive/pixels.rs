@@ -89,7 +89,8 @@ pub(super) fn native_range(known: &Known, index: u32) -> Result<Range<u64>, Faul
     let (range, _) = known.image.native_frame(index);
     let range = bulk.value_at + range.start..bulk.value_at + range.end;
     let whole = !range.is_empty() && bulk.end().is_some_and(|end| range.end <= end);
-    if whole { Ok(range) } else { Err(Fault::Damaged) }
+    // So it was sent: nothing of ours is damaged.
+    if whole { Ok(range) } else { Err(Fault::Undecodable("the pixels are fewer than their description says")) }
 }
 
 /// The code stream of a compressed frame.
