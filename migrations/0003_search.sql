@@ -39,5 +39,6 @@ CREATE INDEX study_by_accession ON study (project_id, accession_number);
 
 -- The order in which series and instances are listed.
 CREATE INDEX series_in_order ON series (project_id, study_uid, series_number, series_uid);
+CREATE INDEX series_by_modality ON series (project_id, modality, study_uid);
 CREATE INDEX instance_in_order ON instance (project_id, study_uid, series_uid, instance_number, instance_uid);
 DROP INDEX instance_by_series;

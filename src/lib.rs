@@ -12,6 +12,9 @@
 //! | change which pixels are refused | `conformance/ps3_15/pixel_risk.tsv`, [`deid::pixel`] |
 //! | take in another transfer syntax | [`dicom::syntax`] |
 //! | add a destination | one file in `destination`, one arm in its `mod.rs`, one test |
+//! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
+//! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
+//! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |

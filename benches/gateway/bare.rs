@@ -14,6 +14,7 @@ use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
+use veilgate::origin::ArchiveOrigin;
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -30,8 +31,10 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
+    let archive = Archive::open(folder, db.clone()).expect("archive");
     Arc::new(Service {
-        destination: Target::Archive(Archive::open(folder, db.clone()).expect("archive")),
+        origin: Arc::new(ArchiveOrigin::new(archive.clone(), db.clone())),
+        destination: Target::Archive(archive),
         db,
         links: Links::new("http://localhost/dicom-web").expect("links"),
         limits: Limits::default(),

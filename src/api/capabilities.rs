@@ -1,10 +1,11 @@
 //! OPTIONS on the DICOMweb root and its resources: what this server does (PS3.18 8.9).
 //! Preflights are answered in `layer::cors` and never come here.
 
-use super::State;
+use super::{ROOT, State};
+use axum::extract::MatchedPath;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The media types of a store request (PS3.18 10.5.4).
 pub(super) const STORE_TAKES: [&str; 4] = [
@@ -22,28 +23,73 @@ const STORE_GIVES: [&str; 4] = [
     "application/zip",
 ];
 
+/// The media types of a search's answer (PS3.18 10.6.4).
+const SEARCH_GIVES: [&str; 2] =
+    ["application/dicom+json", "multipart/related; type=\"application/dicom+xml\""];
+
+/// Query parameters of a search beside attributes (PS3.18 8.3.4).
+const SEARCH_TAKES: [&str; 6] = ["{attribute}", "includefield", "limit", "offset", "fuzzymatching", "accept"];
+
+/// A service of the standard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Store,
+    Search,
+}
+
+/// What each resource does; paths below the root, as the router has them.
+const RESOURCES: [(&str, &[Does]); 7] = [
+    ("/studies", &[Does::Store, Does::Search]),
+    ("/studies/{study}", &[Does::Store]),
+    ("/studies/{study}/series", &[Does::Search]),
+    ("/studies/{study}/instances", &[Does::Search]),
+    ("/studies/{study}/series/{series}/instances", &[Does::Search]),
+    ("/series", &[Does::Search]),
+    ("/instances", &[Does::Search]),
+];
+
 /// The capabilities description as JSON (PS3.18 8.9.4).
-pub(super) async fn capabilities(service: State) -> Response {
-    let store = |path: &str| {
-        json!({
-            "path": path,
-            "methods": [{
-                "name": "POST",
-                "id": "store",
-                "request": {"representations": STORE_TAKES},
-                "response": {"representations": STORE_GIVES},
-            }],
-        })
-    };
+pub(super) async fn capabilities(service: State, path: MatchedPath) -> Response {
+    let resource: Vec<Value> = RESOURCES
+        .iter()
+        .map(|(path, does)| json!({"path": path, "methods": does.iter().map(method).collect::<Vec<_>>()}))
+        .collect();
     let body = json!({
         "application": {
             "title": "Veilgate",
-            "resources": {
-                "base": service.links.root(),
-                "resource": [store("/studies"), store("/studies/{study}")],
-            },
+            "resources": {"base": service.links.root(), "resource": resource},
         },
     });
-    ([(header::CONTENT_TYPE, "application/json"), (header::ALLOW, "OPTIONS, POST")], body.to_string())
-        .into_response()
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::ALLOW, allow(path.as_str()))];
+    (headers, body.to_string()).into_response()
+}
+
+fn method(does: &Does) -> Value {
+    match does {
+        Does::Store => json!({
+            "name": "POST",
+            "id": "store",
+            "request": {"representations": STORE_TAKES},
+            "response": {"representations": STORE_GIVES},
+        }),
+        Does::Search => json!({
+            "name": "GET",
+            "id": "search",
+            "request": {"params": SEARCH_TAKES},
+            "response": {"representations": SEARCH_GIVES},
+        }),
+    }
+}
+
+/// The methods of a path of the router; of the root, those of all below it.
+fn allow(path: &str) -> &'static str {
+    let below = path.strip_prefix(ROOT).unwrap_or_default();
+    let does = |what| {
+        RESOURCES.iter().any(|(path, does)| (below.is_empty() || *path == below) && does.contains(&what))
+    };
+    match (does(Does::Store), does(Does::Search)) {
+        (true, true) => "OPTIONS, GET, HEAD, POST",
+        (false, true) => "OPTIONS, GET, HEAD",
+        _ => "OPTIONS, POST",
+    }
 }

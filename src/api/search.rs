@@ -4,7 +4,7 @@
 use super::{Service, State};
 use crate::audit::action::Action;
 use crate::dicom::uid;
-use crate::dicomweb::accept::Offer;
+use crate::dicomweb::accept::{AcceptError, Offer};
 use crate::dicomweb::boundary;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::Level;
@@ -26,11 +26,11 @@ use serde_json::json;
 const UIDS: [Tag; 3] = [Tag(0x0020, 0x000D), Tag(0x0020, 0x000E), Tag(0x0008, 0x0018)];
 
 const JSON: Offer = Offer { default: true, ..Offer::single("application/dicom+json") };
-const PLAIN_JSON: Offer = Offer::single("application/json");
 const XML: Offer = Offer { bare: true, ..Offer::related("application/dicom+xml") };
 
-/// What a search can be answered with, in order of preference (PS3.18 10.6.4).
-const OFFERS: [Offer; 3] = [JSON, PLAIN_JSON, XML];
+/// What a search can be answered with, in order of preference (PS3.18 10.6.4). Who asks for application/json gets the
+/// former too: it is the same under its own name.
+const OFFERS: [Offer; 2] = [JSON, XML];
 
 /// GET /studies.
 pub(super) async fn studies(service: State, caller: Extension<Caller>, target: Target) -> Response {
@@ -118,6 +118,9 @@ async fn search(
 /// The representation that the client wants.
 fn offer(service: &Service, headers: &HeaderMap, parameters: &str) -> Result<Offer, Problem> {
     let accept = super::accept(service, headers)?;
+    if accept.is_mixed() {
+        return Err(AcceptError::Mixed.into());
+    }
     let parameter = super::accept_parameter(parameters).transpose()?;
     let choice = accept.choose(parameter.as_ref(), &OFFERS)?;
     Ok(OFFERS.get(choice.offer).copied().unwrap_or(JSON))
@@ -141,7 +144,7 @@ fn body(offer: Offer, page: &Page) -> Result<Response, Problem> {
     let results: Vec<_> = page.results.iter().map(|result| &result.0).collect();
     let text = serde_json::to_string(&results).map_err(|_| Problem::Internal("results cannot be written"))?;
     // Exactly this Content-Type: clients compare it literally.
-    Ok(([(header::CONTENT_TYPE, offer.media)], text).into_response())
+    Ok(([(header::CONTENT_TYPE, JSON.media)], text).into_response())
 }
 
 /// One document a part (PS3.18 10.6.4). A multipart body cannot be without part (RFC 2046 5.1.1), so that no result is

@@ -6,7 +6,7 @@ pub mod search;
 
 use super::{Db, Fault, Write, now, signed, unsigned};
 use crate::deid::receipt::Names;
-use described::{Described, number};
+use described::{Described, number, searched};
 use sqlx::Row;
 use std::collections::BTreeMap;
 
@@ -176,17 +176,17 @@ async fn enter_study(transaction: &mut Write, project: &str, entry: &Entry) -> R
     )
     .bind(project)
     .bind(&entry.names.study)
-    .bind(&entry.patient_id)
+    .bind(searched(&entry.patient_id))
     .bind(now())
-    .bind(&row.patient_name)
-    .bind(&row.patient_words)
-    .bind(&row.date)
-    .bind(&row.time)
-    .bind(&row.accession_number)
-    .bind(&row.referring_name)
-    .bind(&row.referring_words)
-    .bind(&row.study_id)
-    .bind(&row.description)
+    .bind(searched(&row.patient_name))
+    .bind(searched(&row.patient_words))
+    .bind(searched(&row.date))
+    .bind(searched(&row.time))
+    .bind(searched(&row.accession_number))
+    .bind(searched(&row.referring_name))
+    .bind(searched(&row.referring_words))
+    .bind(searched(&row.study_id))
+    .bind(searched(&row.description))
     .bind(row.attributes.text())
     .execute(&mut **transaction)
     .await?;
@@ -207,10 +207,10 @@ async fn enter_series(transaction: &mut Write, project: &str, entry: &Entry) -> 
     .bind(&entry.names.study)
     .bind(&entry.names.series)
     .bind(now())
-    .bind(&row.modality)
+    .bind(searched(&row.modality))
     .bind(number(row.number))
-    .bind(&row.performed_date)
-    .bind(&row.performed_time)
+    .bind(searched(&row.performed_date))
+    .bind(searched(&row.performed_time))
     .bind(row.attributes.text())
     .execute(&mut **transaction)
     .await?;
@@ -282,6 +282,37 @@ mod tests {
         assert_eq!(db.object_of(&project, "2.25.3").await.unwrap(), Some(("three".into(), 10)));
         assert_eq!(db.instances().await.unwrap(), 1);
         assert!(db.knows_object("three").await.unwrap() && !db.knows_object("one").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn values_that_no_index_holds_keep_no_instance_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, project) = founded(folder.path()).await;
+        let mut odd = entry("2.25.3", "aa", "one");
+        let long: String = (0..3000u32).filter_map(|code| char::from_u32(0x4E00 + code * 7)).collect();
+        odd.patient_id = format!("a\0{long}");
+        odd.described.study.accession_number = format!("\0{long}");
+        odd.described.series.modality = long;
+        assert_eq!(enter(&db, &project, &[odd]).await, Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_moves_takes_an_emptied_series_and_study_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, project) = founded(folder.path()).await;
+        enter(&db, &project, &[entry("2.25.3", "aa", "one")]).await.unwrap();
+        let mut moved = entry("2.25.3", "bb", "two");
+        moved.names = Names { study: "2.25.9".into(), series: "2.25.8".into(), ..moved.names };
+        enter(&db, &project, &[moved]).await.unwrap();
+        let studies: Vec<String> =
+            sqlx::query_scalar("SELECT study_uid FROM series WHERE instance_count = 1")
+                .fetch_all(&db.readers)
+                .await
+                .unwrap();
+        assert_eq!(studies, ["2.25.9"]);
+        let left: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM study").fetch_one(&db.readers).await.unwrap();
+        assert_eq!(left, 1);
     }
 
     #[tokio::test]

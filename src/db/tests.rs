@@ -38,6 +38,18 @@ pub(crate) async fn founded(folder: &Path) -> (Db, String) {
     (db, project)
 }
 
+/// A second project of the first customer; its name.
+pub(crate) async fn another_project(db: &Db) -> String {
+    sqlx::query(
+        "INSERT INTO project (id, customer_id, name, sealed_secret, created_ms) \
+         SELECT 'another', customer_id, 'another', '', 0 FROM project",
+    )
+    .execute(&db.writers)
+    .await
+    .unwrap();
+    "another".to_owned()
+}
+
 /// Enters instances into the catalog, without an account.
 pub(crate) async fn enter(db: &Db, project: &str, entries: &[Entry]) -> Result<Vec<String>, Fault> {
     let mut transaction = db.write().await?;

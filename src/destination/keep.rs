@@ -18,7 +18,7 @@ const IN_FLIGHT: usize = 4;
 pub struct Keep {
     archive: Archive,
     project: String,
-    open: Option<(Writer, Describer)>,
+    open: Option<Box<(Writer, Describer)>>,
     finishing: VecDeque<(Entry, JoinHandle<Result<(), archive::Fault>>)>,
     finished: Vec<Result<Entry, Fault>>,
 }
@@ -37,15 +37,17 @@ impl Keep {
 
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
         let (writer, describer) = match &mut self.open {
-            Some(open) => open,
-            None => self.open.insert((self.archive.writer(&self.project)?, Describer::default())),
+            Some(open) => &mut **open,
+            None => self.open.insert(Box::new((self.archive.writer(&self.project)?, Describer::default()))),
         };
         describer.see(&bytes);
         Ok(writer.write(bytes).await?)
     }
 
     pub(super) async fn commit(&mut self, receipt: &Receipt) -> Result<(), Fault> {
-        let Some((writer, describer)) = self.open.take() else { return Err(Fault::Storage) };
+        let Some((writer, describer)) = self.open.take().map(|open| *open) else {
+            return Err(Fault::Storage);
+        };
         let Some(sha256) = receipt.sha256_out else { return Err(Fault::Storage) };
         while self.finishing.len() >= IN_FLIGHT {
             self.finish_one().await;
@@ -64,7 +66,7 @@ impl Keep {
     }
 
     pub(super) async fn discard(&mut self) {
-        if let Some((writer, _)) = self.open.take() {
+        if let Some((writer, _)) = self.open.take().map(|open| *open) {
             writer.abort().await;
         }
     }

@@ -78,10 +78,8 @@ impl<'a> Reader<'a> {
         while let Some(token) = self.walker.next_token()? {
             match token {
                 Token::Element { tag: CHARACTER_SET, value, .. } => own = codec(value),
-                Token::Element { tag, vr, value, encoding } => {
-                    if self.takes(tag, value, root) {
-                        put(tag, element(vr, &little_endian(value, vr, encoding), own.as_ref()));
-                    }
+                Token::Element { tag, vr, value, encoding } if self.takes(tag, value, root) => {
+                    put(tag, element(vr, &little_endian(value, vr, encoding), own.as_ref()));
                 }
                 Token::Sequence { tag, .. } => {
                     self.held = if root { 0 } else { self.held };
@@ -237,7 +235,7 @@ fn number(vr: VR, raw: &[u8]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::dicom::writer::Writer;
 

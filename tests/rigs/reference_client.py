@@ -2,13 +2,14 @@
 """dicomweb-client (the reference Python client) as a command, for tests against any DICOMweb server.
 
 usage: reference_client.py store URL FILE...         STOW-RS all files in one request
-       reference_client.py search URL                QIDO-RS all studies
+       reference_client.py search URL [LEVEL [JSON]] QIDO-RS studies (default), series or instances; JSON holds the client's
+                                                     own arguments, such as {"search_filters": {"PatientID": "1"}}
        reference_client.py retrieve URL STUDY DIR    WADO-RS a study into DIR as N.dcm
   URL is the DICOMweb root. DICOMWEB_KEY in the environment is sent as X-API-Key, DICOMWEB_BEARER as a bearer token,
   DICOMWEB_BASIC (name:password) as Basic credentials.
 
 Prints one JSON object: store {"referenced": [SOP Instance UID...], "failed": [[UID, reason]...]}, search
-{"studies": [UID...]}, retrieve {"instances": N}. Exit status 3 with {"status": CODE, "body": TEXT} when the server
+{"studies": [UID...]} (or "series", "instances"), retrieve {"instances": N}. Exit status 3 with {"status": CODE, "body": TEXT} when the server
 refuses.
 """
 import base64
@@ -46,8 +47,10 @@ def store(url, files):
     return {"referenced": [item.ReferencedSOPInstanceUID for item in items(answer, "ReferencedSOPSequence")], "failed": failed}
 
 
-def search(url):
-    return {"studies": [study["0020000D"]["Value"][0] for study in client(url).search_for_studies()]}
+def search(url, level="studies", arguments="{}"):
+    tag = {"studies": "0020000D", "series": "0020000E", "instances": "00080018"}[level]
+    found = getattr(client(url), "search_for_" + level)(**json.loads(arguments))
+    return {level: [one[tag]["Value"][0] for one in found]}
 
 
 def retrieve(url, study, folder):
@@ -58,7 +61,7 @@ def retrieve(url, study, folder):
 
 
 def main(args):
-    commands = {"store": lambda: store(args[1], args[2:]), "search": lambda: search(args[1]),
+    commands = {"store": lambda: store(args[1], args[2:]), "search": lambda: search(*args[1:]),
                 "retrieve": lambda: retrieve(args[1], args[2], args[3])}
     if not args or args[0] not in commands:
         print(__doc__, file=sys.stderr)

@@ -92,6 +92,15 @@ impl Default for Json {
     }
 }
 
+/// Most characters of a text that is searched: no legal value is longer, and an index holds no longer ones.
+const LONGEST: usize = 256;
+
+/// A text as the catalog searches it: cut, and without the characters that no value may have and that PostgreSQL
+/// refuses, so that one instance cannot keep others out.
+pub(super) fn searched(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
+}
+
 /// A number as the catalog sorts it: none comes last.
 pub(super) fn number(number: Option<i64>) -> i64 {
     number.unwrap_or(i64::MAX)

@@ -10,11 +10,12 @@ use sqlx::{AssertSqlSafe, Row};
 use statement::Statement;
 use std::collections::HashMap;
 
-/// Counting what is left behind a page ends here.
-pub const COUNTED: u64 = 10_000;
+/// Counting what is left behind a page ends here: a list of studies must not cost a walk over all of them.
+pub const COUNTED: u64 = 1_000;
 
-/// Bytes of attributes after which a page ends, however many results were wanted.
-const PAGE_BYTES: usize = 64 << 20;
+/// Bytes of attributes after which a page ends, however many results were wanted: a bound of what an answer holds in
+/// memory.
+pub const PAGE_BYTES: usize = 16 << 20;
 
 /// Studies looked up in one statement.
 const CHUNK: usize = 500;
@@ -122,6 +123,13 @@ pub struct Found {
     pub attributes: [String; 3],
 }
 
+impl Found {
+    /// Bytes of its attributes.
+    pub fn bytes(&self) -> usize {
+        self.attributes.iter().map(String::len).sum()
+    }
+}
+
 /// A page of what was found.
 pub struct Page {
     /// In order.
@@ -154,7 +162,7 @@ impl Db {
             let mut rows = statement.query().fetch(&self.readers);
             while let Some(row) = rows.try_next().await? {
                 let one = read(&row)?;
-                bytes += one.attributes.iter().map(String::len).sum::<usize>();
+                bytes += one.bytes();
                 found.push(one);
                 if bytes > PAGE_BYTES {
                     break;

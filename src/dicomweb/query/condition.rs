@@ -55,7 +55,10 @@ impl Condition {
             DA | TM => span::parse(vr, text).map(Self::Within).ok_or(Unfit::Value),
             // A plus sign that came unencoded reads as a space.
             DT => span::parse(vr, &text.replace(' ', "+")).map(Self::Within).ok_or(Unfit::Value),
-            PN if fuzzy && !Pattern::is_wild(text) => Ok(Self::Fuzzy(pattern::words(text))),
+            PN if fuzzy && !Pattern::is_wild(text) => Ok(match pattern::words(text) {
+                words if words.is_empty() => Self::Any,
+                words => Self::Fuzzy(words),
+            }),
             PN => Ok(Self::Name(Pattern::new(pattern::folded_name(text).trim_matches('=')))),
             AE | CS | LO | LT | SH | ST | UC | UN | UR | VR::UT if Pattern::is_wild(text) => {
                 Ok(Self::Pattern(Pattern::new(text)))
@@ -190,6 +193,7 @@ mod tests {
         let name = json!({"vr": "PN", "Value": [{"Alphabetic": "Doe-Smith^Johanna"}]});
         assert!(fuzzy("joh smi").holds(Some(&name)));
         assert!(!fuzzy("mith").holds(Some(&name)));
+        assert_eq!(fuzzy("^^"), Condition::Any);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! attributes of what SQL finds, up to a bound.
 
 use crate::db::Db;
-use crate::db::catalog::search::{COUNTED, Column, Found, ModalityCount, Rank, Search, Test};
+use crate::db::catalog::search::{COUNTED, Column, Found, ModalityCount, PAGE_BYTES, Rank, Search, Test};
 use crate::dicom::dictionary;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::{self, Level};
@@ -33,7 +33,7 @@ pub(super) async fn search(db: &Db, project: &str, query: &Query) -> Result<Page
         let page = db.search(&search, limit, query.offset).await?;
         (page.found, page.remaining)
     } else {
-        one_by_one(db, &search, &rest, limit).await?
+        one_by_one(db, &search, &rest, limit, SCANNED).await?
     };
     let modalities = modalities(db, project, query, &found).await?;
     let results = found.iter().map(|found| result(query, found, &modalities)).collect();
@@ -48,27 +48,29 @@ fn told(remaining: u64) -> Remaining {
     }
 }
 
-/// Looks at what SQL finds one by one.
+/// Looks at what SQL finds one by one, at no more than `most`.
 async fn one_by_one(
     db: &Db,
     search: &Search<'_>,
     rest: &Query,
     limit: u64,
+    most: u64,
 ) -> Result<(Vec<Found>, u64), Fault> {
-    let (mut found, mut matched) = (Vec::new(), 0u64);
+    let (mut found, mut matched, mut bytes) = (Vec::new(), 0u64, 0);
     let whole = db
-        .each(search, SCANNED, |one| {
+        .each(search, most, |one| {
             if !rest.holds(&attributes(&one)) {
                 return;
             }
-            if matched >= rest.offset && (found.len() as u64) < limit {
+            if matched >= rest.offset && (found.len() as u64) < limit && bytes <= PAGE_BYTES {
+                bytes += one.bytes();
                 found.push(one);
             }
             matched += 1;
         })
         .await?;
     let behind = rest.offset.saturating_add(found.len() as u64);
-    if whole { Ok((found, matched.saturating_sub(behind))) } else { Err(Fault::TooBroad(SCANNED)) }
+    if whole { Ok((found, matched.saturating_sub(behind))) } else { Err(Fault::TooBroad(most)) }
 }
 
 fn rank(level: Level) -> Rank {
@@ -191,12 +193,12 @@ fn result(query: &Query, found: &Found, modalities: &Modalities) -> DataSet {
         query.keys.iter().filter(|key| key.creator.is_none()).filter_map(|key| key.path.first().copied());
     for tag in always.chain(keys) {
         if data.get(tag).is_none() {
-            data.put(tag, &vr(tag).to_string(), Vec::new());
+            data.put(tag, vr(tag).to_string(), Vec::new());
         }
     }
     for (tag, values) in computed(query.level, found, modalities) {
         if query.returns(tag) && !values.is_empty() {
-            data.put(tag, &vr(tag).to_string(), values);
+            data.put(tag, vr(tag).to_string(), values);
         }
     }
     data
@@ -235,26 +237,4 @@ fn computed(level: Level, found: &Found, modalities: &Modalities) -> Vec<(Tag, V
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dicomweb::query::{MOMENTS, Scope};
-
-    #[test]
-    fn every_key_that_the_standard_lists_is_tested_in_sql_but_those_in_sequences() {
-        let listed = "StudyDate=20240101&StudyTime=10&AccessionNumber=a&ModalitiesInStudy=CT&PatientName=a*\
-            &ReferringPhysicianName=b&PatientID=1&StudyInstanceUID=1&StudyID=1&Modality=C*&SeriesInstanceUID=1\
-            &SeriesNumber=1&PerformedProcedureStepStartDate=20240101&PerformedProcedureStepStartTime=10-\
-            &SOPClassUID=1&SOPInstanceUID=1&InstanceNumber=1&StudyDescription=*x*\
-            &RequestAttributesSequence.ScheduledProcedureStepID=1";
-        let scope = Scope { level: Level::Instance, study: None, series: None };
-        let left = Query::parse(scope, listed).map(|query| (query.keys.len(), tests(&query).1.keys.len()));
-        assert_eq!(left, Ok((19, 1)));
-    }
-
-    #[test]
-    fn each_column_of_a_date_has_one_for_its_time() {
-        for (date, time) in MOMENTS {
-            assert_eq!(span_column(date).is_some(), span_column(time).is_some());
-        }
-    }
-}
+mod tests;
