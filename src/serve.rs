@@ -1,11 +1,14 @@
 //! Starts the server: data folder, database, keys, destinations, layers, routes, and the
 //! loop that serves until it is told to stop.
 
+mod feed;
 mod folder;
 mod linger;
 mod listen;
+mod warden;
+pub mod witness;
 
-pub use folder::project_key;
+pub use folder::{database_beside, master_key_beside, project_key};
 
 use crate::api::{self, Service};
 use crate::archive::{self, Archive};
@@ -20,12 +23,13 @@ use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts};
 use crate::origin::ArchiveOrigin;
+use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -55,6 +59,9 @@ pub enum Failure {
     /// The downstream server's settings.
     #[error(transparent)]
     Downstream(#[from] downstream::Unusable),
+    /// The settings of the audit's second sink.
+    #[error(transparent)]
+    Sink(#[from] sink::Unusable),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -88,19 +95,24 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let archive = archive(&config, db.clone(), started)?;
-    let service = service(&config, &folder, db.clone(), archive, address)?;
-    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
     let keeper = Keeper::new(
         installation.audit_key(),
         config.accounts.checkpoint_entries,
         config.accounts.checkpoint_time,
     );
+    let service = service(&config, &folder, db.clone(), keeper.clone(), archive, address)?;
+    let accounts = Accounts::new(db.clone(), folder.master(), Arc::new(Plan::new(&config.profile)));
+    let sink = config.sink.clone().map(Sink::new).transpose()?;
+    let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
+    let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let app = app(service, &config.layers, accounts, Writer::start(db.clone(), terms));
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
+    warden.abort();
+    sink.iter().for_each(tokio::task::JoinHandle::abort);
     db.close().await;
     Ok(())
 }
@@ -115,16 +127,25 @@ fn app(service: Arc<Service>, settings: &layer::Settings, accounts: Accounts, wr
     layer::stack(routes, settings, accounts, writer)
 }
 
-/// Opens the archive and sweeps, meanwhile, what a crash left.
+/// How often the archive is swept, and how old something is that no request can be about to enter any more.
+const SWEEP: Duration = Duration::from_secs(6 * 3600);
+const OLD: Duration = Duration::from_secs(24 * 3600);
+
+/// Opens the archive and sweeps, beside the requests, what a crash or an outage left.
 fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
     folder::make(&config.archive, "the archive folder")?;
     let archive = Archive::open(&config.archive, db)?;
     let (sweeping, path) = (archive.clone(), config.archive.clone());
     tokio::spawn(async move {
-        match sweeping.sweep(&path, started).await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "removed objects that an earlier run had not finished"),
-            Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+        let mut before = started;
+        loop {
+            match sweeping.sweep(&path, before).await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(swept, "removed objects that no request had finished"),
+                Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
+            }
+            tokio::time::sleep(SWEEP).await;
+            before = SystemTime::now().checked_sub(OLD).unwrap_or(started);
         }
     });
     Ok(archive)
@@ -134,6 +155,7 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    keeper: Keeper,
     archive: Archive,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
@@ -146,6 +168,7 @@ fn service(
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
         db,
+        keeper,
         destination,
         origin,
         links: config.public.clone().map_or_else(own, Ok)?,

@@ -121,6 +121,8 @@ fn wrong_usage_ends_with_2_and_names_the_file() {
     let chain = ["chain.jsonl", "--public-key"];
     for (args, named) in [
         (vec!["chain.jsonl"], "--public-key"),
+        #[cfg(feature = "server")]
+        (vec!["--config", "absent.toml"], "absent.toml"),
         (vec!["absent.jsonl", "--public-key", "key.pem"], "absent.jsonl"),
         (vec![chain[0], chain[1], "no.pem"], "no.pem"),
         (vec![chain[0], chain[1], "absent.pem"], "absent.pem"),

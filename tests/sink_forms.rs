@@ -22,7 +22,7 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 16] = [
+const ACTIONS: [Action; 17] = [
     Action::Store,
     Action::Retrieve,
     Action::Search,
@@ -37,6 +37,7 @@ const ACTIONS: [Action; 16] = [
     Action::Reidentify,
     Action::ReadAudit,
     Action::ExportAudit,
+    Action::KeepCheckpoint,
     Action::SealSegment,
     Action::ChangeTier,
 ];

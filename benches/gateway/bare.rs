@@ -2,9 +2,12 @@
 
 use axum::Extension;
 use std::sync::Arc;
+use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
 use veilgate::archive::Archive;
+use veilgate::audit::key::SigningKey;
 use veilgate::db::account::Tier;
+use veilgate::db::chain::Keeper;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
 use veilgate::deid::plan::Plan;
@@ -36,6 +39,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
         origin: Arc::new(ArchiveOrigin::new(archive.clone(), db.clone())),
         destination: Target::Archive(archive),
         db,
+        keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
         links: Links::new("http://localhost/dicom-web").expect("links"),
         limits: Limits::default(),
         instance: 1 << 34,

@@ -110,6 +110,7 @@ fn settlement(ticket: Ticket) -> Settlement {
         key: ticket.key.clone(),
         used: 1,
         charged: true,
+        left: false,
         events: vec![(1_770_000_000_000, event()), (1_770_000_000_000, event())],
         stored: Vec::new(),
         ticket: Some(ticket),

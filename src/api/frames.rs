@@ -77,7 +77,9 @@ pub(super) fn choose(
 
 fn given(service: &Service, offer: Offer, stored: &str, wishes: &[SyntaxWish]) -> Option<As> {
     if offer.media == OCTET_STREAM {
-        return representation::choose(stored, wishes, Lossy::Decoded, |syntax| service.origin.decodes(syntax));
+        return representation::choose(stored, wishes, Lossy::Decoded, |syntax| {
+            service.origin.decodes(syntax)
+        });
     }
     // A media type without syntax means whatever of it is stored: the part says which.
     let met = |wish: &SyntaxWish| !matches!(wish, SyntaxWish::Uid(uid) if uid != stored);

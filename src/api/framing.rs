@@ -76,14 +76,15 @@ impl Begun {
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
     pub(super) fn zip(self) -> Response {
         let status = self.status();
-        let archive = stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
-            let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
-            let piece = match parts.try_next().await? {
-                Some(part) => entry(&mut zip, part).await?,
-                None => return Ok(Some((stream::iter([Ok(zip.finish())]).boxed(), (parts, None)))),
-            };
-            Ok(Some((piece, (parts, Some(zip)))))
-        });
+        let archive =
+            stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
+                let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
+                let piece = match parts.try_next().await? {
+                    Some(part) => entry(&mut zip, part).await?,
+                    None => return Ok(Some((stream::iter([Ok(zip.finish())]).boxed(), (parts, None)))),
+                };
+                Ok(Some((piece, (parts, Some(zip)))))
+            });
         answer(status, "application/zip", archive.try_flatten().boxed())
     }
 
@@ -117,7 +118,12 @@ fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response 
     response
 }
 
-fn ranged(content_type: &str, content: Content, asked: &HeaderMap, tag: Option<&str>) -> Result<Response, Problem> {
+fn ranged(
+    content_type: &str,
+    content: Content,
+    asked: &HeaderMap,
+    tag: Option<&str>,
+) -> Result<Response, Problem> {
     let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     // A range of something else than the client has the rest of would be worse than the whole.
     let same = text(header::IF_RANGE).is_none_or(|known| Some(known) == tag);
@@ -133,7 +139,9 @@ fn ranged(content_type: &str, content: Content, asked: &HeaderMap, tag: Option<&
             let said = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
             let count = part.end - part.start;
             let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, content.range(part));
-            response.headers_mut().extend(HeaderValue::from_str(&said).ok().map(|it| (header::CONTENT_RANGE, it)));
+            response
+                .headers_mut()
+                .extend(HeaderValue::from_str(&said).ok().map(|it| (header::CONTENT_RANGE, it)));
             sized(response, Some(count))
         }
     };
@@ -161,7 +169,8 @@ fn has(asked: &HeaderMap, tag: &str) -> bool {
 
 /// One file of a ZIP archive, whose checksum stands before it: it is read once for that, and once more to be sent.
 async fn entry(zip: &mut ZipOut, part: Part) -> Result<ByteStream, Fault> {
-    let name = format!("{}.dcm", part.path.replace("studies/", "").replace("series/", "").replace("instances/", ""));
+    let name =
+        format!("{}.dcm", part.path.replace("studies/", "").replace("series/", "").replace("instances/", ""));
     let content = part.content.again(HELD).await?;
     let (mut crc, mut size) = (flate2::Crc::new(), 0);
     let mut first = content.open();

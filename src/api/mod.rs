@@ -2,6 +2,7 @@
 //! `layer`.
 
 mod ask;
+mod audit;
 mod bulk;
 mod capabilities;
 mod digest;
@@ -24,6 +25,7 @@ pub use path::tidy_path;
 pub use vault::Vault;
 
 use crate::db::Db;
+use crate::db::chain::Keeper;
 use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
@@ -43,6 +45,8 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness.
     pub db: Db,
+    /// Signs what is told of audit chains.
+    pub keeper: Keeper,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
     /// Where pulled resources come from.
@@ -73,17 +77,14 @@ type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
 pub fn open(service: Arc<Service>) -> Router {
-    Router::new()
+    let described = capabilities::paths().fold(Router::new(), |router, path| {
+        router.route(&format!("{ROOT}{path}"), options(capabilities::capabilities))
+    });
+    described
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
-        .route("/dicom-web/studies", options(capabilities::capabilities))
-        .route("/dicom-web/series", options(capabilities::capabilities))
-        .route("/dicom-web/instances", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}/series", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}/instances", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}/series/{series}/instances", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(service)
@@ -117,6 +118,10 @@ pub fn guarded(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies/{study}/series", get(search::series_of_study))
         .route("/dicom-web/studies/{study}/instances", get(search::instances_of_study))
         .route("/dicom-web/studies/{study}/series/{series}/instances", get(search::instances_of_series))
+        .route("/v1/audit", get(audit::page))
+        .route("/v1/audit/export", get(audit::export))
+        .route("/v1/audit/checkpoint", post(audit::checkpoint))
+        .route("/v1/audit/entries/{sequence}/receipt", get(audit::receipt))
         .with_state(service)
 }
 

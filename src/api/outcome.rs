@@ -4,7 +4,7 @@ use super::Service;
 use super::intake::Record;
 use crate::deid::receipt::Names;
 use crate::deid::refusal::FailureReason;
-use crate::destination::{Fault, Stored};
+use crate::destination::{Custody, Fault};
 use crate::dicomweb::links::Links;
 use crate::dicomweb::store_response::{Outcome, StoreResponse, code};
 use crate::layer::context::{Done, Tally};
@@ -109,15 +109,15 @@ pub(super) fn headers(response: &StoreResponse, headers: &mut HeaderMap) {
 }
 
 /// The request failed as a whole; its instances are accounted for all the same.
-pub(super) fn broken(problem: Problem, records: Vec<Record>, stored: Option<Stored>) -> Response {
+pub(super) fn broken(problem: Problem, records: Vec<Record>, custody: Custody) -> Response {
     let mut response = problem.into_response();
-    response.extensions_mut().insert(tally(records, stored));
+    response.extensions_mut().insert(tally(records, custody));
     response
 }
 
 /// What the layers are told.
-pub(super) fn tally(records: Vec<Record>, stored: Option<Stored>) -> Tally {
-    let mut tally = Tally { stored, ..Tally::default() };
+pub(super) fn tally(records: Vec<Record>, custody: Custody) -> Tally {
+    let mut tally = Tally { custody, ..Tally::default() };
     for record in records {
         tally.instances.push(match record {
             Record::Passed(receipt, arrived) => {

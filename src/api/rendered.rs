@@ -128,7 +128,9 @@ pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, bool), Problem>
     }
     let mut ignored = false;
     if let Some(text) = read("annotation")? {
-        let words = text.split(',').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        let words = text
+            .split(',')
+            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()));
         ignored = words.then_some(true).ok_or(Problem::BadParameter("annotation"))?;
     }
     if let Some(text) = read("iccprofile")? {

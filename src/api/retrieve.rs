@@ -39,7 +39,8 @@ pub(super) async fn instances(
 ) -> Result<Response, Problem> {
     let (place, asked) = (ask::place(&uids)?, Asked::of(&service, &headers, query.as_deref())?);
     // A single file is for a single instance only (PS3.18 10.4.4).
-    let offers: &[Offer] = if place.instance.is_some() { &[RELATED, SINGLE, ZIP, BULK] } else { &[RELATED, ZIP] };
+    let offers: &[Offer] =
+        if place.instance.is_some() { &[RELATED, SINGLE, ZIP, BULK] } else { &[RELATED, ZIP] };
     let (offer, choice) = asked.choose(offers)?;
     if offer == BULK {
         return instance_bulk(&service, &caller, &place, &asked, &headers).await;
@@ -49,7 +50,9 @@ pub(super) async fn instances(
     let wishes: Vec<SyntaxWish> = choice.syntaxes.into_iter().map(any).collect();
     let given = given(&service, &caller, &place, &wishes).await?;
     if given.is_empty() {
-        return Err(Problem::Undecodable("no instance can be given in a transfer syntax that the request takes"));
+        return Err(Problem::Undecodable(
+            "no instance can be given in a transfer syntax that the request takes",
+        ));
     }
     let parts = Begun::of(service.origin.instances(&caller.project, &place, given).await?).await?;
     match offer {
@@ -60,7 +63,12 @@ pub(super) async fn instances(
 }
 
 /// How the instances of each syntax below a place are given.
-async fn given(service: &Service, caller: &Caller, place: &Place, wishes: &[SyntaxWish]) -> Result<Given, Problem> {
+async fn given(
+    service: &Service,
+    caller: &Caller,
+    place: &Place,
+    wishes: &[SyntaxWish],
+) -> Result<Given, Problem> {
     let syntaxes = service.origin.syntaxes(&caller.project, place).await?;
     let choose = |stored: &str| {
         representation::choose(stored, wishes, Lossy::Stays, |syntax| service.origin.decodes(syntax))

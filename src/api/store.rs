@@ -5,7 +5,7 @@ use super::intake::{Intake, Record};
 use super::outcome;
 use super::source::Source;
 use super::{Service, State, accept, accept_parameter};
-use crate::destination::{Answer, Delivery, Form, Settled, Target};
+use crate::destination::{Answer, Custody, Delivery, Form, Settled, Target};
 use crate::dicom::uid;
 use crate::dicomweb::boundary;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
@@ -57,7 +57,8 @@ async fn store(
     let mut intake = Intake::new(service, caller, allowance, study, delivery);
     let body = request.into_body().into_data_stream();
     if let Err(problem) = source.run(body, &mut intake).await {
-        return Ok(outcome::broken(problem, intake.abandon().await, None));
+        // Whatever arrived all the same did so with another server.
+        return Ok(outcome::broken(problem, intake.abandon().await, Custody::Left));
     }
     let (records, settled) = intake.settle().await;
     finish(service, wanted, records, settled)
@@ -95,10 +96,10 @@ fn finish(
     service: &Service,
     wanted: StowAnswer,
     records: Vec<Record>,
-    Settled { answer, stored, .. }: Settled,
+    Settled { answer, custody, .. }: Settled,
 ) -> Result<Response, Problem> {
     if let Some(problem) = outcome::whole_failure(&records) {
-        return Ok(outcome::broken(problem, records, stored));
+        return Ok(outcome::broken(problem, records, custody));
     }
     let kept = matches!(wanted, StowAnswer::Store(_));
     let told = outcome::response(&records, service, kept);
@@ -111,7 +112,7 @@ fn finish(
     };
     *response.status_mut() = StatusCode::from_u16(told.status()).unwrap_or(StatusCode::CONFLICT);
     outcome::headers(&told, response.headers_mut());
-    response.extensions_mut().insert(outcome::tally(records, stored));
+    response.extensions_mut().insert(outcome::tally(records, custody));
     Ok(response)
 }
 

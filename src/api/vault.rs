@@ -8,7 +8,7 @@ mod form;
 
 use super::intake::{Intake, Record};
 use super::{State, outcome};
-use crate::destination::{Answer, Delivery, Form, Packing, Settled};
+use crate::destination::{Answer, Custody, Delivery, Form, Packing, Settled};
 use crate::layer::context::{Allowance, Caller};
 use crate::problem::Problem;
 use axum::Extension;
@@ -47,7 +47,7 @@ pub(super) async fn upload(
     let mut intake = Intake::new(&service, &caller, allowance, None, delivery);
     let names = match upload.run(request.into_body().into_data_stream(), &mut intake).await {
         Ok(names) => names,
-        Err(problem) => return Ok(outcome::broken(problem, intake.abandon().await, None)),
+        Err(problem) => return Ok(outcome::broken(problem, intake.abandon().await, Custody::Here)),
     };
     let (records, settled) = intake.settle().await;
     Ok(finish(names, records, settled))
@@ -56,14 +56,14 @@ pub(super) async fn upload(
 /// The archive, or why there is none; either way the layers are told.
 fn finish(names: Vec<String>, records: Vec<Record>, settled: Settled) -> Response {
     if let Some(problem) = outcome::whole_failure(&records) {
-        return outcome::broken(problem, records, settled.stored);
+        return outcome::broken(problem, records, settled.custody);
     }
     let fates = Fates::of(names, &records);
     let mut response = match settled.answer {
         Some(answer) if fates.processed() > 0 => archive(fates, answer),
-        _ => return outcome::broken(fates.into_problem(), records, settled.stored),
+        _ => return outcome::broken(fates.into_problem(), records, settled.custody),
     };
-    response.extensions_mut().insert(outcome::tally(records, settled.stored));
+    response.extensions_mut().insert(outcome::tally(records, settled.custody));
     response
 }
 

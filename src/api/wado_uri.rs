@@ -8,8 +8,8 @@ use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::representation::{self, Lossy};
 use crate::layer::context::Caller;
 use crate::problem::Problem;
-use crate::raster::wish::{self, Wish};
 use crate::raster::window::{Function, Window};
+use crate::raster::wish::{self, Wish};
 use axum::Extension;
 use axum::extract::RawQuery;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -96,7 +96,11 @@ fn picture(query: &Query) -> Result<(Wish, Option<u32>), Problem> {
     }
     let number = |name: &'static str| -> Result<Option<f64>, Problem> {
         let Some(text) = query.get(name)? else { return Ok(None) };
-        text.parse().ok().filter(|number: &f64| number.is_finite()).map(Some).ok_or(Problem::BadParameter(name))
+        text.parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())
+            .map(Some)
+            .ok_or(Problem::BadParameter(name))
     };
     match (number("windowCenter")?, number("windowWidth")?) {
         (None, None) => {}

@@ -3,8 +3,8 @@
 use super::{Archive, Fault};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use object_store::path::Path;
 use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,7 +38,8 @@ impl Archive {
     /// The bytes of a range of an object, as fast as they are taken.
     pub fn stream(&self, object: &str, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Fault>> {
         let (archive, object) = (self.clone(), Arc::<str>::from(object));
-        let starts = (0..).map(move |number| range.start + number * CHUNK).take_while(move |at| *at < range.end);
+        let starts =
+            (0..).map(move |number| range.start + number * CHUNK).take_while(move |at| *at < range.end);
         let pieces = starts.map(move |at| at..range.end.min(at + CHUNK));
         let read = move |piece| {
             let (archive, object) = (archive.clone(), Arc::clone(&object));

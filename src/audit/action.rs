@@ -48,6 +48,8 @@ pub enum Action {
     ReadAudit,
     /// This chain was exported.
     ExportAudit,
+    /// A checkpoint of this chain was signed and kept.
+    KeepCheckpoint,
     /// A segment of this chain was sealed and its entries deleted.
     SealSegment,
     /// The tier of a customer was changed.

@@ -8,6 +8,7 @@
 //! | what is signed, what a client or an auditor keeps | [`checkpoint`], [`key`] |
 //! | what bytes are hashed | `canonical` |
 //! | the lines of an export | [`export`] |
+//! | the rows of a database | [`stored`] |
 //! | what is found, and how | [`finding`], [`verify`] |
 //!
 //! What each defence is against:
@@ -36,6 +37,7 @@ mod gaps;
 mod kept;
 pub mod key;
 pub mod report;
+pub mod stored;
 mod tip;
 pub mod value;
 pub mod verify;

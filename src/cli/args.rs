@@ -1,6 +1,12 @@
 //! The arguments of each command, as `--help` shows them. Examples and exit statuses
 //! stand in `help`.
 
+mod audit;
+
+pub use audit::{AuditArgs, AuditCommand, AuditVerifyArgs};
+#[cfg(feature = "server")]
+pub use audit::{AuditExportArgs, AuditSealArgs, AuditStoreArgs};
+
 use super::help;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -32,7 +38,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// List, show and check profiles.
     Profile(ProfileArgs),
-    /// Verify the audit chain of a project.
+    /// Verify, export and look after audit chains.
     Audit(AuditArgs),
 }
 
@@ -47,6 +53,18 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
     /// Folder of database, keys, archive and spool.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Where a server's data is, told as to `veilgate serve`.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// Configuration file of the server (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Data folder of the server.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
@@ -134,43 +152,6 @@ pub enum ProfileCommand {
         /// The profile file.
         file: PathBuf,
     },
-}
-
-/// Arguments of `veilgate audit`.
-#[derive(Debug, Args)]
-#[command(after_help = help::AUDIT)]
-pub struct AuditArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: AuditCommand,
-}
-
-/// The commands below `veilgate audit`.
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Verify an exported chain, offline, with nothing but the public key.
-    #[command(after_help = help::AUDIT_VERIFY)]
-    Verify(AuditVerifyArgs),
-}
-
-/// Arguments of `veilgate audit verify`.
-#[derive(Debug, Args)]
-pub struct AuditVerifyArgs {
-    /// The export; `-` for standard input.
-    #[arg(value_name = "EXPORT")]
-    pub export: PathBuf,
-    /// The gateway's public audit key as PEM. Get it once, early, and keep it.
-    #[arg(long, value_name = "FILE")]
-    pub public_key: PathBuf,
-    /// A checkpoint kept from before (may be given more than once); a file may hold several, one on a line.
-    #[arg(long, value_name = "FILE")]
-    pub checkpoint: Vec<PathBuf>,
-    /// The receipt of an entry that must still be there (may be given more than once); one on a line.
-    #[arg(long, value_name = "FILE")]
-    pub receipt: Vec<PathBuf>,
-    /// The project whose chain it must be [default: the one of the checkpoints, else any].
-    #[arg(long, value_name = "ID")]
-    pub project: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,88 +1,104 @@
-//! `veilgate audit`: here, verifying an export with the public key alone. What is found is decided in `audit`.
+//! `veilgate audit`: verifying chains, of an export or of a server's database, and looking after them. What is found is
+//! decided in `audit`, what is written in `db::chain`.
+
+#[cfg(feature = "server")]
+mod keep;
+#[cfg(feature = "server")]
+mod live;
+mod offline;
+#[cfg(feature = "server")]
+mod store;
 
 use super::args::{AuditCommand, AuditVerifyArgs};
 use super::{Exit, Failure, stdio};
-use crate::audit::checkpoint::EntryReceipt;
-use crate::audit::export::{LONGEST_LINE, Reader, kept_checkpoint};
+use crate::audit::checkpoint::{Checkpoint, EntryReceipt, Signed};
+use crate::audit::export::kept_checkpoint;
 use crate::audit::key::PublicKey;
 use crate::audit::report::Report;
 use crate::audit::value::Id;
-use crate::audit::verify::Verifier;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// More than any file that is kept beside an export.
 const MOST: u64 = 16 << 20;
 
-/// Bytes read from the export at a time.
-const CHUNK: usize = 256 << 10;
+/// What an auditor and clients kept from before.
+struct Kept {
+    checkpoints: Vec<Signed<Checkpoint>>,
+    receipts: Vec<EntryReceipt>,
+}
 
 /// Runs one of the commands below `veilgate audit`.
 pub fn run(command: &AuditCommand) -> Result<Exit, Failure> {
     match command {
         AuditCommand::Verify(args) => verify(args),
+        #[cfg(feature = "server")]
+        AuditCommand::Export(args) => keep::export(args),
+        #[cfg(feature = "server")]
+        AuditCommand::Checkpoint(args) => keep::checkpoint(args),
+        #[cfg(feature = "server")]
+        AuditCommand::Seal(args) => keep::seal(args),
+        #[cfg(feature = "server")]
+        AuditCommand::PublicKey(args) => keep::public_key(args),
     }
 }
 
 fn verify(args: &AuditVerifyArgs) -> Result<Exit, Failure> {
-    let reader = Reader::new(verifier(args)?);
-    let report = if args.export.as_os_str() == "-" {
-        read_export(io::stdin().lock(), reader, Path::new("standard input"))?
-    } else {
-        let file =
-            File::open(&args.export).map_err(|error| wrong(&args.export, &error.kind().to_string()))?;
-        read_export(BufReader::with_capacity(CHUNK, file), reader, &args.export)?
+    let key = args.public_key.as_deref().map(public_key).transpose()?;
+    let project = project(args.project.as_deref())?;
+    let kept = Kept {
+        checkpoints: kept(&args.checkpoint, |line| kept_checkpoint(line).map_err(|bad| bad.to_string()))?,
+        receipts: kept(&args.receipt, |line| EntryReceipt::parse(line).map_err(|bad| bad.to_string()))?,
     };
-    stdio::print(&format!("{report}\n"))?;
-    Ok(if report.is_whole() { Exit::Done } else { Exit::Refused })
+    let Some(export) = &args.export else { return live(args, key, project, &kept) };
+    let key = key.ok_or_else(|| Failure::Usage("an export needs --public-key".to_owned()))?;
+    told(&[offline::verify(export, key, project, &kept)?])
 }
 
-/// The verifier with all that was kept.
-fn verifier(args: &AuditVerifyArgs) -> Result<Verifier, Failure> {
-    let key = PublicKey::from_pem(&read_small(&args.public_key)?)
-        .map_err(|bad| wrong(&args.public_key, &bad.to_string()))?;
-    let project = args.project.clone().map(Id::new).transpose();
-    let project = project.map_err(|bad| Failure::Usage(format!("--project: {bad}")))?;
-    let mut verifier = Verifier::new(key, project);
-    for file in &args.checkpoint {
-        for line in lines_of(&read_small(file)?) {
-            let checkpoint = kept_checkpoint(line).map_err(|bad| wrong(file, &bad.to_string()))?;
-            verifier.keep(&checkpoint);
-        }
-    }
-    for file in &args.receipt {
-        for line in lines_of(&read_small(file)?) {
-            let receipt = EntryReceipt::parse(line).map_err(|bad| wrong(file, &bad.to_string()))?;
-            verifier.keep_receipt(&receipt);
-        }
-    }
-    Ok(verifier)
+#[cfg(feature = "server")]
+fn live(
+    args: &AuditVerifyArgs,
+    key: Option<PublicKey>,
+    project: Option<Id>,
+    kept: &Kept,
+) -> Result<Exit, Failure> {
+    told(&live::verify(&args.store, key, project, kept)?)
 }
 
-fn lines_of(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| !line.trim_ascii().is_empty())
+#[cfg(not(feature = "server"))]
+fn live(_: &AuditVerifyArgs, _: Option<PublicKey>, _: Option<Id>, _: &Kept) -> Result<Exit, Failure> {
+    Err(Failure::Usage("name an export; this build reads no database".to_owned()))
 }
 
-/// Feeds the export line by line; no line is held that is longer than any may be.
-fn read_export(mut source: impl BufRead, mut reader: Reader, name: &Path) -> Result<Report, Failure> {
-    let broken = |error: io::Error| Failure::Machine(format!("{}: {}", name.display(), error.kind()));
-    let mut line = Vec::with_capacity(LONGEST_LINE);
-    loop {
-        line.clear();
-        let longest = LONGEST_LINE as u64;
-        if source.by_ref().take(longest).read_until(b'\n', &mut line).map_err(broken)? == 0 {
-            return Ok(reader.finish());
-        }
-        let whole = line.last() == Some(&b'\n') || line.len() < LONGEST_LINE;
-        match std::str::from_utf8(&line) {
-            Ok(text) if whole => reader.line(text),
-            _ => reader.unreadable_line(),
-        }
-        if !whole {
-            source.skip_until(b'\n').map_err(broken)?;
+/// Prints what was found, and ends accordingly.
+fn told(reports: &[Report]) -> Result<Exit, Failure> {
+    for report in reports {
+        stdio::print(&format!("{report}\n"))?;
+    }
+    let whole = reports.iter().all(Report::is_whole);
+    Ok(if whole { Exit::Done } else { Exit::Refused })
+}
+
+fn public_key(file: &Path) -> Result<PublicKey, Failure> {
+    PublicKey::from_pem(&read_small(file)?).map_err(|bad| wrong(file, &bad.to_string()))
+}
+
+fn project(name: Option<&str>) -> Result<Option<Id>, Failure> {
+    let project = name.map(Id::new).transpose();
+    project.map_err(|bad| Failure::Usage(format!("--project: {bad}")))
+}
+
+/// What stands in files, one on a line.
+fn kept<T>(files: &[PathBuf], parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Failure> {
+    let mut kept = Vec::new();
+    for file in files {
+        let text = read_small(file)?;
+        for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
+            kept.push(parse(line).map_err(|bad| wrong(file, &bad))?);
         }
     }
+    Ok(kept)
 }
 
 fn read_small(file: &Path) -> Result<String, Failure> {

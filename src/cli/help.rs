@@ -65,10 +65,12 @@ Exit status: 0 no mistake; 1 mistakes; 2 the file cannot be read.";
 
 pub const AUDIT: &str = "\
 Examples:
+  veilgate audit verify
+  veilgate audit export --out chain.jsonl
   veilgate audit verify chain.jsonl --public-key audit-key.pem";
 
 pub const AUDIT_VERIFY: &str = "\
-What it finds, each with the number of the entry and the line:
+What it finds, each with the number of the entry and, of an export, the line:
   edited deleted inserted reordered forked
                  an entry was tampered with
   truncated      the end is cut off
@@ -76,12 +78,54 @@ What it finds, each with the number of the entry and the line:
   rolled-back    the chain ends before a checkpoint or receipt that was kept
   wrong-key wrong-project bad-signature malformed
                  it is not what it claims to be
-Without --checkpoint and --receipt, a database that was set back to an older backup, or
-written anew by who has the signing key, looks whole: keep a checkpoint now and then.
+A database is held against its own signed end and kept checkpoints, and against the witness
+beside it, audit-checkpoints.jsonl in the data folder. Who can change all of these can
+set them back to an older backup unseen, as who hands out an old export can; who has the
+signing key can write all anew. A checkpoint or receipt that is kept elsewhere exposes both:
+keep one now and then.
 
-Exit status: 0 whole; 1 findings, or the export cannot be read to its end; 2 wrong usage.
+Exit status: 0 whole; 1 findings, or it cannot be read to its end; 2 wrong usage.
 
 Examples:
+  veilgate audit verify --data /var/lib/veilgate
+  veilgate audit verify --checkpoint kept.jsonl
   curl -s http://127.0.0.1:8080/.well-known/veilgate-audit-key > audit-key.pem
   veilgate audit verify chain.jsonl --public-key audit-key.pem
   veilgate audit verify chain.jsonl --public-key audit-key.pem --checkpoint kept.jsonl";
+
+#[cfg(feature = "server")]
+pub const AUDIT_EXPORT: &str = "\
+The export is itself an act of `operator` in the chain, and holds that entry too.
+
+Exit status: 0; 1 the database or the file fails; 2 wrong usage, or the file is there already.
+
+Examples:
+  veilgate audit export --out chain.jsonl
+  veilgate audit export --project gateway | gzip > gateway.jsonl.gz";
+
+#[cfg(feature = "server")]
+pub const AUDIT_CHECKPOINT: &str = "\
+Exit status: 0; 1 the chain has no entry, or the database fails; 2 wrong usage.
+
+Example, a checkpoint a day, kept on another machine:
+  veilgate audit checkpoint | ssh auditor 'cat >> kept.jsonl'";
+
+#[cfg(feature = "server")]
+pub const AUDIT_SEAL: &str = "\
+The chain is verified first; of one that is not whole nothing is deleted. The closing record
+stands in the place of the entries, and is printed. The seal is an act of `operator` in the
+chain.
+
+Exit status: 0 sealed, or nothing is that old; 1 the chain is not whole, or the database
+fails; 2 wrong usage.
+
+Examples:
+  veilgate audit seal --before 2026-01-01
+  veilgate audit seal --through 250000 --project gateway";
+
+#[cfg(feature = "server")]
+pub const AUDIT_PUBLIC_KEY: &str = "\
+Exit status: 0; 1 the database fails; 2 wrong usage.
+
+Example:
+  veilgate audit public-key > audit-key.pem";

@@ -1,6 +1,6 @@
 //! `veilgate serve`: reads the settings and hands over to `serve`; tells in its help what they are.
 
-use super::args::ServeArgs;
+use super::args::{ServeArgs, StoreArgs};
 use super::{Exit, Failure};
 use crate::config::{CONFIG_VARIABLE, Config, SETTINGS, Setting};
 use crate::serve;
@@ -17,6 +17,16 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         .map_err(|mistakes| Failure::Usage(mistakes.to_string()))?;
     serve::run(config).map_err(|failure| Failure::Machine(failure.to_string()))?;
     Ok(Exit::Done)
+}
+
+/// The settings of a server, for a command that works on its data.
+///
+/// # Errors
+/// They are wrong.
+pub fn settings(args: &StoreArgs) -> Result<Config, Failure> {
+    let data = args.data.as_ref().map(|data| ("data", data.display().to_string()));
+    let flags: Vec<(&str, String)> = data.into_iter().collect();
+    Config::load(args.config.as_deref(), &flags).map_err(|mistakes| Failure::Usage(mistakes.to_string()))
 }
 
 /// What stands below the arguments in `--help`: the settings, each from the one list.

@@ -213,7 +213,7 @@ pub const SETTINGS: &[Setting] = &[
         "audit.checkpoint_time",
         "VEILGATE_AUDIT_CHECKPOINT_TIME",
         "10 m",
-        "And with the first entry after this time.",
+        "And at the latest after this time, if there are new entries.",
     ),
     plain(
         "audit.sink",

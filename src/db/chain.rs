@@ -1,7 +1,19 @@
 //! The audit chains in SQL: a project's head is locked first, so that no fork can come about; entries, checkpoints and
-//! closing records are stored as canonical text. What an entry is, and what a verifier finds, is `audit`'s.
+//! closing records are stored as canonical text. What an entry is, and what a verifier finds, is `audit`'s; reading is
+//! `reading`'s and `export`'s, deleting `retention`'s, what the second sink has had `cursor`'s.
+//!
+//! Nothing is appended to an end that does not carry our signature: whoever writes a chain anew in the database cannot
+//! have it signed by going on with it.
 
-use super::{Fault, Write, signed, unsigned};
+mod cursor;
+mod export;
+mod reading;
+mod retention;
+
+pub use export::Export;
+pub use reading::{Snapshot, Walk};
+
+use super::{Db, Fault, Write, signed, unsigned};
 use crate::audit::chain::{Head, Sealed};
 use crate::audit::checkpoint::{Checkpoint, Signed};
 use crate::audit::digest::Digest;
@@ -14,6 +26,10 @@ use std::time::Duration;
 
 /// The chain of acts that belong to no project: customers, the master key.
 pub const GATEWAY: &str = "gateway";
+
+/// Going on would put our signature on what somebody else made of the chain.
+const NOT_OURS: Fault =
+    Fault::Failing("the end of an audit chain is not what was signed: see `veilgate audit verify`");
 
 /// Rows written by one statement. Few sizes, so that few statements are prepared.
 const ROWS: [usize; 3] = [64, 8, 1];
@@ -55,7 +71,7 @@ pub(super) struct Tip {
 /// Locks the end of a chain until the transaction ends. A chain that is not there yet begins.
 pub(super) async fn lock(transaction: &mut Write, keeper: &Keeper, project: &str) -> Result<Tip, Fault> {
     const LOCK: &str = "UPDATE audit_head SET sequence = sequence WHERE project_id = $1 \
-        RETURNING sequence, hash, kept_sequence, kept_ms";
+        RETURNING sequence, hash, kept_sequence, kept_ms, checkpoint";
     let id = Id::new(project).map_err(|_| Fault::Failing("a project's name fits no chain"))?;
     let mut row = sqlx::query(LOCK).bind(project).fetch_optional(&mut **transaction).await?;
     if row.is_none() {
@@ -72,10 +88,23 @@ pub(super) async fn lock(transaction: &mut Write, keeper: &Keeper, project: &str
     let row = row.ok_or(Fault::Missing)?;
     let hash: String = row.try_get(1)?;
     let hash = Digest::from_hex(&hash).ok_or(Fault::Failing("the head of an audit chain is damaged"))?;
-    Ok(Tip {
-        head: Head { project: id, sequence: unsigned(row.try_get(0)?), hash },
-        kept_sequence: unsigned(row.try_get(2)?),
-        kept_ms: row.try_get(3)?,
+    let head = Head { project: id, sequence: unsigned(row.try_get(0)?), hash };
+    let checkpoint: Option<String> = row.try_get(4)?;
+    if !is_ours(keeper, &head, checkpoint.as_deref()) {
+        return Err(Fault::Failing(
+            "the head of an audit chain is not what was signed: `veilgate audit verify`",
+        ));
+    }
+    Ok(Tip { head, kept_sequence: unsigned(row.try_get(2)?), kept_ms: row.try_get(3)? })
+}
+
+/// True if this end was signed by our key, or is the beginning.
+fn is_ours(keeper: &Keeper, head: &Head, checkpoint: Option<&str>) -> bool {
+    let Some(text) = checkpoint else { return *head == Head::genesis(&head.project, keeper.public()) };
+    Signed::<Checkpoint>::parse(text).is_ok_and(|signed| {
+        let Checkpoint { project, sequence, hash, .. } = &signed.body;
+        let same = (project, *sequence, *hash) == (&head.project, head.sequence, head.hash);
+        same && signed.holds_under(keeper.public())
     })
 }
 
@@ -90,14 +119,28 @@ pub(super) async fn append(
     let full = |_| Fault::Failing("an audit chain is full");
     let (head, entries) = tip.head.append(events).map_err(full)?;
     store(transaction, &entries).await?;
-    let checkpoint = Checkpoint::sign(&head, time(now)?, &keeper.key);
-    let text = checkpoint.canonical();
     let due = head.sequence >= tip.kept_sequence.saturating_add(keeper.entries)
         || u128::from(unsigned(now.saturating_sub(tip.kept_ms))) >= keeper.time.as_millis();
-    let (kept_sequence, kept_ms) = if due { (head.sequence, now) } else { (tip.kept_sequence, tip.kept_ms) };
-    if due {
-        keep(transaction, &head, &text).await?;
+    let kept = (!due).then_some((tip.kept_sequence, tip.kept_ms));
+    let checkpoint = sign(transaction, keeper, &head, kept, now).await?;
+    Ok((entries, checkpoint))
+}
+
+/// Signs an end and writes it into the head's row. The checkpoint is kept for good too, unless the one last `kept`
+/// (number and time) is to stay that.
+async fn sign(
+    transaction: &mut Write,
+    keeper: &Keeper,
+    head: &Head,
+    kept: Option<(u64, i64)>,
+    now: i64,
+) -> Result<Signed<Checkpoint>, Fault> {
+    let checkpoint = Checkpoint::sign(head, time(now)?, &keeper.key);
+    let text = checkpoint.canonical();
+    if kept.is_none() {
+        keep(transaction, head, &text).await?;
     }
+    let (kept_sequence, kept_ms) = kept.unwrap_or((head.sequence, now));
     sqlx::query(
         "UPDATE audit_head SET sequence = $2, hash = $3, checkpoint = $4, kept_sequence = $5, kept_ms = $6 \
          WHERE project_id = $1",
@@ -110,7 +153,7 @@ pub(super) async fn append(
     .bind(kept_ms)
     .execute(&mut **transaction)
     .await?;
-    Ok((entries, checkpoint))
+    Ok(checkpoint)
 }
 
 /// Locks, appends and signs in one go, at the present time: for acts, which come one at a time.
@@ -137,6 +180,53 @@ async fn keep(transaction: &mut Write, head: &Head, checkpoint: &str) -> Result<
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+impl Db {
+    /// Writes an act into a chain, at the present time.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn act(&self, keeper: &Keeper, project: &str, event: Event) -> Result<Sealed, Fault> {
+        let mut transaction = self.write().await?;
+        let entry = record(&mut transaction, keeper, project, event).await?;
+        transaction.commit().await?;
+        Ok(entry)
+    }
+
+    /// Signs the end of a chain now, and keeps the checkpoint for good.
+    ///
+    /// # Errors
+    /// The database fails, or the chain has no entry yet.
+    pub async fn keep_checkpoint(&self, keeper: &Keeper, project: &str) -> Result<Signed<Checkpoint>, Fault> {
+        let mut transaction = self.write().await?;
+        let tip = lock(&mut transaction, keeper, project).await?;
+        if tip.head.sequence == 0 {
+            return Err(Fault::Missing);
+        }
+        let checkpoint = sign(&mut transaction, keeper, &tip.head, None, super::now()).await?;
+        transaction.commit().await?;
+        Ok(checkpoint)
+    }
+
+    /// Keeps a checkpoint of each chain that has new entries and none kept for the keeper's time.
+    ///
+    /// # Errors
+    /// The database fails for one of them; the others are done all the same.
+    pub async fn keep_due(&self, keeper: &Keeper) -> Result<(), Fault> {
+        let time = i64::try_from(keeper.time.as_millis()).unwrap_or(i64::MAX);
+        let due: Vec<String> = sqlx::query_scalar(
+            "SELECT project_id FROM audit_head WHERE sequence > kept_sequence AND kept_ms <= $1",
+        )
+        .bind(super::now().saturating_sub(time))
+        .fetch_all(&self.readers)
+        .await?;
+        let mut done = Ok(());
+        for project in &due {
+            done = done.and(self.keep_checkpoint(keeper, project).await.map(drop));
+        }
+        done
+    }
 }
 
 /// The time of an entry.

@@ -128,6 +128,7 @@ mod tests {
             size: 10,
             sha256: "aa".into(),
             object: format!("o/{instance}"),
+            described: crate::db::catalog::described::Described::default(),
         }
     }
 
@@ -139,7 +140,8 @@ mod tests {
     async fn instances_come_page_by_page_and_only_to_their_project() {
         let folder = tempfile::tempdir().unwrap();
         let (db, project) = founded(folder.path()).await;
-        let entries = [entry("2.25.2", "2.25.7", "a"), entry("2.25.2", "2.25.5", "b"), entry("2.25.3", "2.25.4", "a")];
+        let entries =
+            [entry("2.25.2", "2.25.7", "a"), entry("2.25.2", "2.25.5", "b"), entry("2.25.3", "2.25.4", "a")];
         enter(&db, &project, &entries).await.unwrap();
         let names = |held: &[Held]| held.iter().map(|held| held.instance.clone()).collect::<Vec<_>>();
         let whole = place(None, None);

@@ -2,9 +2,11 @@
 //! for billing and the archive's catalog, everything of one request in one transaction. The transaction is `batch`'s.
 //!
 //! A request first reserves, then settles. A settlement gives back what it reserved and counts what was done; a gateway
-//! that died leaves reservations, which `recover` settles with an audit entry that says so.
+//! that died leaves reservations, which `recover` settles with an audit entry that says so; what an outage of the
+//! database leaves open is in `debts`.
 
 mod batch;
+mod debts;
 mod recover;
 
 use super::chain::Keeper;
@@ -12,13 +14,19 @@ use super::usage::{Month, Quotas};
 use super::{Db, Fault, catalog};
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
+use debts::Debts;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 4096;
 
 /// Requests written in one transaction at most.
 const BATCH: usize = 512;
+
+/// How often what an outage left open is tried again.
+const DEBTS_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the writer is told.
 #[derive(Clone)]
@@ -65,6 +73,8 @@ pub struct Settlement {
     pub used: u64,
     /// Whether what counts is told to billing.
     pub charged: bool,
+    /// Whether the instances have left for another server: then they count also where the answer is withheld.
+    pub left: bool,
     /// The chain's entries, the request's own last, with milliseconds since 1970 UTC.
     pub events: Vec<(i64, Event)>,
     /// Instances that lie in the archive and are to be found from now on.
@@ -84,7 +94,7 @@ enum Ask {
     /// Reserve up to so many instances.
     Reserve(Ticket, u64),
     Settle(Box<Settlement>),
-    /// Settle for a gateway that died, unless another did.
+    /// Settle what a dead gateway or an outage left open, unless that was done.
     Recover(Box<Settlement>),
     /// Give a reservation back.
     Release(Ticket),
@@ -99,7 +109,16 @@ enum Reply {
 
 struct Job {
     ask: Ask,
-    reply: oneshot::Sender<Result<Reply, Fault>>,
+    /// `None` if nobody waits.
+    reply: Option<oneshot::Sender<Result<Reply, Fault>>>,
+}
+
+impl Job {
+    fn answer(self, answer: Result<Reply, Fault>) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 impl Writer {
@@ -134,9 +153,8 @@ impl Writer {
 
     /// Gives back what a request reserved that comes to no settlement. Does not wait.
     pub fn release(&self, ticket: Ticket) {
-        let (reply, _) = oneshot::channel();
         // Where the queue is full, the reservation is settled like that of a dead gateway.
-        let _ = self.jobs.try_send(Job { ask: Ask::Release(ticket), reply });
+        let _ = self.jobs.try_send(Job { ask: Ask::Release(ticket), reply: None });
     }
 
     async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {
@@ -154,36 +172,45 @@ fn settled(reply: Reply) -> Result<Settled, Fault> {
 async fn ask_through(jobs: &mpsc::Sender<Job>, ask: Ask) -> Result<Reply, Fault> {
     const ENDED: Fault = Fault::Down("its writer has ended");
     let (reply, answer) = oneshot::channel();
-    jobs.send(Job { ask, reply }).await.map_err(|_| ENDED)?;
+    jobs.send(Job { ask, reply: Some(reply) }).await.map_err(|_| ENDED)?;
     answer.await.map_err(|_| ENDED)?
 }
 
 async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut jobs, BATCH).await > 0 {
-        serve(&db, &terms, std::mem::take(&mut jobs)).await;
+    let mut debts = Debts::default();
+    loop {
+        let waiting = timeout(DEBTS_AGAIN, queue.recv_many(&mut jobs, BATCH)).await;
+        if waiting == Ok(0) {
+            return;
+        }
+        debts.join(&mut jobs);
+        if !jobs.is_empty() {
+            serve(&db, &terms, std::mem::take(&mut jobs), &mut debts).await;
+        }
     }
 }
 
 /// Writes all jobs at once; if one of them is refused, each alone, so that it sinks no other.
-async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>) {
+async fn serve(db: &Db, terms: &Terms, jobs: Vec<Job>, debts: &mut Debts) {
     let asks: Vec<&Ask> = jobs.iter().map(|job| &job.ask).collect();
     match batch::write(db, terms, &asks).await {
         Ok(replies) => {
             for (job, reply) in jobs.into_iter().zip(replies) {
-                let _ = job.reply.send(reply);
+                job.answer(reply);
             }
         }
         Err(fault) if jobs.len() == 1 || fault.is_outage() => {
             for job in jobs {
-                let _ = job.reply.send(Err(fault));
+                debts.fail(job, fault);
             }
         }
         Err(_) => {
             for job in jobs {
-                let reply = batch::write(db, terms, &[&job.ask]).await;
-                let reply = reply.and_then(|replies| replies.into_iter().next().unwrap_or(Ok(Reply::Done)));
-                let _ = job.reply.send(reply);
+                match batch::write(db, terms, &[&job.ask]).await {
+                    Ok(replies) => job.answer(replies.into_iter().next().unwrap_or(Ok(Reply::Done))),
+                    Err(fault) => debts.fail(job, fault),
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Destination: the embedded archive. Objects are written while the request comes in;
 //! the catalog learns of them all at once, with the request's account (`db::writer`).
 
-use super::{Fault, Settled, Stored};
+use super::{Custody, Fault, Settled, Stored};
 use crate::archive::describe::Describer;
 use crate::archive::{self, Archive, Writer};
 use crate::db::catalog::Entry;
@@ -85,8 +85,8 @@ impl Keep {
         }
         let fates = self.finished.iter().map(|it| it.as_ref().map(drop).map_err(|fault| *fault)).collect();
         let entries = self.finished.into_iter().filter_map(Result::ok).collect();
-        let stored = Some(Stored { archive: self.archive, entries });
-        Settled { fates, answer: None, stored }
+        let custody = Custody::Stored(Stored { archive: self.archive, entries });
+        Settled { fates, answer: None, custody }
     }
 
     /// Nothing of the request stays.

@@ -68,8 +68,20 @@ pub struct Settled {
     pub fates: Vec<Result<(), Fault>>,
     /// The instances, if they go back to the client.
     pub answer: Option<Answer>,
-    /// What lies in the archive and waits for the request's account.
-    pub stored: Option<Stored>,
+    /// Where the instances are now.
+    pub custody: Custody,
+}
+
+/// Where the instances of a request are until its account is settled.
+#[derive(Clone, Default)]
+pub enum Custody {
+    /// With us: withheld with the answer.
+    #[default]
+    Here,
+    /// In the archive, where nobody finds them yet.
+    Stored(Stored),
+    /// With another server: nobody can take them back.
+    Left,
 }
 
 /// Objects that are safe in the archive, and that nobody finds before they are entered into its catalog.
@@ -152,7 +164,9 @@ impl Delivery {
         match self {
             Self::Respond(respond) => respond.settle().await,
             Self::Keep(keep) => keep.settle().await,
-            Self::Forward(forward) => Settled { fates: forward.settle().await, answer: None, stored: None },
+            Self::Forward(forward) => {
+                Settled { fates: forward.settle().await, answer: None, custody: Custody::Left }
+            }
         }
     }
 

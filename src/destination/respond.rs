@@ -3,7 +3,7 @@
 
 use super::answer::Answer;
 use super::packer::{Packer, Packing};
-use super::{Fault, Settled};
+use super::{Custody, Fault, Settled};
 use crate::deid::receipt::{Names, Receipt};
 use bytes::Bytes;
 use std::path::PathBuf;
@@ -66,9 +66,11 @@ impl Respond {
         match self.packer.finish().await {
             Ok((contents, reader)) => {
                 let answer = Answer::new(self.form, self.instances, contents, reader);
-                Settled { fates: vec![Ok(()); count], answer: Some(answer), stored: None }
+                Settled { fates: vec![Ok(()); count], answer: Some(answer), custody: Custody::Here }
             }
-            Err(_) => Settled { fates: vec![Err(Fault::Storage); count], answer: None, stored: None },
+            Err(_) => {
+                Settled { fates: vec![Err(Fault::Storage); count], answer: None, custody: Custody::Here }
+            }
         }
     }
 }

@@ -34,7 +34,14 @@ pub struct Fragments {
 impl Fragments {
     /// Begins at the value of the pixel data.
     pub fn new(value_at: u64) -> Self {
-        Self { next: value_at, begun: false, ended: false, table: 0..0, spans: Vec::new(), starts: Vec::new() }
+        Self {
+            next: value_at,
+            begun: false,
+            ended: false,
+            table: 0..0,
+            spans: Vec::new(),
+            starts: Vec::new(),
+        }
     }
 
     /// Begins at an item header that an offset table names.
@@ -98,7 +105,8 @@ impl Fragments {
             return;
         }
         // JPEG and JPEG-LS; JPEG 2000 and HTJ2K; JPEG XL, bare and boxed.
-        const STARTS: [&[u8]; 4] = [&[0xFF, 0xD8, 0xFF], &[0xFF, 0x4F, 0xFF], &[0xFF, 0x0A], &[0, 0, 0, 0x0C]];
+        const STARTS: [&[u8]; 4] =
+            [&[0xFF, 0xD8, 0xFF], &[0xFF, 0x4F, 0xFF], &[0xFF, 0x0A], &[0, 0, 0, 0x0C]];
         if STARTS.iter().any(|start| value.starts_with(start)) {
             self.starts.push(u32::try_from(self.spans.len()).unwrap_or(u32::MAX));
         }

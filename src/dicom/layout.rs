@@ -98,7 +98,8 @@ impl Reader {
     fn open(&self, complete: bool) -> Result<Option<Opened>, Fault> {
         let Some(found) = meta::read(&self.held, complete)? else { return Ok(None) };
         let uid = found.transfer_syntax.as_deref().unwrap_or_default();
-        let plain = |syntax: &&TransferSyntax| syntax.encoding == Encoding::ExplicitLittle && !syntax.deflated;
+        let plain =
+            |syntax: &&TransferSyntax| syntax.encoding == Encoding::ExplicitLittle && !syntax.deflated;
         let transfer_syntax =
             TransferSyntax::of(uid).filter(plain).ok_or(FaultKind::UnsupportedTransferSyntax)?;
         let scan = Scan::new(Encoding::ExplicitLittle, self.limits);

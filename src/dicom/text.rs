@@ -70,7 +70,8 @@ impl Charset {
         let mut pieces = bytes.split(|byte| *byte == ESCAPE);
         out.push_str(&decode(&self.first, pieces.next().unwrap_or_default()));
         for piece in pieces {
-            let Some((sequence, code)) = SWITCHES.iter().find(|(sequence, _)| piece.starts_with(sequence)) else {
+            let Some((sequence, code)) = SWITCHES.iter().find(|(sequence, _)| piece.starts_with(sequence))
+            else {
                 out.push_str(&decode(&self.first, piece));
                 continue;
             };
@@ -117,8 +118,16 @@ mod tests {
                 b"Hong^Gildong=\x1B$)C\xFB\xF3^\x1B$)C\xD1\xCE\xD4\xD7=",
                 "Hong^Gildong=\u{6d2a}^\u{5409}\u{6d1e}=",
             ),
-            (b"GB18030", b"Wang^XiaoDong=\xCD\xF5^\xD0\xA1\xB6\xAB", "Wang^XiaoDong=\u{738b}^\u{5c0f}\u{4e1c}"),
-            (b"ISO_IR 144", b"\xBB\xEE\xDAce\xDC\xD1yp\xD3", "\u{41b}\u{44e}\u{43a}ce\u{43c}\u{431}yp\u{433}"),
+            (
+                b"GB18030",
+                b"Wang^XiaoDong=\xCD\xF5^\xD0\xA1\xB6\xAB",
+                "Wang^XiaoDong=\u{738b}^\u{5c0f}\u{4e1c}",
+            ),
+            (
+                b"ISO_IR 144",
+                b"\xBB\xEE\xDAce\xDC\xD1yp\xD3",
+                "\u{41b}\u{44e}\u{43a}ce\u{43c}\u{431}yp\u{433}",
+            ),
         ] {
             assert_eq!(Charset::of(sets).decode(bytes), text);
         }

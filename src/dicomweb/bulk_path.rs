@@ -60,7 +60,9 @@ impl BulkPath {
                     let wanted = self.items.get(open.len()).is_some_and(|(wanted, _)| *wanted == tag);
                     if wanted { open.push((tag, 0)) } else { walker.skip_sequence()? }
                 }
-                Token::Item { .. } => open.iter_mut().next_back().into_iter().for_each(|(_, number)| *number += 1),
+                Token::Item { .. } => {
+                    open.iter_mut().next_back().into_iter().for_each(|(_, number)| *number += 1)
+                }
                 Token::SequenceEnd => drop(open.pop()),
                 _ => {}
             }
@@ -114,7 +116,9 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_not_read() {
-        for text in ["", "0042001", "0042001G", "54000100/2", "54000100/0/54001010", "54000100/x/54001010", "a//b"] {
+        for text in
+            ["", "0042001", "0042001G", "54000100/2", "54000100/0/54001010", "54000100/x/54001010", "a//b"]
+        {
             assert_eq!(BulkPath::parse(text), None, "{text}");
         }
     }

@@ -19,16 +19,23 @@ impl Form for Json {
         let mut out = format!("\"{}\":{{\"vr\":\"{}\"", hex(name.tag), name.vr.to_string());
         match content {
             Content::Empty => {}
-            Content::Bulk(uri) => drop(write!(out, ",\"BulkDataURI\":{}", string(uri))),
-            Content::Binary(bytes) => drop(write!(out, ",\"InlineBinary\":\"{}\"", STANDARD.encode(bytes))),
-            content => drop(write!(out, ",\"Value\":[{}]", values(name.vr, content).join(","))),
+            Content::Bulk(uri) => {
+                let _ = write!(out, ",\"BulkDataURI\":{}", string(uri));
+            }
+            Content::Binary(bytes) => {
+                let _ = write!(out, ",\"InlineBinary\":\"{}\"", STANDARD.encode(bytes));
+            }
+            content => {
+                let _ = write!(out, ",\"Value\":[{}]", values(name.vr, content).join(","));
+            }
         }
         out.push('}');
         out
     }
 
     fn sequence(&self, name: &Name, items: &[String]) -> String {
-        let value = if items.is_empty() { String::new() } else { format!(",\"Value\":[{}]", items.join(",")) };
+        let value =
+            if items.is_empty() { String::new() } else { format!(",\"Value\":[{}]", items.join(",")) };
         format!("\"{}\":{{\"vr\":\"SQ\"{value}}}", hex(name.tag))
     }
 
@@ -143,7 +150,8 @@ mod tests {
         };
         assert_eq!(attribute(fill, "00080005"), json!({"Value":["ISO_IR 192"],"vr":"CS"}));
         assert_eq!(attribute(fill, "00080008"), json!({"Value":["A",null,"B"],"vr":"CS"}));
-        let name = json!({"vr": "PN", "Value": [{"Alphabetic": "Yamada^Tarou", "Ideographic": "\u{5c71}\u{7530}"}]});
+        let name =
+            json!({"vr": "PN", "Value": [{"Alphabetic": "Yamada^Tarou", "Ideographic": "\u{5c71}\u{7530}"}]});
         assert_eq!(attribute(fill, "00100010"), name);
         assert_eq!(attribute(fill, "00100020"), json!({"vr":"LO"}));
         assert_eq!(attribute(fill, "0040A730"), json!({"Value":[{}],"vr":"SQ"}));

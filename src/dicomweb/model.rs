@@ -82,7 +82,11 @@ pub fn write(layout: &Layout, tail: &[u8], url: &str, form: &dyn Form) -> Result
     if let Some(bulk) = layout.bulk {
         let uri = writing.uri(bulk.header.tag);
         let empty = bulk.header.len == Some(0);
-        writing.put(bulk.header.tag, bulk.header.vr, &if empty { Content::Empty } else { Content::Bulk(uri) });
+        writing.put(
+            bulk.header.tag,
+            bulk.header.vr,
+            &if empty { Content::Empty } else { Content::Bulk(uri) },
+        );
     }
     writing.walk(tail, layout.encoding)?;
     Ok(writing.root.finish(form))

@@ -45,7 +45,8 @@ pub fn choose(
 
 /// Compressed with loss, or of a syntax that allows it (PS3.5 10).
 pub fn is_lossy(syntax: &str) -> bool {
-    const LOSSLESS: &[&str] = &["5", "4.57", "4.58", "4.65", "4.66", "4.70", "4.80", "4.90", "4.92", "4.110", "4.201", "4.202"];
+    const LOSSLESS: &[&str] =
+        &["5", "4.57", "4.58", "4.65", "4.66", "4.70", "4.80", "4.90", "4.92", "4.110", "4.201", "4.202"];
     let rest = syntax.strip_prefix("1.2.840.10008.1.2.").unwrap_or_default();
     TransferSyntax::of(syntax).is_some_and(|syntax| syntax.encapsulated)
         && rest != "1.98"

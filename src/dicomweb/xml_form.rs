@@ -22,8 +22,12 @@ impl Form for Xml {
         let mut out = open(name);
         match content {
             Content::Empty => {}
-            Content::Bulk(uri) => drop(write!(out, "<BulkData uri=\"{}\"/>", xml_out::text(uri))),
-            Content::Binary(bytes) => drop(write!(out, "<InlineBinary>{}</InlineBinary>", STANDARD.encode(bytes))),
+            Content::Bulk(uri) => {
+                let _ = write!(out, "<BulkData uri=\"{}\"/>", xml_out::text(uri));
+            }
+            Content::Binary(bytes) => {
+                let _ = write!(out, "<InlineBinary>{}</InlineBinary>", STANDARD.encode(bytes));
+            }
             content => values(&mut out, name.vr, content),
         }
         out.push_str("</DicomAttribute>");

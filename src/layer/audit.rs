@@ -10,6 +10,7 @@ use crate::audit::value::Id;
 use crate::db::Fault;
 use crate::db::writer::{Settled, Settlement, Ticket, Writer};
 use crate::deid::plan::Plan;
+use crate::destination::{Custody, Stored};
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
@@ -59,8 +60,9 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
         ticket: response.extensions_mut().remove::<Ticket>(),
         used: tally.delivered() as u64,
         charged: response.extensions_mut().remove::<Charged>().is_some(),
+        left: matches!(tally.custody, Custody::Left),
         events: instances.chain(std::iter::once((now, request))).collect(),
-        stored: tally.stored.as_ref().map(|stored| stored.entries.clone()).unwrap_or_default(),
+        stored: stored(tally).map(|stored| stored.entries.clone()).unwrap_or_default(),
     }
 }
 
@@ -92,13 +94,14 @@ async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, F
     let settled = match settled {
         Ok(settled) => settled,
         Err(fault) => {
-            if let Some(stored) = &tally.stored {
+            // In an outage nobody knows whether they were entered after all: then the archive's sweep decides.
+            if let Some(stored) = stored(&tally).filter(|_| !fault.is_outage()) {
                 stored.withdraw().await;
             }
             return withheld(fault, tally);
         }
     };
-    if let Some(stored) = &tally.stored {
+    if let Some(stored) = stored(&tally) {
         stored.archive.remove(settled.useless.iter().map(String::as_str)).await;
     }
     if let Some(receipt) = settled.receipt {
@@ -108,6 +111,14 @@ async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, F
     }
     response.extensions_mut().insert(tally);
     response
+}
+
+/// What waits in the archive.
+fn stored(tally: &Tally) -> Option<&Stored> {
+    match &tally.custody {
+        Custody::Stored(stored) => Some(stored),
+        Custody::Here | Custody::Left => None,
+    }
 }
 
 /// Nothing leaves that is not on record.
@@ -126,3 +137,6 @@ fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use crate::db::account::Tier;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
-use crate::destination::{Stored, Target};
+use crate::destination::{Custody, Target};
 
 /// The request's name, made by `trace`.
 #[derive(Clone)]
@@ -43,8 +43,8 @@ pub struct Tally {
     pub bytes_in: u64,
     /// Bytes of instances that went out.
     pub bytes_out: u64,
-    /// What waits in the archive for the account.
-    pub stored: Option<Stored>,
+    /// Where the instances wait for the account.
+    pub custody: Custody,
 }
 
 /// What became of one instance.

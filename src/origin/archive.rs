@@ -56,15 +56,33 @@ impl Origin for ArchiveOrigin {
         Box::pin(self.instances(project, place, given))
     }
 
-    fn metadata<'a>(&'a self, project: &'a str, place: &'a Place, form: Model, root: &'a str) -> Answer<'a, Parts> {
+    fn metadata<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        form: Model,
+        root: &'a str,
+    ) -> Answer<'a, Parts> {
         Box::pin(self.metadata(project, place, form, root))
     }
 
-    fn frames<'a>(&'a self, project: &'a str, place: &'a Place, numbers: &'a [u32], given: As) -> Answer<'a, Parts> {
+    fn frames<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        numbers: &'a [u32],
+        given: As,
+    ) -> Answer<'a, Parts> {
         Box::pin(self.frames(project, place, numbers, given))
     }
 
-    fn bulk<'a>(&'a self, project: &'a str, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts> {
+    fn bulk<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        path: &'a BulkPath,
+        given: As,
+    ) -> Answer<'a, Parts> {
         Box::pin(self.bulk(project, place, path, given))
     }
 

@@ -49,20 +49,38 @@ pub trait Origin: Send + Sync {
     ///
     /// # Errors
     /// There is no such place, or the origin fails.
-    fn metadata<'a>(&'a self, project: &'a str, place: &'a Place, form: Model, root: &'a str) -> Answer<'a, Parts>;
+    fn metadata<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        form: Model,
+        root: &'a str,
+    ) -> Answer<'a, Parts>;
 
     /// Frames of an instance by their numbers, from 1 (PS3.18 10.4.1.1.6).
     ///
     /// # Errors
     /// There is no such instance or frame, its pixels cannot be decoded, or the origin fails.
-    fn frames<'a>(&'a self, project: &'a str, place: &'a Place, numbers: &'a [u32], given: As) -> Answer<'a, Parts>;
+    fn frames<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        numbers: &'a [u32],
+        given: As,
+    ) -> Answer<'a, Parts>;
 
     /// The value of an attribute of an instance (PS3.18 10.4.1.1.5); of compressed pixels one part a frame, unless they
     /// are video.
     ///
     /// # Errors
     /// There is no such instance or attribute, its pixels cannot be decoded, or the origin fails.
-    fn bulk<'a>(&'a self, project: &'a str, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts>;
+    fn bulk<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        path: &'a BulkPath,
+        given: As,
+    ) -> Answer<'a, Parts>;
 
     /// Pictures of the instances below a place, one each (PS3.18 10.4.1.1.3): of a frame by its number from 1, else of
     /// the first. Of an instance that is a document or a video, that itself.

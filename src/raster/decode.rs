@@ -94,7 +94,9 @@ impl Shape {
         if width > self.width {
             return Err(SHAPE);
         }
-        let fill = |cell: &[u8]| if self.signed && cell.last().is_some_and(|byte| byte & 0x80 != 0) { 0xFF } else { 0 };
+        let fill = |cell: &[u8]| {
+            if self.signed && cell.last().is_some_and(|byte| byte & 0x80 != 0) { 0xFF } else { 0 }
+        };
         let mut out = Vec::with_capacity(wanted * self.width);
         for cell in samples.chunks_exact(width) {
             out.extend_from_slice(cell);

@@ -44,7 +44,9 @@ pub fn decode(bytes: &[u8], width: usize, height: usize, components: usize) -> R
         at = end;
         match marker {
             0xF7 => frame.read(body).filter(|()| frame_fits(&frame, width, height, components)).ok_or(BAD)?,
-            0xF8 => frame.preset = Preset::read(body).ok_or(Unfit("JPEG-LS mapping tables are not decoded"))?,
+            0xF8 => {
+                frame.preset = Preset::read(body).ok_or(Unfit("JPEG-LS mapping tables are not decoded"))?
+            }
             0xDD => return Err(Unfit("JPEG-LS restart intervals are not decoded")),
             0xDA => at += scan(&frame, body, bytes.get(end..).unwrap_or_default(), &mut planes)?,
             _ => {}
@@ -81,7 +83,9 @@ fn scan(frame: &Frame, header: &[u8], rest: &[u8], planes: &mut [Vec<u16>]) -> R
     let ids = header.get(1..).unwrap_or_default().chunks_exact(2).take(count).filter_map(|part| part.first());
     let places: Vec<usize> =
         ids.filter_map(|id| frame.components.iter().position(|component| component == id)).collect();
-    let &[near, interleave, _] = header.get(1 + count * 2..4 + count * 2).ok_or(BAD)? else { return Err(BAD) };
+    let &[near, interleave, _] = header.get(1 + count * 2..4 + count * 2).ok_or(BAD)? else {
+        return Err(BAD);
+    };
     if places.len() != count || count == 0 || frame.width == 0 {
         return Err(BAD);
     }

@@ -143,7 +143,8 @@ impl<'a> Coder<'a> {
         let components = self.rows.len();
         let mut at = 1;
         while at <= self.width {
-            let arounds: Vec<Around> = (0..components).map(|it| self.around(it, at)).collect::<Result<_, _>>()?;
+            let arounds: Vec<Around> =
+                (0..components).map(|it| self.around(it, at)).collect::<Result<_, _>>()?;
             if arounds.iter().all(|around| self.context(around).is_none()) {
                 at = self.run(0..components, at)?;
                 continue;
@@ -174,7 +175,9 @@ impl<'a> Coder<'a> {
 
     fn around(&self, component: usize, at: usize) -> Result<Around, Unfit> {
         let rows = self.rows.get(component).ok_or(BAD)?;
-        let &[above_left, above, above_right] = rows.above.get(at - 1..at + 2).ok_or(BAD)? else { return Err(BAD) };
+        let &[above_left, above, above_right] = rows.above.get(at - 1..at + 2).ok_or(BAD)? else {
+            return Err(BAD);
+        };
         let left = *rows.row.get(at - 1).ok_or(BAD)?;
         Ok(Around { left, above, above_left, above_right })
     }
@@ -252,7 +255,11 @@ impl<'a> Coder<'a> {
     fn golomb(&mut self, k: u32, limit: u32) -> Result<u32, Unfit> {
         let longest = limit.saturating_sub(self.preset.plain + 1);
         let high = self.bits.zeros(longest)?;
-        if high < longest { Ok(high << k | self.bits.take(k)?) } else { Ok(self.bits.take(self.preset.plain)? + 1) }
+        if high < longest {
+            Ok(high << k | self.bits.take(k)?)
+        } else {
+            Ok(self.bits.take(self.preset.plain)? + 1)
+        }
     }
 
     /// A run of the components from `at` on; where it ends (T.87 A.7).

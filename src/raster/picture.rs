@@ -100,7 +100,9 @@ impl Look {
             ("MONOCHROME1" | "MONOCHROME2", 1) => (1, self.grey(image, raster, asked)),
             ("PALETTE COLOR", 1) => (3, self.palette(image, raster)?),
             ("RGB", 3) => (3, rgb(image, &raster.data)?),
-            ("YBR_FULL" | "YBR_FULL_422", 3) => (3, rgb(image, &raster.data)?.chunks_exact(3).flat_map(full).collect()),
+            ("YBR_FULL" | "YBR_FULL_422", 3) => {
+                (3, rgb(image, &raster.data)?.chunks_exact(3).flat_map(full).collect())
+            }
             ("YBR_PARTIAL_422" | "YBR_PARTIAL_420", 3) => {
                 (3, rgb(image, &raster.data)?.chunks_exact(3).flat_map(partial).collect())
             }
@@ -124,7 +126,8 @@ impl Look {
             let shown = values.iter().filter(|value| value.is_finite());
             let shown = shown.filter(|value| padding.is_none_or(|padding| **value != padding as f64));
             let shown = shown.map(|value| value * slope + intercept);
-            let (least, most) = shown.fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it)));
+            let (least, most) =
+                shown.fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it)));
             Window::around(least.min(most), most.max(least).max(least.min(most)))
         });
         let inverse = (raster.photometric == "MONOCHROME1") != self.inverse;
@@ -144,7 +147,9 @@ impl Look {
             let entries: Vec<u8> = match (wide, bits) {
                 (true, 16) => data.chunks_exact(2).filter_map(|cell| cell.last().copied()).collect(),
                 // Eight bits in words; some writers put them into the high byte.
-                (true, _) => data.chunks_exact(2).map(|cell| cell.iter().copied().max().unwrap_or(0)).collect(),
+                (true, _) => {
+                    data.chunks_exact(2).map(|cell| cell.iter().copied().max().unwrap_or(0)).collect()
+                }
                 (false, _) => data.clone(),
             };
             if entries.len() < count.min(2) {
@@ -182,7 +187,9 @@ fn samples<'a>(image: &Image, data: &'a [u8]) -> Box<dyn Iterator<Item = f64> + 
         1 => Box::new(data.iter().flat_map(|byte| (0..8).map(move |bit| f64::from(byte >> bit & 1)))),
         8 => Box::new(data.iter().map(move |byte| number(u32::from(*byte)))),
         16 => Box::new(units(data).map(move |raw: [u8; 2]| number(u16::from_le_bytes(raw).into()))),
-        32 if image.bits_stored == 0 => Box::new(units(data).map(|raw: [u8; 4]| f32::from_le_bytes(raw).into())),
+        32 if image.bits_stored == 0 => {
+            Box::new(units(data).map(|raw: [u8; 4]| f32::from_le_bytes(raw).into()))
+        }
         32 => Box::new(units(data).map(move |raw: [u8; 4]| number(u32::from_le_bytes(raw)))),
         _ => Box::new(units(data).map(f64::from_le_bytes)),
     }
@@ -232,5 +239,6 @@ fn ybr(cell: &[u8]) -> [f32; 3] {
 
 /// PS3.3 C.7.6.3.1.2.
 fn colour(y: f32, cb: f32, cr: f32) -> [u8; 3] {
-    [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(|it| it.round().clamp(0.0, 255.0) as u8)
+    [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb]
+        .map(|it| it.round().clamp(0.0, 255.0) as u8)
 }

@@ -96,7 +96,8 @@ mod tests {
         assert_eq!((large.width, large.height), (8, 4));
         let flipped = fit(&picture(), &Viewport { part_width: Some(-4.0), ..whole(4, 2) });
         assert_eq!(flipped.data, [30, 20, 10, 0, 70, 60, 50, 40]);
-        let part = Viewport { left: 2.0, top: 1.0, part_width: Some(2.0), part_height: Some(1.0), ..whole(2, 1) };
+        let part =
+            Viewport { left: 2.0, top: 1.0, part_width: Some(2.0), part_height: Some(1.0), ..whole(2, 1) };
         assert_eq!(fit(&picture(), &part).data, [60, 70]);
         let beyond = Viewport { left: 99.0, top: 99.0, ..whole(3, 3) };
         assert_eq!(fit(&picture(), &beyond).data.first(), Some(&70));

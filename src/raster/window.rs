@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn rend_07_each_function_reaches_its_ends_and_its_middle() {
-        for (function, width) in [(Function::Linear, 401.0), (Function::LinearExact, 400.0), (Function::Sigmoid, 40.0)] {
+        for (function, width) in
+            [(Function::Linear, 401.0), (Function::LinearExact, 400.0), (Function::Sigmoid, 40.0)]
+        {
             let window = Window { center: 40.0, width, function };
             assert_eq!((window.level(-1000.0), window.level(3000.0)), (0, 255), "{function:?}");
             assert!((126..=129).contains(&window.level(40.0)), "{function:?}");

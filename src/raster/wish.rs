@@ -56,7 +56,8 @@ pub fn quality(text: &str) -> Option<u8> {
 /// `vw,vh[,sx,sy,sw,sh]`; values between commas may be left out, commas at the end, too (PS3.18 8.3.5.1.3).
 pub fn viewport(text: &str) -> Option<Viewport> {
     let mut values = text.split(',').map(str::trim);
-    let mut size = || values.next().and_then(|text| text.parse::<u32>().ok()).filter(|it| (1..=MOST).contains(it));
+    let mut size =
+        || values.next().and_then(|text| text.parse::<u32>().ok()).filter(|it| (1..=MOST).contains(it));
     let (width, height) = (size()?, size()?);
     let mut rest = [None; 4];
     for (place, text) in rest.iter_mut().zip(values.by_ref()) {
@@ -95,7 +96,8 @@ mod tests {
 
     #[test]
     fn rend_06_viewports_may_leave_values_out() {
-        let whole = Viewport { width: 512, height: 256, left: 0.0, top: 0.0, part_width: None, part_height: None };
+        let whole =
+            Viewport { width: 512, height: 256, left: 0.0, top: 0.0, part_width: None, part_height: None };
         assert_eq!(viewport("512,256"), Some(whole));
         let part = Viewport { part_width: Some(512.0), part_height: Some(-12.0), ..whole };
         assert_eq!(viewport("512,256,,,512,-12"), Some(part));

@@ -2,6 +2,7 @@
 //! that keeps a second server out.
 
 use super::Failure;
+use crate::config::Config;
 use crate::db::seal::{MasterKey, hex, unhex};
 use crate::db::{Address, Db};
 use crate::deid::pseudonym::ProjectKey;
@@ -58,6 +59,32 @@ impl Folder {
         db.found(&self.master, &secret, Sha256::digest(key.as_bytes()).into()).await?;
         Ok(Some(key))
     }
+}
+
+/// The database of a server, for commands that work beside it. Makes none.
+///
+/// # Errors
+/// There is no server's data, or its database cannot be opened.
+pub async fn database_beside(config: &Config) -> Result<Db, Failure> {
+    let file = config.data.join(DATABASE);
+    let address = match &config.database {
+        Some(address) => address.clone(),
+        None if file.is_file() => Address::File(file),
+        None => {
+            let kind = std::io::ErrorKind::NotFound;
+            return Err(Failure::Data { what: "the database in the data folder", kind });
+        }
+    };
+    Ok(Db::open(&address).await?)
+}
+
+/// The key that seals secrets in a server's database.
+///
+/// # Errors
+/// It is missing or no key.
+pub fn master_key_beside(config: &Config) -> Result<MasterKey, Failure> {
+    let given = config.master_key.clone();
+    given.or_else(|| read_master_key(&config.data.join(MASTER_KEY))).ok_or(Failure::MasterKey)
 }
 
 /// The first project's key in a data folder, for the command line. `None` if there is

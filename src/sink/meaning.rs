@@ -97,7 +97,7 @@ impl Meaning {
             Action::Retrieve => moved(TRANSFERRED, "R", Some(6), false),
             Action::Delete => base(DELETED, "D", Some(15)),
             Action::Search => moved(QUERY, "E", None, true),
-            Action::ReadAudit | Action::ExportAudit => base(LOG_USED, "R", None),
+            Action::ReadAudit | Action::ExportAudit | Action::KeepCheckpoint => base(LOG_USED, "R", None),
             other => Self { alert: Some(alert(other)), ..base(ALERT, "E", None) },
         }
     }

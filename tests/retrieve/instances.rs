@@ -69,7 +69,10 @@ fn a_file_comes_in_ranges_and_not_again_to_who_has_it() {
     assert_eq!(part.header("content-range"), Some(&*format!("bytes 1000000-2500000/{}", one.file.len())));
     assert!(part.body == one.file[1_000_000..=2_500_000]);
     let beyond = ask("Range", "bytes=99999999-");
-    assert_eq!((beyond.status, beyond.header("content-range")), (416, Some(&*format!("bytes */{}", one.file.len()))));
+    assert_eq!(
+        (beyond.status, beyond.header("content-range")),
+        (416, Some(&*format!("bytes */{}", one.file.len())))
+    );
     let tag = part.header("etag").unwrap().to_owned();
     assert_eq!(ask("If-None-Match", &tag).status, 304);
     assert_eq!(ask("If-None-Match", "\"other\"").status, 200);
@@ -80,7 +83,8 @@ fn wado_04_older_clients_get_the_pixels_of_an_instance_as_octets() {
     let server = Server::start();
     let one = put(&server, &ct(1));
     let octets = "multipart/related; type=\"application/octet-stream\"";
-    let (whole, bulk) = (get(&server, &one.path, octets), get(&server, &format!("{}/bulk/7FE00010", one.path), octets));
+    let (whole, bulk) =
+        (get(&server, &one.path, octets), get(&server, &format!("{}/bulk/7FE00010", one.path), octets));
     assert_eq!((whole.status, bulk.status), (200, 200));
     assert_eq!(parts(&whole)[0].body, parts(&bulk)[0].body);
     assert_eq!(get(&server, one.series(), octets).status, 406);

@@ -24,7 +24,14 @@ fn meta_01_02_every_level_gives_an_array_with_an_object_an_instance() {
 #[test]
 fn meta_04_06_07_all_attributes_are_there_and_no_group_2_and_no_group_lengths() {
     let server = lenient();
-    for name in ["CT_small.dcm", "chrGreek.dcm", "examples_palette.dcm", "waveform_ecg.dcm", "rtdose.dcm", "MR_small_RLE.dcm"] {
+    for name in [
+        "CT_small.dcm",
+        "chrGreek.dcm",
+        "examples_palette.dcm",
+        "waveform_ecg.dcm",
+        "rtdose.dcm",
+        "MR_small_RLE.dcm",
+    ] {
         let one = put(&server, &files::fixture(name));
         let answer = get(&server, &format!("{}/metadata", one.path), JSON);
         assert_eq!(answer.status, 200, "{name}: {}", answer.text());
@@ -114,7 +121,10 @@ fn meta_03_xml_01_xml_comes_one_document_a_part() {
     let parts = parts(&answer);
     assert_eq!(parts.len(), 2);
     let text = String::from_utf8(parts[0].body.clone()).unwrap();
-    assert!(text.starts_with("<?xml") && text.contains("<NativeDicomModel") && text.contains("<BulkData uri=\""), "{text}");
+    assert!(
+        text.starts_with("<?xml") && text.contains("<NativeDicomModel") && text.contains("<BulkData uri=\""),
+        "{text}"
+    );
     assert_eq!(parts[0].header("content-type"), Some("application/dicom+xml"));
 }
 

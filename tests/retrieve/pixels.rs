@@ -73,7 +73,10 @@ fn what_viewers_send_for_frames_is_answered_in_the_letters_they_look_for() {
     }
     let by_query = Request::new("GET", &format!("{}/frames/1?accept=image/jls", one.path));
     let answer = server.send(by_query);
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("image/jls; transfer-syntax=1.2.840.10008.1.2.4.80")));
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, Some("image/jls; transfer-syntax=1.2.840.10008.1.2.4.80"))
+    );
 }
 
 #[test]
@@ -91,7 +94,10 @@ fn frm_04_without_a_syntax_frames_are_decoded() {
             assert_eq!(answer.status, 200, "{}", answer.text());
             let part = parts(&answer).remove(0);
             let said = part.header("content-type").map(str::to_owned);
-            assert_eq!(said.as_deref(), Some("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"));
+            assert_eq!(
+                said.as_deref(),
+                Some("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1")
+            );
             part.body
         };
         let (one, other) = (frame(compressed), frame(plain));
@@ -157,7 +163,9 @@ fn bulk_02_04_values_come_as_octets_framed_or_alone_and_in_ranges() {
     assert!(alone.header("content-type").unwrap().starts_with("application/octet-stream"));
     assert_eq!(alone.body, framed);
     let part = server.send(
-        Request::new("GET", &target).header("Accept", "application/octet-stream").header("Range", "bytes=1-3"),
+        Request::new("GET", &target)
+            .header("Accept", "application/octet-stream")
+            .header("Range", "bytes=1-3"),
     );
     assert_eq!((part.status, part.body), (206, framed[1..=3].to_vec()));
     assert_eq!(get(&server, &format!("{}/bulk/00100010/x", one.path), OCTETS).status, 404);
@@ -169,7 +177,8 @@ fn a_pdf_comes_as_what_it_is() {
     let server = lenient();
     let one = put(&server, &samples::pdf().write());
     let target = format!("{}/bulk/00420011", one.path);
-    let ohif = "multipart/related; type=\"application/pdf\", multipart/related; type=\"application/octet-stream\"";
+    let ohif =
+        "multipart/related; type=\"application/pdf\", multipart/related; type=\"application/octet-stream\"";
     let answer = get(&server, &target, ohif);
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(parts(&answer)[0].header("content-type"), Some("application/pdf"));

@@ -36,7 +36,11 @@ fn rend_01_02_every_level_is_rendered_as_jpeg_or_png() {
             assert_eq!((width, height), (64, 64), "{target} {accept}");
         }
         assert_eq!(get(&server, &target, "text/html").status, 406);
-        assert_eq!(get(&server, &target, "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50").status, 406, "acc_14");
+        assert_eq!(
+            get(&server, &target, "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50").status,
+            406,
+            "acc_14"
+        );
     }
     for target in [one.series(), one.study()] {
         let target = format!("{target}/rendered");
@@ -73,7 +77,8 @@ fn rend_03_pictures_look_as_an_independent_renderer_makes_them() {
         let theirs = dcmtk(&one, if name.contains("jpeg_ls") { "dcml2pnm" } else { "dcmj2pnm" });
         assert_eq!((ours.0, ours.1), (theirs.0, theirs.1), "{name}");
         assert_eq!(ours.2.len(), theirs.2.len(), "{name}: grey or colour");
-        let difference: u64 = ours.2.iter().zip(&theirs.2).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
+        let difference: u64 =
+            ours.2.iter().zip(&theirs.2).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
         let mean = difference as f64 / ours.2.len() as f64;
         assert!(mean < 2.5, "{name}: {mean} levels apart in the mean");
     }
@@ -91,8 +96,11 @@ fn dcmtk(one: &Pushed, tool: &str) -> (u32, u32, Vec<u8>) {
     let made = command.output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let bytes = std::fs::read(out).unwrap();
-    let head: Vec<String> =
-        bytes.split(|byte| byte.is_ascii_whitespace()).take(4).map(|it| String::from_utf8_lossy(it).into()).collect();
+    let head: Vec<String> = bytes
+        .split(|byte| byte.is_ascii_whitespace())
+        .take(4)
+        .map(|it| String::from_utf8_lossy(it).into())
+        .collect();
     let at = head.iter().map(|word| word.len() + 1).sum::<usize>();
     (head[1].parse().unwrap(), head[2].parse().unwrap(), bytes[at..].to_vec())
 }
@@ -141,7 +149,11 @@ fn rend_11_12_thumbnails_are_one_picture_at_all_levels() {
         let (width, height, _) = picture(&answer);
         assert!(width <= 256 && height <= 256, "{target}");
     }
-    assert_eq!(get(&server, &format!("{}/thumbnail?viewport=9,9,1", one.path), "image/jpeg").status, 400, "rend_06");
+    assert_eq!(
+        get(&server, &format!("{}/thumbnail?viewport=9,9,1", one.path), "image/jpeg").status,
+        400,
+        "rend_06"
+    );
     assert_eq!(get(&server, "/dicom-web/studies/1.2.3/thumbnail", "image/jpeg").status, 404);
 }
 

@@ -117,6 +117,23 @@ impl Verifier {
         if computed == sealed.hash { self.place(span, Base::Entry) } else { self.edited(span, computed) }
     }
 
+    /// Takes an entry whose content cannot be read at all, by its number and its stored hash.
+    pub(super) fn unreadable(&mut self, sequence: u64, hash: Option<Digest>) {
+        self.seen.entries += 1;
+        let hash = hash.unwrap_or(Digest([0; 32]));
+        self.edited(Span { first: sequence, last: sequence, previous: Digest([0; 32]), hash }, hash);
+    }
+
+    /// Notes what its source shows to be wrong with the chain.
+    pub(super) fn note(&mut self, kind: Kind, entries: Option<(u64, u64)>, what: &'static str) {
+        self.findings.add(kind, entries, what);
+    }
+
+    /// The number up to which the chain was seen or vouched for.
+    pub(super) fn last(&mut self) -> u64 {
+        self.tip().map_or(0, |tip| tip.sequence)
+    }
+
     /// Takes a checkpoint, after the entry that it names.
     pub fn checkpoint(&mut self, checkpoint: &Signed<Checkpoint>) {
         let Checkpoint { sequence, hash, .. } = checkpoint.body;
@@ -141,6 +158,15 @@ impl Verifier {
             self.open(gap);
         }
         self.vouch(sequence, hash);
+    }
+
+    /// Takes a checkpoint that comes behind its entry, whose hash it was seen to name.
+    pub(super) fn late_checkpoint(&mut self, checkpoint: &Signed<Checkpoint>) {
+        let sequence = checkpoint.body.sequence;
+        if self.is_signed(checkpoint, Some((sequence, sequence))) {
+            self.seen.checkpoints += 1;
+            self.seen.vouched = self.seen.vouched.max(sequence);
+        }
     }
 
     /// Takes the checkpoint that closes a source: it must be for the last entry.

@@ -1,10 +1,8 @@
 //! Settles for gateways that died: their reservations are given back, and the chain tells that a request was
 //! interrupted, whose instances may or may not have arrived.
 
-use super::{Ask, Job, Settlement, Ticket, ask_through};
-use crate::audit::action::{Action, Outcome};
-use crate::audit::event::{By, Event};
-use crate::audit::value::Id;
+use super::debts::interrupted;
+use super::{Ask, Job, Ticket, ask_through};
 use crate::db::usage::Month;
 use crate::db::{Db, Fault, Kind, now};
 use sqlx::Row;
@@ -40,28 +38,10 @@ async fn sweep(db: &Db, gateway: &str, jobs: &mpsc::Sender<Job>) -> Result<(), F
         tracing::warn!(requests = orphans.len(), "settling requests of a gateway that died");
     }
     for ticket in orphans {
-        ask_through(jobs, Ask::Recover(Box::new(interrupted(ticket)?))).await?;
+        let settlement = interrupted(ticket).ok_or(Fault::Failing("a reservation is damaged"))?;
+        ask_through(jobs, Ask::Recover(Box::new(settlement))).await?;
     }
     Ok(())
-}
-
-fn interrupted(ticket: Ticket) -> Result<Settlement, Fault> {
-    let damaged = |_| Fault::Failing("a reservation is damaged");
-    let by = By {
-        actor: Id::new(ticket.key.as_str()).map_err(damaged)?,
-        request: Some(Id::new(ticket.id.as_str()).map_err(damaged)?),
-        action: Action::Store,
-    };
-    let event = Event::request(&by, Outcome::Failed, 0, 0).because("interrupted");
-    Ok(Settlement {
-        project: ticket.project.clone(),
-        key: ticket.key.clone(),
-        ticket: Some(ticket),
-        used: 0,
-        charged: false,
-        events: vec![(now(), event)],
-        stored: Vec::new(),
-    })
 }
 
 impl Db {

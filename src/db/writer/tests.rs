@@ -30,9 +30,21 @@ async fn rig(quota: Option<i64>) -> Rig {
 
 impl Rig {
     fn writer(&self, gateway: &str) -> Writer {
+        Writer::start(self.db.clone(), self.terms(gateway))
+    }
+
+    fn terms(&self, gateway: &str) -> Terms {
         let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(3600));
         let quotas = Quotas { free: Some(50), pro: Some(10_000), enterprise: None };
-        Writer::start(self.db.clone(), Terms { keeper, quotas, gateway: gateway.to_owned() })
+        Terms { keeper, quotas, gateway: gateway.to_owned() }
+    }
+
+    /// A database that does not answer: its connections are closed.
+    async fn outage(&self) -> Db {
+        let folder = tempfile::tempdir().unwrap();
+        let (down, _) = founded(folder.path()).await;
+        down.close().await;
+        down
     }
 
     fn ticket(&self, id: &str) -> Ticket {
@@ -53,6 +65,7 @@ impl Rig {
             ticket,
             used,
             charged: true,
+            left: false,
             events: vec![(1_000, Event::request(&by, Outcome::Done, used, 0))],
             stored: Vec::new(),
         }
@@ -175,4 +188,36 @@ async fn a_released_reservation_is_free_again() {
     assert_eq!(writer.reserve(rig.ticket("b"), 1).await.unwrap(), Some(0));
     writer.release(rig.ticket("a"));
     assert_eq!(writer.reserve(rig.ticket("b"), 1).await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn what_an_outage_left_open_is_settled_once_the_database_is_back() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    writer.reserve(rig.ticket("withheld"), 4).await.unwrap();
+    writer.reserve(rig.ticket("forwarded"), 3).await.unwrap();
+    let (broken, terms) = (rig.outage().await, rig.terms("one"));
+    let mut debts = debts::Debts::default();
+    for (ticket, left) in [("withheld", false), ("forwarded", true)] {
+        let settlement = Settlement { left, ..rig.settlement(Some(rig.ticket(ticket)), 2) };
+        let job = Job { ask: Ask::Settle(Box::new(settlement)), reply: None };
+        serve(&broken, &terms, vec![job], &mut debts).await;
+    }
+    assert_eq!(rig.used_and_reserved().await, (0, 7), "nothing was settled in the outage");
+    let mut jobs = Vec::new();
+    debts.join(&mut jobs);
+    // Settled twice over, it counts once: the first time takes the reservation.
+    for _ in 0..2 {
+        let again = jobs.iter().map(|job| match &job.ask {
+            Ask::Recover(settlement) => Job { ask: Ask::Recover(settlement.clone()), reply: None },
+            _ => unreachable!("an open account is recovered"),
+        });
+        serve(&rig.db, &terms, again.collect(), &mut debts).await;
+    }
+    assert_eq!(
+        rig.used_and_reserved().await,
+        (2, 0),
+        "what was forwarded counts, what was withheld does not"
+    );
+    assert_eq!(rig.number("SELECT COUNT(*) FROM audit_entry").await, 2);
 }

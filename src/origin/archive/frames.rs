@@ -14,7 +14,11 @@ const LOOK: u64 = 4 << 10;
 const LOOK_WIDE: u64 = 256 << 10;
 
 /// Where the pieces of compressed frame `frame` (from 0) stand.
-pub(super) async fn fragments(archive: &Archive, known: &Known, frame: u32) -> Result<Vec<Range<u64>>, Fault> {
+pub(super) async fn fragments(
+    archive: &Archive,
+    known: &Known,
+    frame: u32,
+) -> Result<Vec<Range<u64>>, Fault> {
     let (frames, syntax) = (known.image.frames, known.layout.transfer_syntax.uid);
     let mut fragments = known.fragments.lock().await;
     if fragments.table().is_none() {

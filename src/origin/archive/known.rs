@@ -128,8 +128,11 @@ impl Remembered {
 
     /// Forgets what was used longest ago, until the rest weighs at most `most`. Fragments seen since are weighed now.
     fn forget(&mut self, most: usize) {
-        let mut by_use: Vec<_> =
-            self.known.values().map(|entry| (entry.used, entry.known.weight(), entry.known.object.clone())).collect();
+        let mut by_use: Vec<_> = self
+            .known
+            .values()
+            .map(|entry| (entry.used, entry.known.weight(), entry.known.object.clone()))
+            .collect();
         by_use.sort_unstable_by_key(|(used, ..)| std::cmp::Reverse(*used));
         self.weight = 0;
         for (_, weight, object) in by_use {

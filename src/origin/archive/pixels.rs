@@ -8,8 +8,8 @@ use crate::dicom::image::aligned;
 use crate::dicom::syntax::EXPLICIT_LE;
 use crate::dicomweb::representation::As;
 use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
-use crate::origin::part::{ByteStream, Content, Part, Parts};
 use crate::origin::Fault;
+use crate::origin::part::{ByteStream, Content, Part, Parts};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::ops::Range;
@@ -44,7 +44,8 @@ impl ArchiveOrigin {
         let first = frame(self, &known, number, given, format!("{resource}/frames/{number}")).await?;
         let (origin, numbers) = (self.clone(), numbers.collect::<Vec<_>>());
         let next = move |number| {
-            let (origin, known, path) = (origin.clone(), Arc::clone(&known), format!("{resource}/frames/{number}"));
+            let (origin, known, path) =
+                (origin.clone(), Arc::clone(&known), format!("{resource}/frames/{number}"));
             async move { frame(&origin, &known, number, given, path).await }
         };
         let rest = stream::iter(numbers).map(next).buffered(AHEAD);
@@ -90,7 +91,11 @@ pub(super) fn native_range(known: &Known, index: u32) -> Result<Range<u64>, Faul
     let range = bulk.value_at + range.start..bulk.value_at + range.end;
     let whole = !range.is_empty() && bulk.end().is_some_and(|end| range.end <= end);
     // So it was sent: nothing of ours is damaged.
-    if whole { Ok(range) } else { Err(Fault::Undecodable("the pixels are fewer than their description says")) }
+    if whole {
+        Ok(range)
+    } else {
+        Err(Fault::Undecodable("the pixels are fewer than their description says"))
+    }
 }
 
 /// The code stream of a compressed frame.

@@ -103,7 +103,13 @@ impl ArchiveOrigin {
     }
 
     /// Frame `number`, from 1.
-    async fn picture(&self, known: &Arc<Known>, number: u32, wish: Wish, path: String) -> Result<Part, Fault> {
+    async fn picture(
+        &self,
+        known: &Arc<Known>,
+        number: u32,
+        wish: Wish,
+        path: String,
+    ) -> Result<Part, Fault> {
         if !(1..=known.image.frames).contains(&number) {
             return Err(Fault::NotFound);
         }
@@ -112,7 +118,8 @@ impl ArchiveOrigin {
         } else {
             self.raster(known, number - 1).await?
         };
-        let place = self.decoders.acquire().await.map_err(|_| Fault::Undecodable("the server is stopping"))?;
+        let place =
+            self.decoders.acquire().await.map_err(|_| Fault::Undecodable("the server is stopping"))?;
         let known = Arc::clone(known);
         let file = tokio::task::spawn_blocking(move || file(&known, &raster, wish)).await;
         drop(place);
@@ -142,7 +149,8 @@ impl ArchiveOrigin {
 fn together(image: &Image, planes: &[u8]) -> Vec<u8> {
     let (samples, width) = (usize::from(image.samples), usize::from(image.bits_allocated / 8).max(1));
     let plane = planes.len() / samples.max(1);
-    let cells = (0..plane / width).flat_map(|pixel| (0..samples).map(move |sample| sample * plane + pixel * width));
+    let cells =
+        (0..plane / width).flat_map(|pixel| (0..samples).map(move |sample| sample * plane + pixel * width));
     cells.flat_map(|at| planes.get(at..at + width).unwrap_or_default().iter().copied()).collect()
 }
 

@@ -86,7 +86,11 @@ impl ArchiveOrigin {
         }
     }
 
-    pub(super) async fn syntaxes_of(&self, project: &str, place: &Place) -> Result<Vec<(String, u64)>, Fault> {
+    pub(super) async fn syntaxes_of(
+        &self,
+        project: &str,
+        place: &Place,
+    ) -> Result<Vec<(String, u64)>, Fault> {
         let syntaxes = self.db.held_syntaxes(project, place).await?;
         if syntaxes.is_empty() { Err(Fault::NotFound) } else { Ok(syntaxes) }
     }
@@ -157,8 +161,7 @@ impl ArchiveOrigin {
 
     /// The media type of a value: that of an encapsulated document is said beside it (PS3.3 C.24.2).
     pub(super) fn media(&self, known: &Known, path: &BulkPath) -> Result<&'static str, Fault> {
-        const DOCUMENTS: [&str; 5] =
-            ["application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl"];
+        const DOCUMENTS: [&str; 5] = ["application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl"];
         if !path.is_top_level() || path.tag != ENCAPSULATED_DOCUMENT {
             return Ok(syntaxes::OCTET_STREAM);
         }

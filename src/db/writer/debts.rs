@@ -1,0 +1,73 @@
+//! What an outage of the database left open: reservations to be given back, entries to be made. The answers of those
+//! requests were withheld; the account is settled once the database is back. Should this gateway die before, another
+//! settles its reservations.
+
+use super::{Ask, Job, Settlement, Ticket};
+use crate::audit::action::{Action, Outcome};
+use crate::audit::event::{By, Event};
+use crate::audit::value::Id;
+use crate::db::{Fault, now};
+
+/// More than an outage leaves open within any time that clients keep asking.
+const MOST: usize = 100_000;
+
+/// Taken up at a time.
+const AT_ONCE: usize = 256;
+
+/// Asks that are tried again.
+#[derive(Default)]
+pub(super) struct Debts(Vec<Ask>);
+
+impl Debts {
+    /// Adds some to the jobs of the next batch.
+    pub(super) fn join(&mut self, jobs: &mut Vec<Job>) {
+        let from = self.0.len().saturating_sub(AT_ONCE);
+        jobs.extend(self.0.drain(from..).map(|ask| Job { ask, reply: None }));
+    }
+
+    /// A job failed: whoever waits is told; what must not be forgotten is kept, if the database as a whole is down.
+    pub(super) fn fail(&mut self, job: Job, fault: Fault) {
+        let Job { ask, reply } = job;
+        if let Some(reply) = reply {
+            let _ = reply.send(Err(fault));
+        }
+        match (fault.is_outage(), self.0.len() < MOST) {
+            (true, true) => self.0.extend(later(ask)),
+            (true, false) => tracing::error!("an open account is left to the next start: too many are open"),
+            (false, _) => {}
+        }
+    }
+}
+
+/// What is to be done later about an ask that failed.
+fn later(ask: Ask) -> Option<Ask> {
+    match ask {
+        // The request was told that it failed.
+        Ask::Reserve(..) => None,
+        Ask::Settle(settlement) if settlement.left => Some(Ask::Recover(settlement)),
+        Ask::Settle(settlement) => {
+            settlement.ticket.and_then(interrupted).map(|settlement| Ask::Recover(Box::new(settlement)))
+        }
+        ask @ (Ask::Recover(_) | Ask::Release(_)) => Some(ask),
+    }
+}
+
+/// The account of a request that nobody knows the end of; nothing if its names are damaged.
+pub(super) fn interrupted(ticket: Ticket) -> Option<Settlement> {
+    let by = By {
+        actor: Id::new(ticket.key.as_str()).ok()?,
+        request: Some(Id::new(ticket.id.as_str()).ok()?),
+        action: Action::Store,
+    };
+    let event = Event::request(&by, Outcome::Failed, 0, 0).because("interrupted");
+    Some(Settlement {
+        project: ticket.project.clone(),
+        key: ticket.key.clone(),
+        ticket: Some(ticket),
+        used: 0,
+        charged: false,
+        left: false,
+        events: vec![(now(), event)],
+        stored: Vec::new(),
+    })
+}
