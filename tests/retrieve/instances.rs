@@ -4,7 +4,7 @@ use super::{Pushed, get, lenient, parts, put};
 use crate::stow::{ct, ct_of_study, large_ct, push};
 use crate::support::http::Request;
 use crate::support::server::Server;
-use crate::support::{files, walk};
+use crate::support::{files, rig, walk};
 
 const DICOM: &str = "multipart/related; type=\"application/dicom\"";
 
@@ -179,4 +179,22 @@ fn wado_11_acc_15_query_parameters_stand_for_headers_or_for_nothing() {
     assert!(answer.header("content-type").unwrap().starts_with("application/dicom;"));
     let ignored = get(&server, &format!("{}?transferSyntax=1.2.840.10008.1.2.5&foo", one.path), "*/*");
     assert_eq!(ignored.status, 200);
+}
+
+#[test]
+fn the_reference_client_retrieves_a_study() {
+    let server = Server::start();
+    let pushed: Vec<Pushed> = (1..=3).map(|number| put(&server, &ct(number))).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let study = pushed[0].study().rsplit('/').next().unwrap();
+    let arguments = [study.as_ref(), folder.path().as_os_str()];
+    let url = format!("{}/dicom-web", server.url);
+    let Some((answer, code)) = rig::dicomweb_client("retrieve", &url, &server.key, &arguments) else {
+        return;
+    };
+    assert_eq!((code, answer["instances"].as_u64()), (0, Some(3)), "{answer}");
+    for number in 0..3 {
+        let file = std::fs::read(folder.path().join(format!("{number}.dcm"))).unwrap();
+        assert!(walk::walk(&file).fault.is_none());
+    }
 }

@@ -185,3 +185,25 @@ fn a_pdf_comes_as_what_it_is() {
     let alone = get(&server, &target, "application/pdf");
     assert_eq!((alone.status, alone.header("content-type")), (200, Some("application/pdf")));
 }
+
+#[test]
+fn frm_07_a_video_is_one_representation_and_no_frames() {
+    let mut elements = samples::identified(samples::sop::CT, "CT", 1);
+    elements.extend(samples::picture(3, 5, 8));
+    elements.push(build::text((0x0028, 0x0008), b"IS", "10"));
+    elements.push(build::fragments(&[b"ftyp of a video ", b"and its second half!"]));
+    let server = lenient();
+    let one = put(&server, &build::Part10::new("1.2.840.10008.1.2.4.102", elements).sorted().write());
+    let whole = b"ftyp of a video and its second half!";
+    assert_eq!(get(&server, &format!("{}/frames/1", one.path), ANY_FRAMES).status, 404);
+    for (resource, accept) in [("bulk/7FE00010", "video/mp4"), ("rendered", "video/mp4"), ("rendered", "*/*")]
+    {
+        let answer = get(&server, &format!("{}/{resource}", one.path), accept);
+        assert_eq!(answer.status, 200, "{resource}: {}", answer.text());
+        assert!(answer.header("content-type").unwrap().starts_with("video/mp4"), "{resource}");
+        assert_eq!(answer.body, whole, "{resource}");
+    }
+    let ranged = Request::new("GET", &format!("{}/rendered", one.path)).header("Range", "bytes=14-19");
+    let part = server.send(ranged.header("Accept", "video/mp4"));
+    assert_eq!((part.status, part.body), (206, whole[14..=19].to_vec()), "across fragments");
+}

@@ -7,6 +7,7 @@ use super::retrieve::path;
 use super::{ArchiveOrigin, frames};
 use crate::db::held::Held;
 use crate::dicom::fault::Fault as Damage;
+use crate::dicom::image::Image;
 use crate::dicom::meta;
 use crate::dicom::syntax::EXPLICIT_LE;
 use crate::dicom::token::Token;
@@ -49,7 +50,7 @@ pub(super) async fn instance(origin: &ArchiveOrigin, study: &str, held: &Held) -
     let known = origin.known(held).await?;
     let tail = known.tail(&origin.archive).await?;
     let first = frame(origin, &known, 0).await?;
-    let length = length(&known)?;
+    let length = length(&known.image)?;
     let mut head = meta::write(&held.sop_class, &held.instance, EXPLICIT_LE);
     head.extend(rewritten(&known, &first.photometric, length).map_err(|_| Fault::Damaged)?);
     let total = head.len() as u64 + u64::from(length) + tail.len() as u64;
@@ -68,15 +69,14 @@ pub(super) async fn instance(origin: &ArchiveOrigin, study: &str, held: &Held) -
 /// The value of the pixel data, decoded, and its length.
 pub(super) async fn values(origin: &ArchiveOrigin, known: &Arc<Known>) -> Result<(u64, ByteStream), Fault> {
     let first = frame(origin, known, 0).await?;
-    Ok((length(known)?.into(), decoded(origin, known, first)))
+    Ok((length(&known.image)?.into(), decoded(origin, known, first)))
 }
 
 /// Bytes of the decoded value, even; a length of 32 bits is all that there is room for (PS3.18 8.7.8.2).
-fn length(known: &Known) -> Result<u32, Fault> {
-    let image = &known.image;
+fn length(image: &Image) -> Result<u32, Fault> {
     let frame = image.pixels() * u64::from(image.samples) * u64::from(image.bits_allocated / 8);
-    let total = frame * u64::from(image.frames);
-    u32::try_from(total + total % 2)
+    let total = frame.saturating_mul(image.frames.into());
+    u32::try_from(total.saturating_add(total % 2))
         .ok()
         .filter(|length| *length < u32::MAX - 1)
         .ok_or(Fault::Undecodable("decoded, the pixels exceed what a 32-bit length can tell"))
@@ -121,4 +121,24 @@ fn rewritten(known: &Known, photometric: &str, length: u32) -> Result<Vec<u8>, D
     let vr = if image.bits_allocated > 8 { VR::OW } else { VR::OB };
     writer.header_only(Tag(0x7FE0, 0x0010), vr, Some(length));
     Ok(writer.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acc_13_what_a_32_bit_length_cannot_tell_is_refused() {
+        let image = |rows, frames| Image {
+            rows,
+            columns: 65_535,
+            samples: 1,
+            bits_allocated: 16,
+            frames,
+            ..Image::default()
+        };
+        assert_eq!(length(&image(3, 1)), Ok(393_210));
+        assert!(matches!(length(&image(65_535, 1)), Err(Fault::Undecodable(_))));
+        assert!(matches!(length(&image(65_535, u32::MAX)), Err(Fault::Undecodable(_))));
+    }
 }
