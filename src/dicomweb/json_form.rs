@@ -100,7 +100,7 @@ fn is_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::super::model::write;
     use super::*;
     use crate::dicom::layout::{Layout, Reader};

@@ -65,7 +65,7 @@ pub(super) fn open(out: &mut String, tag: Tag, vr: VR, creator: Option<&str>) {
         tag.element(),
         vr.to_string()
     );
-    if let Some(entry) = StandardDataDictionary.by_tag(tag).filter(|_| tag.group() % 2 == 0) {
+    if let Some(entry) = StandardDataDictionary.by_tag(tag).filter(|_| tag.group().is_multiple_of(2)) {
         let _ = write!(out, " keyword=\"{}\"", entry.alias());
     }
     if let Some(creator) = creator {

@@ -77,8 +77,8 @@ async fn native_frame(origin: &ArchiveOrigin, known: &Known, index: u32) -> Resu
     let range = native_range(known, index)?;
     let (_, shift) = known.image.native_frame(index);
     let bits = known.image.frame_bits();
-    if bits % 8 == 0 && shift == 0 {
-        return Ok(pieces(origin, known, vec![range]));
+    if bits.is_multiple_of(8) && shift == 0 {
+        return Ok(pieces(origin, known, std::iter::once(range)));
     }
     let bytes = origin.archive.read(&known.object, range).await?;
     Ok(Content::bytes(aligned(&bytes, shift, bits).into()))
@@ -130,7 +130,8 @@ pub(super) async fn code_stream(
 }
 
 /// Ranges of the object as one content.
-fn pieces(origin: &ArchiveOrigin, known: &Known, spans: Vec<Range<u64>>) -> Content {
+fn pieces(origin: &ArchiveOrigin, known: &Known, spans: impl IntoIterator<Item = Range<u64>>) -> Content {
+    let spans: Vec<_> = spans.into_iter().collect();
     let (archive, object) = (origin.archive.clone(), known.object.clone());
     let length = spans.iter().map(|span| span.end - span.start).sum();
     Content::seekable(length, move |wanted| -> ByteStream {
@@ -162,7 +163,11 @@ pub(super) async fn bulk(
         Parts::one(Part { media, transfer_syntax: Some(transfer_syntax), path, tag: None, content })
     };
     if let Some(end) = bulk.end() {
-        return Ok(part(EXPLICIT_LE, OCTET_STREAM, pieces(origin, &known, vec![bulk.value_at..end])));
+        return Ok(part(
+            EXPLICIT_LE,
+            OCTET_STREAM,
+            pieces(origin, &known, std::iter::once(bulk.value_at..end)),
+        ));
     }
     if given == As::Native {
         let (length, stream) = native::values(origin, &known).await?;
@@ -171,7 +176,7 @@ pub(super) async fn bulk(
     if is_video(&known) {
         frames::end(&origin.archive, &known).await?;
         let spans = known.fragments.lock().await.spans().to_vec();
-        let spans = spans.into_iter().map(|(at, len)| at..at + u64::from(len)).collect();
+        let spans = spans.into_iter().map(|(at, len)| at..at + u64::from(len));
         return Ok(part(syntax.uid, syntaxes::media_of(syntax.uid), pieces(origin, &known, spans)));
     }
     let (origin, frames) = (origin.clone(), known.image.frames);

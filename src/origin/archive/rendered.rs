@@ -136,11 +136,12 @@ impl ArchiveOrigin {
         }
         let bytes = self.archive.read(&known.object, native_range(known, index)?).await?;
         let (_, shift) = image.native_frame(index);
-        let data = match (image.frame_bits() % 8 == 0 && shift == 0, image.planar && image.samples > 1) {
-            (false, _) => aligned(&bytes, shift, image.frame_bits()),
-            (true, true) => together(image, &bytes),
-            (true, false) => bytes.to_vec(),
-        };
+        let data =
+            match (image.frame_bits().is_multiple_of(8) && shift == 0, image.planar && image.samples > 1) {
+                (false, _) => aligned(&bytes, shift, image.frame_bits()),
+                (true, true) => together(image, &bytes),
+                (true, false) => bytes.to_vec(),
+            };
         Ok(Raster { photometric: image.photometric.clone(), data })
     }
 }
