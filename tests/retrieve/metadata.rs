@@ -90,6 +90,9 @@ fn acc_21_json_01_texts_are_utf_8_whatever_they_were_stored_in() {
     let answer = get(&server, &format!("{}/metadata", one.path), JSON);
     assert!(std::str::from_utf8(&answer.body).is_ok());
     assert_eq!(answer.json()[0]["00080005"]["Value"][0], "ISO_IR 192");
+    let other = Request::new("GET", &format!("{}/metadata?charset=ISO-8859-7", one.path));
+    let other = server.send(other.header("Accept", JSON).header("Accept-Charset", "ISO-8859-7"));
+    assert_eq!(other.json(), answer.json(), "acc_18, acc_20: no other is made");
 }
 
 #[test]
