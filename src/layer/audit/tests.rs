@@ -9,6 +9,7 @@ use crate::audit::key::SigningKey;
 use crate::db::Db;
 use crate::db::account::Tier;
 use crate::db::catalog::Entry;
+use crate::db::catalog::described::Described;
 use crate::db::chain::Keeper;
 use crate::db::tests::founded;
 use crate::db::usage::{Month, Quotas};
@@ -85,15 +86,8 @@ impl Rig {
             study: name("2.25.3"),
         };
         let (patient_id, transfer_syntax, sha256) = (name("DEID-1"), name("1.2.840.10008.1.2.1"), name("00"));
-        let entry = Entry {
-            names,
-            patient_id,
-            transfer_syntax,
-            size: 5,
-            sha256,
-            object,
-            described: Default::default(),
-        };
+        let described = Described::default();
+        let entry = Entry { names, patient_id, transfer_syntax, size: 5, sha256, object, described };
         Stored { archive: self.archive.clone(), entries: vec![entry] }
     }
 
