@@ -11,12 +11,13 @@ use crate::origin::Fault;
 use bytes::Bytes;
 use dicom_core::{Tag, VR};
 use futures_util::TryStreamExt;
+use std::io::{Seek, SeekFrom, Write};
 
 const JPEG: &str = "1.2.840.10008.1.2.4.50";
 const NATIVE: &str = "1.2.840.10008.1.2.1";
 
 struct Rig {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     origin: ArchiveOrigin,
     project: String,
 }
@@ -37,15 +38,15 @@ fn head(syntax: &str, frames: u32) -> Vec<u8> {
     [meta::write("1.2", "2.25.3", syntax), writer.finish()].concat()
 }
 
-/// An archive with one image, written chunk by chunk.
-async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>) -> Rig {
+/// An archive with one image, written chunk by chunk, to which the catalog adds `more` bytes.
+async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
     let objects = folder.path().join("archive");
     std::fs::create_dir(&objects).unwrap();
     let archive = Archive::open(&objects, db.clone()).unwrap();
     let mut writer = archive.writer(&project).unwrap();
-    let mut size = 0;
+    let mut size = more;
     for chunk in chunks {
         size += chunk.len() as u64;
         writer.write(Bytes::from(chunk)).await.unwrap();
@@ -68,7 +69,7 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>) -> Rig {
         described: crate::db::catalog::described::Described::default(),
     };
     enter(&db, &project, &[entry]).await.unwrap();
-    Rig { _folder: folder, origin: ArchiveOrigin::new(archive, db), project }
+    Rig { folder, origin: ArchiveOrigin::new(archive, db), project }
 }
 
 async fn frame(rig: &Rig, number: u32) -> Vec<u8> {
@@ -88,8 +89,17 @@ async fn a_frame_of_a_gigabyte_is_read_without_the_rest() {
     let mut header = Writer::default();
     header.header_only(Tag(0x7FE0, 0x0010), VR::OB, Some(FRAMES * FRAME as u32));
     first.extend(header.finish());
-    let pixels = (0..FRAMES).map(|number| vec![number.to_le_bytes()[0]; FRAME]);
-    let rig = rig(NATIVE, std::iter::once(first).chain(pixels)).await;
+    let at = first.len() as u64;
+    let rig = rig(NATIVE, std::iter::once(first), u64::from(FRAMES) * FRAME as u64).await;
+    // The rest of the file is a hole, but for the frames that are asked for.
+    let objects = walkdir::WalkDir::new(rig.folder.path().join("archive")).into_iter().map(Result::unwrap);
+    let object = objects.filter(|entry| entry.file_type().is_file()).last().unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(object.path()).unwrap();
+    file.set_len(at + u64::from(FRAMES) * FRAME as u64).unwrap();
+    for number in [2, FRAMES] {
+        file.seek(SeekFrom::Start(at + u64::from(number - 1) * FRAME as u64)).unwrap();
+        file.write_all(&vec![(number - 1).to_le_bytes()[0]; FRAME]).unwrap();
+    }
     for number in [1, 2, FRAMES] {
         let before = rig.origin.archive.bytes_read();
         let bytes = frame(&rig, number).await;
@@ -121,7 +131,7 @@ async fn a_compressed_frame_without_table_costs_its_own_size_and_a_look_at_those
     first.extend(b"\xFE\xFF\0\xE0\0\0\0\0");
     let end = b"\xFE\xFF\xDD\xE0\0\0\0\0".to_vec();
     let chunks = std::iter::once(first).chain((0..64).map(fragment)).chain(std::iter::once(end));
-    let rig = rig(JPEG, chunks).await;
+    let rig = rig(JPEG, chunks, 0).await;
     for (number, looks) in [(1, 3), (64, 64), (64, 1), (2, 1)] {
         let before = rig.origin.archive.bytes_read();
         let bytes = frame(&rig, number).await;
@@ -137,7 +147,7 @@ async fn nothing_is_given_to_another_project() {
     let mut writer = Writer::default();
     writer.element(Tag(0x7FE0, 0x0010), VR::OB, &vec![0; FRAME]);
     bytes.extend(writer.finish());
-    let rig = rig(NATIVE, std::iter::once(bytes)).await;
+    let rig = rig(NATIVE, std::iter::once(bytes), 0).await;
     let (origin, other, place) = (&rig.origin, "another", place());
     let given: Given = [(NATIVE.to_owned(), As::Stored)].into();
     let path = BulkPath::parse("7FE00010").unwrap();
