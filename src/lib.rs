@@ -15,6 +15,8 @@
 //! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
+//! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
+//! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
@@ -43,6 +45,7 @@
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
 //! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
+//! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
@@ -114,6 +117,8 @@ pub mod layer;
 pub mod origin;
 #[cfg(feature = "server")]
 pub mod problem;
+#[cfg(feature = "server")]
+pub mod raster;
 #[cfg(feature = "server")]
 pub mod secret;
 #[cfg(feature = "server")]

@@ -73,6 +73,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// A UID in the target is none (PS3.5 9.1).
     BadUid,
+    /// A list of frame numbers that is none (PS3.18 10.4.1.1.6).
+    BadFrames,
     /// The value of this query parameter is not legal (PS3.18 8.3).
     BadParameter(&'static str),
     /// A parameter of a search cannot be served (PS3.18 8.3.4, 10.6.3.1).
@@ -124,6 +126,13 @@ pub enum Problem {
         /// The most, in bytes.
         limit: u64,
     },
+    /// The bytes asked for are not there (RFC 9110 14.4).
+    RangeBeyond {
+        /// Bytes of the whole.
+        length: u64,
+    },
+    /// Pixels cannot be given as asked, for this reason.
+    Undecodable(&'static str),
     /// The downstream server did not take it.
     Downstream(downstream::Fault),
     /// It is about paying.
@@ -181,6 +190,7 @@ impl Problem {
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
+            Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
             Self::Query(_) => (Request, S::BAD_REQUEST, PROCESSING, "a parameter of the search cannot be served", "Correct or leave out the parameter."),
             Self::TooBroad(_) => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the search is too broad", "Add a key that the catalog holds, such as a study, a patient or a date."),
@@ -198,6 +208,8 @@ impl Problem {
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
             Self::BodyTooLarge { .. } => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the request body is too large", "Send fewer instances a request."),
             Self::UriTooLong { .. } => (Request, S::URI_TOO_LONG, PROCESSING, "the request target is too long", "Shorten the path or the query."),
+            Self::RangeBeyond { .. } => (Request, S::RANGE_NOT_SATISFIABLE, PROCESSING, "the bytes asked for are not there", "Ask for bytes within the length that Content-Range names."),
+            Self::Undecodable(_) => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the pixels cannot be given as asked", "Ask for them as they are stored: transfer-syntax=*."),
             Self::Downstream(fault) => downstream_sentence(fault),
             Self::Charge(charge) => return charge.sentence(),
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
@@ -214,7 +226,7 @@ impl Problem {
             Self::Accept(error @ AcceptError::NotAcceptable(_)) => Some(error.to_string()),
             Self::MediaType { why, takes } => Some(format!("{why}; available: {}", takes.join(", "))),
             Self::Multipart(error) => Some(error.to_string()),
-            Self::Metadata(why) => Some((*why).to_owned()),
+            Self::Metadata(why) | Self::Undecodable(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::Query(fault) => Some(fault.to_string()),
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
@@ -247,6 +259,11 @@ impl Problem {
                 None
             }
             Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
+            Self::RangeBeyond { length } => {
+                let value = HeaderValue::from_str(&format!("bytes */{length}"));
+                headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
+                None
+            }
             Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(RETRY_AFTER))
@@ -326,6 +343,9 @@ impl From<origin::Fault> for Problem {
     fn from(fault: origin::Fault) -> Self {
         match fault {
             origin::Fault::TooBroad(most) => Self::TooBroad(most),
+            origin::Fault::NotFound => Self::NotFound,
+            origin::Fault::Undecodable(why) => Self::Undecodable(why),
+            origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
             origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
                 fault.into()
             }

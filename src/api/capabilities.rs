@@ -30,20 +30,62 @@ const SEARCH_GIVES: [&str; 2] =
 /// Query parameters of a search beside attributes (PS3.18 8.3.4).
 const SEARCH_TAKES: [&str; 6] = ["{attribute}", "includefield", "limit", "offset", "fuzzymatching", "accept"];
 
+/// The media types of instances, of their metadata, of frames and bulk data, and of pictures (PS3.18 10.4.4).
+const INSTANCES_GIVE: &[&str] = &["multipart/related; type=\"application/dicom\"", "application/zip"];
+const INSTANCE_GIVES: &[&str] = &[
+    "multipart/related; type=\"application/dicom\"",
+    "application/dicom",
+    "application/zip",
+    "multipart/related; type=\"application/octet-stream\"",
+];
+const METADATA_GIVES: &[&str] = &SEARCH_GIVES;
+const BYTES_GIVE: &[&str] = &[
+    "multipart/related; type=\"application/octet-stream\"",
+    "application/octet-stream",
+    "multipart/related; type=\"image/*\"",
+    "multipart/related; type=\"video/*\"",
+];
+const PICTURES_GIVE: &[&str] =
+    &["multipart/related; type=\"image/jpeg\"", "multipart/related; type=\"image/png\""];
+const PICTURE_GIVES: &[&str] = &["image/jpeg", "image/png"];
+
 /// A service of the standard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
     Store,
     Search,
+    /// Retrieval, with the media types of its answer.
+    Retrieve(&'static [&'static str]),
 }
 
 /// What each resource does; paths below the root, as the router has them.
-const RESOURCES: [(&str, &[Does]); 7] = [
+const RESOURCES: [(&str, &[Does]); 22] = [
     ("/studies", &[Does::Store, Does::Search]),
-    ("/studies/{study}", &[Does::Store]),
+    ("/studies/{study}", &[Does::Store, Does::Retrieve(INSTANCES_GIVE)]),
+    ("/studies/{study}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
+    ("/studies/{study}/rendered", &[Does::Retrieve(PICTURES_GIVE)]),
+    ("/studies/{study}/thumbnail", &[Does::Retrieve(PICTURE_GIVES)]),
     ("/studies/{study}/series", &[Does::Search]),
     ("/studies/{study}/instances", &[Does::Search]),
+    ("/studies/{study}/series/{series}", &[Does::Retrieve(INSTANCES_GIVE)]),
+    ("/studies/{study}/series/{series}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
+    ("/studies/{study}/series/{series}/rendered", &[Does::Retrieve(PICTURES_GIVE)]),
+    ("/studies/{study}/series/{series}/thumbnail", &[Does::Retrieve(PICTURE_GIVES)]),
     ("/studies/{study}/series/{series}/instances", &[Does::Search]),
+    ("/studies/{study}/series/{series}/instances/{instance}", &[Does::Retrieve(INSTANCE_GIVES)]),
+    ("/studies/{study}/series/{series}/instances/{instance}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
+    ("/studies/{study}/series/{series}/instances/{instance}/rendered", &[Does::Retrieve(PICTURE_GIVES)]),
+    ("/studies/{study}/series/{series}/instances/{instance}/thumbnail", &[Does::Retrieve(PICTURE_GIVES)]),
+    ("/studies/{study}/series/{series}/instances/{instance}/bulk/{*path}", &[Does::Retrieve(BYTES_GIVE)]),
+    ("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", &[Does::Retrieve(BYTES_GIVE)]),
+    (
+        "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered",
+        &[Does::Retrieve(PICTURE_GIVES)],
+    ),
+    (
+        "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
+        &[Does::Retrieve(PICTURE_GIVES)],
+    ),
     ("/series", &[Does::Search]),
     ("/instances", &[Does::Search]),
 ];
@@ -78,16 +120,27 @@ fn method(does: &Does) -> Value {
             "request": {"params": SEARCH_TAKES},
             "response": {"representations": SEARCH_GIVES},
         }),
+        Does::Retrieve(gives) => json!({
+            "name": "GET",
+            "id": "retrieve",
+            "request": {"params": ["accept"]},
+            "response": {"representations": gives},
+        }),
     }
+}
+
+/// The paths of resources, below the DICOMweb root.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    RESOURCES.iter().map(|(path, _)| *path)
 }
 
 /// The methods of a path of the router; of the root, those of all below it.
 fn allow(path: &str) -> &'static str {
     let below = path.strip_prefix(ROOT).unwrap_or_default();
-    let does = |what| {
-        RESOURCES.iter().any(|(path, does)| (below.is_empty() || *path == below) && does.contains(&what))
+    let does = |what: fn(&Does) -> bool| {
+        RESOURCES.iter().any(|(path, does)| (below.is_empty() || *path == below) && does.iter().any(what))
     };
-    match (does(Does::Store), does(Does::Search)) {
+    match (does(|it| *it == Does::Store), does(|it| *it != Does::Store)) {
         (true, true) => "OPTIONS, GET, HEAD, POST",
         (false, true) => "OPTIONS, GET, HEAD",
         _ => "OPTIONS, POST",

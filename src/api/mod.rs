@@ -2,21 +2,28 @@
 //! `layer`.
 
 pub mod admin;
+mod ask;
 mod audit;
 #[cfg(feature = "billing")]
 mod billing;
+mod bulk;
 mod capabilities;
 mod digest;
+mod frames;
+mod framing;
 mod health;
 mod intake;
 mod metadata;
 mod outcome;
 mod path;
+mod rendered;
+mod retrieve;
 mod search;
 mod source;
 mod store;
 mod usage;
 mod vault;
+mod wado_uri;
 
 #[cfg(feature = "billing")]
 pub use billing::Billing;
@@ -82,21 +89,16 @@ type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
 pub fn open(service: Arc<Service>) -> Router {
-    let router = Router::new();
+    let described = capabilities::paths().fold(Router::new(), |router, path| {
+        router.route(&format!("{ROOT}{path}"), options(capabilities::capabilities))
+    });
     #[cfg(feature = "billing")]
-    let router = router.route("/v1/billing/webhook", post(billing::webhook));
-    router
+    let described = described.route("/v1/billing/webhook", post(billing::webhook));
+    described
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
-        .route("/dicom-web/studies", options(capabilities::capabilities))
-        .route("/dicom-web/series", options(capabilities::capabilities))
-        .route("/dicom-web/instances", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}/series", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}/instances", options(capabilities::capabilities))
-        .route("/dicom-web/studies/{study}/series/{series}/instances", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(service)
@@ -104,7 +106,26 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
-    let router = Router::new()
+    const STUDY: &str = "/dicom-web/studies/{study}";
+    const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
+    const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
+    const FRAMES: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}";
+    let below = |place: &str, resource: &str| format!("{place}/{resource}");
+    let mut router = Router::new();
+    for place in [STUDY, SERIES, INSTANCE] {
+        router = router
+            .route(place, get(retrieve::instances))
+            .route(&below(place, "metadata"), get(retrieve::metadata));
+    }
+    for place in [STUDY, SERIES, INSTANCE, FRAMES] {
+        router = router
+            .route(&below(place, "rendered"), get(rendered::rendered))
+            .route(&below(place, "thumbnail"), get(rendered::thumbnail));
+    }
+    let router = router
+        .route("/wado", get(wado_uri::wado))
+        .route(FRAMES, get(frames::frames))
+        .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
         .route("/dicom-web/studies", get(search::studies))
         .route("/dicom-web/series", get(search::series))
         .route("/dicom-web/instances", get(search::instances))

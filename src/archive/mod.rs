@@ -3,6 +3,7 @@
 //! it; what the catalog does not name is not there, and is swept at the next start.
 
 pub mod describe;
+mod reader;
 mod writer;
 
 pub use writer::Writer;
@@ -15,6 +16,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 /// The archive. Cheap to clone.
@@ -22,6 +24,8 @@ use std::time::SystemTime;
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
     db: Db,
+    /// Bytes read from objects.
+    read: Arc<AtomicU64>,
 }
 
 /// Why the archive fails. Never holds a name or value of an instance.
@@ -48,7 +52,7 @@ impl Archive {
     /// The folder cannot be used.
     pub fn open(folder: &Path, db: Db) -> Result<Self, Fault> {
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), db })
+        Ok(Self { store: Arc::new(store), db, read: Arc::default() })
     }
 
     /// A writer for one new object of a project. Its name is random: UIDs do not belong

@@ -9,6 +9,7 @@ pub mod account;
 pub mod billing;
 pub mod catalog;
 pub mod chain;
+pub mod held;
 pub mod seal;
 pub mod usage;
 pub mod writer;

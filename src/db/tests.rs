@@ -45,6 +45,8 @@ pub(crate) async fn founded(folder: &Path) -> (Db, String) {
 pub(crate) async fn hand(db: &Db, master: &MasterKey) -> Hand {
     let key = db.installation(master).await.unwrap().audit_key();
     Hand::operator(Keeper::new(key, 1000, Duration::from_secs(600)))
+}
+
 /// A second project of the first customer; its name.
 pub(crate) async fn another_project(db: &Db) -> String {
     sqlx::query(

@@ -6,6 +6,9 @@
 //! | know how an instance is cut into head, bulk and tail | [`splitter`] |
 //! | walk the elements of a head | [`walker`] |
 //! | write Explicit VR Little Endian | [`writer`] |
+//! | know where things stand in a stored file | [`layout`] |
+//! | know where each frame stands | [`frames`], [`image`] |
+//! | read text of any character set | [`text`] |
 //! | know what a transfer syntax means to us | [`syntax`] |
 
 pub mod bulk;
@@ -13,13 +16,17 @@ pub mod detect;
 pub mod dictionary;
 pub mod fault;
 mod fragments;
+pub mod frames;
 pub mod header;
+pub mod image;
 pub mod inflate;
 pub mod instance;
+pub mod layout;
 pub mod meta;
 mod scan;
 pub mod splitter;
 pub mod syntax;
+pub mod text;
 pub mod token;
 pub mod uid;
 pub mod value;

@@ -11,6 +11,7 @@
 //! | learn rows and columns from a code stream | [`codestream`] |
 //! | answer a store request | [`store_response`], [`xml_out`] |
 //! | read a downstream server's answer | [`store_answer`] |
+//! | write a stored data set as JSON or XML | [`model`], [`json_form`], [`xml_form`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
 //! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
 //! | read what a part of a form is called | [`disposition`] |
@@ -21,11 +22,13 @@
 pub mod accept;
 pub mod boundary;
 pub mod bulk;
+pub mod bulk_path;
 pub mod codestream;
 pub mod data_set;
 mod delimiter;
 pub mod disposition;
 pub mod join;
+pub mod json_form;
 pub mod json_in;
 mod json_node;
 pub mod json_out;
@@ -35,17 +38,21 @@ pub mod manifest;
 pub mod media;
 mod media_range;
 pub mod metadata;
+pub mod model;
 pub mod multipart_out;
 pub mod part_headers;
 pub mod parts;
 mod pixels;
 mod private_blocks;
 pub mod query;
+pub mod range;
+pub mod representation;
 pub mod store_answer;
 pub mod store_response;
 pub mod stow_answer;
 pub mod syntaxes;
 mod values;
+pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
 mod xml_source;

@@ -27,12 +27,16 @@ pub(super) const NAME_PARTS: [&str; 5] =
 /// One document. Group lengths are left out; encapsulated pixels have no place in it
 /// and are written as an attribute without value (PS3.18 10.4.4: bulk data goes apart).
 pub fn document(set: &InMemDicomObject) -> String {
-    let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<NativeDicomModel xmlns=\"{NAMESPACE}\" xml:space=\"preserve\">"
-    );
+    let mut out = String::new();
     attributes(&mut out, set);
-    out.push_str("</NativeDicomModel>\n");
-    out
+    framed(&out)
+}
+
+/// The document around its attributes.
+pub(super) fn framed(attributes: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<NativeDicomModel xmlns=\"{NAMESPACE}\" xml:space=\"preserve\">{attributes}</NativeDicomModel>\n"
+    )
 }
 
 fn attributes(out: &mut String, set: &InMemDicomObject) {
@@ -43,6 +47,17 @@ fn attributes(out: &mut String, set: &InMemDicomObject) {
 
 fn attribute(out: &mut String, set: &InMemDicomObject, element: &InMemElement) {
     let (tag, vr) = (element.tag(), element.vr());
+    open(out, tag, vr, private_creator(set, tag).as_deref());
+    match element.value() {
+        Value::Sequence(sequence) => items(out, sequence.items()),
+        Value::Primitive(value) => values(out, vr, value),
+        Value::PixelSequence(_) => {}
+    }
+    out.push_str("</DicomAttribute>");
+}
+
+/// The start tag of an attribute.
+pub(super) fn open(out: &mut String, tag: Tag, vr: VR, creator: Option<&str>) {
     let _ = write!(
         out,
         "<DicomAttribute tag=\"{:04X}{:04X}\" vr=\"{}\"",
@@ -50,19 +65,13 @@ fn attribute(out: &mut String, set: &InMemDicomObject, element: &InMemElement) {
         tag.element(),
         vr.to_string()
     );
-    if let Some(entry) = StandardDataDictionary.by_tag(tag).filter(|_| tag.group() % 2 == 0) {
+    if let Some(entry) = StandardDataDictionary.by_tag(tag).filter(|_| tag.group().is_multiple_of(2)) {
         let _ = write!(out, " keyword=\"{}\"", entry.alias());
     }
-    if let Some(creator) = private_creator(set, tag) {
-        let _ = write!(out, " privateCreator=\"{}\"", text(&creator));
+    if let Some(creator) = creator {
+        let _ = write!(out, " privateCreator=\"{}\"", text(creator));
     }
     out.push('>');
-    match element.value() {
-        Value::Sequence(sequence) => items(out, sequence.items()),
-        Value::Primitive(value) => values(out, vr, value),
-        Value::PixelSequence(_) => {}
-    }
-    out.push_str("</DicomAttribute>");
 }
 
 /// The creator that reserved the block of a private element (PS3.5 7.8.1).
@@ -105,7 +114,8 @@ fn values(out: &mut String, vr: VR, value: &PrimitiveValue) {
     }
 }
 
-fn one_value(out: &mut String, vr: VR, number: usize, string: &str) {
+/// One numbered value.
+pub(super) fn one_value(out: &mut String, vr: VR, number: usize, string: &str) {
     if vr == VR::PN {
         let _ = write!(out, "<PersonName number=\"{number}\">");
         person_name(out, string);
@@ -126,7 +136,7 @@ fn person_name(out: &mut String, name: &str) {
 }
 
 /// Escaped, and without the control characters that XML 1.0 cannot hold.
-fn text(raw: &str) -> String {
+pub(super) fn text(raw: &str) -> String {
     let legal = |letter: &char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r');
     escape(raw.chars().filter(legal).collect::<String>()).into_owned()
 }

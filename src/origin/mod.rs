@@ -2,12 +2,19 @@
 //! serves a project is wiring. What an origin does lives in its own file.
 
 pub mod archive;
+pub mod part;
 
+pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
+pub use part::{Content, Part, Parts};
 
+use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
+use crate::dicomweb::representation::As;
+use crate::raster::wish::Wish;
 use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
 
 /// What an origin answers in its own time.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
@@ -20,6 +27,97 @@ pub trait Origin: Send + Sync {
     /// # Errors
     /// The search is too broad, or the origin fails.
     fn search<'a>(&'a self, project: &'a str, query: &'a Query) -> Answer<'a, Page>;
+
+    /// Transfer syntaxes of the instances below a place, and how many have each.
+    ///
+    /// # Errors
+    /// There is no such place, or the origin fails.
+    fn syntaxes<'a>(&'a self, project: &'a str, place: &'a Place) -> Answer<'a, Vec<(String, u64)>>;
+
+    /// True if pixels of this transfer syntax can be decoded.
+    fn decodes(&self, transfer_syntax: &str) -> bool;
+
+    /// The instances below a place (PS3.18 10.4.1.1.1), each as `given` says for its transfer syntax; others are left
+    /// out.
+    ///
+    /// # Errors
+    /// There is no such place, or the origin fails.
+    fn instances<'a>(&'a self, project: &'a str, place: &'a Place, given: Given) -> Answer<'a, Parts>;
+
+    /// The data sets of the instances below a place, without their bulk data (PS3.18 10.4.1.1.2). `root` is the public
+    /// URL of the DICOMweb root, under which BulkDataURIs stand.
+    ///
+    /// # Errors
+    /// There is no such place, or the origin fails.
+    fn metadata<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        form: Model,
+        root: &'a str,
+    ) -> Answer<'a, Parts>;
+
+    /// Frames of an instance by their numbers, from 1 (PS3.18 10.4.1.1.6).
+    ///
+    /// # Errors
+    /// There is no such instance or frame, its pixels cannot be decoded, or the origin fails.
+    fn frames<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        numbers: &'a [u32],
+        given: As,
+    ) -> Answer<'a, Parts>;
+
+    /// The value of an attribute of an instance (PS3.18 10.4.1.1.5); of compressed pixels one part a frame, unless they
+    /// are video.
+    ///
+    /// # Errors
+    /// There is no such instance or attribute, its pixels cannot be decoded, or the origin fails.
+    fn bulk<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        path: &'a BulkPath,
+        given: As,
+    ) -> Answer<'a, Parts>;
+
+    /// Pictures of the instances below a place, one each (PS3.18 10.4.1.1.3): of a frame by its number from 1, else of
+    /// the first. Of an instance that is a document or a video, that itself.
+    ///
+    /// # Errors
+    /// There is no such instance or frame, it has no picture, or the origin fails.
+    fn rendered<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Answer<'a, Parts>;
+
+    /// One picture that stands for all below a place (PS3.18 10.4.1.1.4).
+    ///
+    /// # Errors
+    /// There is no such instance or frame, nothing has a picture, or the origin fails.
+    fn thumbnail<'a>(
+        &'a self,
+        project: &'a str,
+        place: &'a Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Answer<'a, Parts>;
+}
+
+/// How instances of each transfer syntax are given.
+pub type Given = BTreeMap<String, As>;
+
+/// Ways to write a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// DICOM JSON, one object a part (PS3.18 F.2).
+    Json,
+    /// Native DICOM Model, one document a part (PS3.19 A.1).
+    Xml,
 }
 
 /// One page of the results of a search.
@@ -49,6 +147,15 @@ pub enum Fault {
     /// The caller's fault: answering would mean to look at more than so many data sets one by one.
     #[error("the search must look at more than {0} data sets one by one")]
     TooBroad(u64),
+    /// The caller's fault: there is no such study, series, instance, frame or attribute, or it is not the project's.
+    #[error("there is no such resource")]
+    NotFound,
+    /// The pixels cannot be given as asked; why, in words without values.
+    #[error("{0}")]
+    Undecodable(&'static str),
+    /// What is stored is not what was stored once.
+    #[error("a stored instance is damaged")]
+    Damaged,
     /// The archive fails.
     #[error(transparent)]
     Archive(#[from] crate::archive::Fault),

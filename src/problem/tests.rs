@@ -17,6 +17,7 @@ const TABLE: &str = "\
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
+400 request 0110 retry=- BadFrames
 400 request 0110 retry=- BadParameter(\"\")
 400 request 0110 retry=- Query(QueryFault { name: \"\", why: BadValue })
 413 request A700 retry=- TooBroad(1)
@@ -34,6 +35,8 @@ const TABLE: &str = "\
 408 request A700 retry=- Silent
 413 request A700 retry=- BodyTooLarge { limit: 1 }
 414 request 0110 retry=- UriTooLong { limit: 1 }
+416 request 0110 retry=- RangeBeyond { length: 1 }
+406 request 0110 retry=- Undecodable(\"\")
 502 downstream A700 retry=- Downstream(Unreachable)
 502 downstream A700 retry=- Downstream(CutOff)
 502 downstream A700 retry=- Downstream(Nonsense)
@@ -70,6 +73,7 @@ fn all() -> Vec<Problem> {
         Problem::NotFound,
         Problem::MethodNotAllowed,
         Problem::BadUid,
+        Problem::BadFrames,
         Problem::BadParameter(""),
         Problem::Query(QueryFault { name: String::new(), why: QueryFaultKind::BadValue }),
         Problem::TooBroad(1),
@@ -87,6 +91,8 @@ fn all() -> Vec<Problem> {
         Problem::Silent,
         Problem::BodyTooLarge { limit: 1 },
         Problem::UriTooLong { limit: 1 },
+        Problem::RangeBeyond { length: 1 },
+        Problem::Undecodable(""),
     ];
     let faults = [Fault::Unreachable, Fault::CutOff, Fault::Nonsense, Fault::Denied, Fault::Refused(500)];
     all.extend(faults.map(Problem::Downstream));

@@ -1,0 +1,189 @@
+//! Representations from an origin as HTTP answers: one alone, several as multipart, as a ZIP archive, as one JSON array.
+//! The first is awaited before the answer begins, so that its failure still has a status; a later one breaks the
+//! connection off, for a body must never look whole when it is not.
+
+use super::Service;
+use crate::dicomweb::boundary;
+use crate::dicomweb::links::Links;
+use crate::dicomweb::multipart_out::{Multipart, PartHead};
+use crate::dicomweb::range::{self, Wanted};
+use crate::dicomweb::zip_out::{self, ZipOut};
+use crate::origin::part::ByteStream;
+use crate::origin::{Content, Fault, Part, Parts};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+/// Content of a ZIP entry that cannot be read twice is held up to this size, in bytes.
+const HELD: u64 = 64 << 20;
+
+/// Parts whose first is there.
+pub(super) struct Begun {
+    first: Part,
+    rest: BoxStream<'static, Result<Part, Fault>>,
+    partial: bool,
+}
+
+impl Begun {
+    /// Awaits the first part.
+    pub(super) async fn of(mut parts: Parts) -> Result<Self, Problem> {
+        let first = parts.parts.next().await.ok_or(Problem::NotFound)??;
+        Ok(Self { first, rest: parts.parts, partial: parts.partial })
+    }
+
+    /// Media type of the first part.
+    pub(super) fn media(&self) -> &'static str {
+        self.first.media
+    }
+
+    fn status(&self) -> StatusCode {
+        // PS3.18 10.4.3.1.
+        if self.partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK }
+    }
+
+    fn all(self) -> BoxStream<'static, Result<Part, Fault>> {
+        stream::iter([Ok(self.first)]).chain(self.rest).boxed()
+    }
+
+    /// As multipart/related with parts of type `root` (PS3.18 8.6.1.2).
+    pub(super) fn multipart(self, root: &'static str, service: &Service) -> Result<Response, Problem> {
+        let status = self.status();
+        let mut framing = Multipart::new(root, new_boundary()?);
+        let (content_type, close) = (framing.content_type(), framing.clone().close());
+        let links = service.links.clone();
+        let framed = self.all().map_ok(move |part| {
+            let head = head(&mut framing, root, &part, &links);
+            stream::iter([Ok(head)]).chain(part.content.whole())
+        });
+        let body = framed.try_flatten().chain(stream::iter([Ok(close)]));
+        Ok(answer(status, &content_type, body.boxed()))
+    }
+
+    /// Its one part alone; ranges of it on request (RFC 9110 14), nothing if the client has it (RFC 9110 13.1.2).
+    pub(super) fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
+        let Part { transfer_syntax, tag, content, .. } = self.first;
+        let syntax = transfer_syntax.map(|uid| format!("; transfer-syntax={uid}")).unwrap_or_default();
+        let tag = tag.map(|tag| format!("\"{tag}\""));
+        if tag.as_deref().is_some_and(|tag| has(asked, tag)) {
+            return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), tag));
+        }
+        Ok(tagged(ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref())?, tag))
+    }
+
+    /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
+    pub(super) fn zip(self) -> Response {
+        let status = self.status();
+        let archive =
+            stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
+                let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
+                let piece = match parts.try_next().await? {
+                    Some(part) => entry(&mut zip, part).await?,
+                    None => return Ok(Some((stream::iter([Ok(zip.finish())]).boxed(), (parts, None)))),
+                };
+                Ok(Some((piece, (parts, Some(zip)))))
+            });
+        answer(status, "application/zip", archive.try_flatten().boxed())
+    }
+
+    /// As one JSON array, one element a part.
+    pub(super) fn array(self) -> Response {
+        let mut before = "[";
+        let elements = self.all().map_ok(move |part| {
+            let open = Bytes::from_static(std::mem::replace(&mut before, ",").as_bytes());
+            stream::iter([Ok(open)]).chain(part.content.whole())
+        });
+        let body = elements.try_flatten().chain(stream::iter([Ok(Bytes::from_static(b"]"))]));
+        answer(StatusCode::OK, "application/dicom+json", body.boxed())
+    }
+}
+
+fn head(framing: &mut Multipart, media: &'static str, part: &Part, links: &Links) -> Bytes {
+    let location = format!("{}/{}", links.root(), part.path);
+    framing.part(&PartHead {
+        media,
+        transfer_syntax: part.transfer_syntax,
+        length: part.content.length,
+        location: Some(&location),
+    })
+}
+
+fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response {
+    let mut response = (status, Body::from_stream(body)).into_response();
+    if let Ok(value) = HeaderValue::from_str(content_type) {
+        response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    response
+}
+
+fn ranged(
+    content_type: &str,
+    content: Content,
+    asked: &HeaderMap,
+    tag: Option<&str>,
+) -> Result<Response, Problem> {
+    let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    // A range of something else than the client has the rest of would be worse than the whole.
+    let same = text(header::IF_RANGE).is_none_or(|known| Some(known) == tag);
+    let Some(length) = content.seekable_length() else {
+        let length = content.length;
+        return Ok(sized(answer(StatusCode::OK, content_type, content.whole()), length));
+    };
+    let wanted = range::wanted(text(header::RANGE).filter(|_| same), length);
+    let mut response = match wanted {
+        Wanted::Whole => sized(answer(StatusCode::OK, content_type, content.whole()), Some(length)),
+        Wanted::Beyond => return Err(Problem::RangeBeyond { length }),
+        Wanted::Part(part) => {
+            let said = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
+            let count = part.end - part.start;
+            let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, content.range(part));
+            response
+                .headers_mut()
+                .extend(HeaderValue::from_str(&said).ok().map(|it| (header::CONTENT_RANGE, it)));
+            sized(response, Some(count))
+        }
+    };
+    response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    Ok(response)
+}
+
+fn sized(mut response: Response, length: Option<u64>) -> Response {
+    response.headers_mut().extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length))));
+    response
+}
+
+fn tagged(mut response: Response, tag: Option<String>) -> Response {
+    let tag = tag.and_then(|tag| HeaderValue::from_str(&tag).ok());
+    response.headers_mut().extend(tag.map(|tag| (header::ETAG, tag)));
+    response
+}
+
+/// True if the client has what has this tag.
+fn has(asked: &HeaderMap, tag: &str) -> bool {
+    let lines = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);
+    tags.any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
+/// One file of a ZIP archive, whose checksum stands before it: it is read once for that, and once more to be sent.
+async fn entry(zip: &mut ZipOut, part: Part) -> Result<ByteStream, Fault> {
+    let name =
+        format!("{}.dcm", part.path.replace("studies/", "").replace("series/", "").replace("instances/", ""));
+    let content = part.content.again(HELD).await?;
+    let (mut crc, mut size) = (flate2::Crc::new(), 0);
+    let mut first = content.open();
+    while let Some(bytes) = first.try_next().await? {
+        crc.update(&bytes);
+        size += bytes.len() as u64;
+    }
+    let head = zip.entry(&name, zip_out::Content::stored(size, crc.sum())).map_err(|_| Fault::Damaged)?;
+    Ok(stream::iter([Ok(head)]).chain(content.open()).boxed())
+}
+
+pub(super) fn new_boundary() -> Result<String, Problem> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| Problem::Internal("the system gives no random bytes"))?;
+    Ok(boundary::generate(random))
+}

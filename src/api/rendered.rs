@@ -1,0 +1,157 @@
+//! GET of rendered resources and thumbnails (PS3.18 10.4.1.1.3, 10.4.1.1.4): parameters, and which file is made.
+
+use super::ask::{self, Asked, not_acceptable, parameter};
+use super::framing::Begun;
+use super::{Service, State, frames};
+use crate::dicomweb::accept::Offer;
+use crate::layer::context::Caller;
+use crate::origin::Place;
+use crate::problem::Problem;
+use crate::raster::scale::Viewport;
+use crate::raster::wish::{self, File, Wish};
+use axum::Extension;
+use axum::extract::{Path, RawQuery};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+
+const JPEG: Offer = Offer { default: true, ..Offer::single("image/jpeg") };
+const PNG: Offer = Offer::single("image/png");
+const JPEGS: Offer = Offer { default: true, ..Offer::related("image/jpeg") };
+const PNGS: Offer = Offer::related("image/png");
+
+/// A thumbnail fits into this many pixels if nothing else is asked for.
+const THUMBNAIL: Viewport =
+    Viewport { width: 256, height: 256, left: 0.0, top: 0.0, part_width: None, part_height: None };
+
+/// What a path names: UIDs, and at the end a frame.
+pub(super) struct Shown {
+    pub(super) place: Place,
+    pub(super) frame: Option<u32>,
+}
+
+impl Shown {
+    fn of(mut names: Vec<String>) -> Result<Self, Problem> {
+        let frame = match names.get(3) {
+            None => None,
+            Some(list) => match frames::numbers(list).ok_or(Problem::BadFrames)?.as_slice() {
+                [one] => Some(*one),
+                // Several would be several pictures, and only one is made.
+                _ => return Err(Problem::BadFrames),
+            },
+        };
+        names.truncate(3);
+        Ok(Self { place: ask::place(&names)?, frame })
+    }
+}
+
+/// GET …/rendered.
+pub(super) async fn rendered(
+    service: State,
+    Extension(caller): Extension<Caller>,
+    Path(names): Path<Vec<String>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (shown, asked) = (Shown::of(names)?, Asked::of(&service, &headers, query.as_deref())?);
+    let (wish, ignored) = wish(query.as_deref().unwrap_or_default(), Wish::default())?;
+    answer(&service, &caller, &shown, &asked, wish, &headers).await.map(|response| warned(response, ignored))
+}
+
+/// The picture, document or video, as the client takes it.
+pub(super) async fn answer(
+    service: &Service,
+    caller: &Caller,
+    shown: &Shown,
+    asked: &Asked,
+    mut wish: Wish,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    // One part only where one item is to come (PS3.18 10.4.4 note 3).
+    let many = shown.place.instance.is_none();
+    let offers = if many { [JPEGS, PNGS] } else { [JPEG, PNG] };
+    let chosen = asked.choose(&offers);
+    if chosen == Err(crate::dicomweb::accept::AcceptError::Mixed.into()) || (many && chosen.is_err()) {
+        return Err(chosen.err().unwrap_or(Problem::NotFound));
+    }
+    let png = chosen.as_ref().is_ok_and(|(offer, _)| offer.media == PNG.media);
+    wish.file = if png { File::Png } else { File::Jpeg };
+    let parts = service.origin.rendered(&caller.project, &shown.place, shown.frame, wish).await?;
+    let parts = match Begun::of(parts).await {
+        Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
+        begun => begun?,
+    };
+    let own = parts.media();
+    if many {
+        return parts.multipart(wish.file.media(), service);
+    }
+    // Documents and video are what they are, whatever picture was hoped for.
+    let offer = [Offer { default: true, ..Offer::single(own) }];
+    asked.choose(&offer).map_err(|_| not_acceptable(&offer))?;
+    parts.single(own, headers)
+}
+
+/// GET …/thumbnail.
+pub(super) async fn thumbnail(
+    service: State,
+    Extension(caller): Extension<Caller>,
+    Path(names): Path<Vec<String>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (shown, asked) = (Shown::of(names)?, Asked::of(&service, &headers, query.as_deref())?);
+    let (mut wish, ignored) = wish(query.as_deref().unwrap_or_default(), Wish::default())?;
+    let cut = wish.viewport.filter(|it| Viewport { width: it.width, height: it.height, ..THUMBNAIL } != *it);
+    if cut.is_some() {
+        return Err(Problem::BadParameter("viewport"));
+    }
+    wish.viewport = wish.viewport.or(Some(THUMBNAIL));
+    let (offer, _) = asked.choose(&[JPEG, PNG])?;
+    wish.file = if offer == PNG { File::Png } else { File::Jpeg };
+    let parts = service.origin.thumbnail(&caller.project, &shown.place, shown.frame, wish).await?;
+    Begun::of(parts).await?.single(offer.media, &headers).map(|response| warned(response, ignored))
+}
+
+/// What the query asks of the picture; `true` if it asks for what is not done.
+pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, bool), Problem> {
+    let read = |name: &'static str| match parameter(query, name) {
+        None => Ok(None),
+        Some(value) => value.map(Some).ok_or(Problem::BadParameter(name)),
+    };
+    if let Some(text) = read("quality")? {
+        wish.quality = wish::quality(&text).ok_or(Problem::BadParameter("quality"))?;
+    }
+    if let Some(text) = read("viewport")? {
+        wish.viewport = Some(wish::viewport(&text).ok_or(Problem::BadParameter("viewport"))?);
+    }
+    if let Some(text) = read("window")? {
+        wish.window = Some(wish::window(&text).ok_or(Problem::BadParameter("window"))?);
+    }
+    let mut ignored = false;
+    if let Some(text) = read("annotation")? {
+        let words = text
+            .split(',')
+            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        ignored = words.then_some(true).ok_or(Problem::BadParameter("annotation"))?;
+    }
+    if let Some(text) = read("iccprofile")? {
+        let known = ["no", "yes", "srgb", "adobergb", "rommrgb"].contains(&text.as_str());
+        ignored |= known.then_some(text != "no").ok_or(Problem::BadParameter("iccprofile"))?;
+    }
+    Ok((wish, ignored))
+}
+
+/// Annotations and colour profiles are not drawn (PS3.18 8.3.5.1.1).
+fn warned(mut response: Response, ignored: bool) -> Response {
+    const TEXT: HeaderValue = HeaderValue::from_static(
+        "299 veilgate \"The following parameters are not supported and were ignored: annotation, iccprofile\"",
+    );
+    if ignored {
+        response.headers_mut().append(header::WARNING, TEXT);
+    }
+    response
+}
+
+/// A frame of an instance.
+pub(super) fn one(place: Place, frame: Option<u32>) -> Shown {
+    Shown { place, frame }
+}

@@ -1,0 +1,122 @@
+//! What an origin gives: representations with their bytes on the way. Framing them as HTTP is the handlers'.
+
+use super::Fault;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Bytes on their way, as fast as they are taken. A fault in them means that the answer must be broken off.
+pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
+
+/// One representation.
+pub struct Part {
+    /// Its media type.
+    pub media: &'static str,
+    /// Transfer Syntax UID, for DICOM media types (PS3.18 8.7.9).
+    pub transfer_syntax: Option<&'static str>,
+    /// The resource it represents: a path below the DICOMweb root, without a slash at its start.
+    pub path: String,
+    /// Names these very bytes: two with the same tag are the same (RFC 9110 8.8.3).
+    pub tag: Option<String>,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// The representations of one answer.
+pub struct Parts {
+    /// There are others, which cannot be given (PS3.18 10.4.3.1: 206).
+    pub partial: bool,
+    /// In the order of the answer.
+    pub parts: BoxStream<'static, Result<Part, Fault>>,
+}
+
+impl Parts {
+    /// One representation, and no other.
+    pub fn one(part: Part) -> Self {
+        Self { partial: false, parts: stream::iter([Ok(part)]).boxed() }
+    }
+}
+
+/// Bytes, and what is known of them before they come.
+pub struct Content {
+    /// How many, where known.
+    pub length: Option<u64>,
+    source: Source,
+}
+
+type Seek = Arc<dyn Fn(Range<u64>) -> ByteStream + Send + Sync>;
+
+enum Source {
+    Stream(ByteStream),
+    Seekable(Seek),
+}
+
+impl Content {
+    /// Bytes that are here.
+    pub fn bytes(bytes: Bytes) -> Self {
+        let length = bytes.len() as u64;
+        let cut = move |range: Range<u64>| {
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            let (from, to) = (place(range.start), place(range.end));
+            let piece = bytes.slice(from.min(to)..to);
+            stream::iter((!piece.is_empty()).then_some(Ok(piece))).boxed()
+        };
+        Self::seekable(length, cut)
+    }
+
+    /// `length` bytes, of which `open` gives any range.
+    pub fn seekable(length: u64, open: impl Fn(Range<u64>) -> ByteStream + Send + Sync + 'static) -> Self {
+        Self { length: Some(length), source: Source::Seekable(Arc::new(open)) }
+    }
+
+    /// Bytes that come from start to end only.
+    pub fn stream(length: Option<u64>, stream: ByteStream) -> Self {
+        Self { length, source: Source::Stream(stream) }
+    }
+
+    /// The length, if any range of the bytes can be had.
+    pub fn seekable_length(&self) -> Option<u64> {
+        self.length.filter(|_| matches!(self.source, Source::Seekable(_)))
+    }
+
+    /// All bytes.
+    pub fn whole(self) -> ByteStream {
+        match self.source {
+            Source::Stream(stream) => stream,
+            Source::Seekable(open) => open(0..self.length.unwrap_or(0)),
+        }
+    }
+
+    /// The bytes of a range; all of them if ranges cannot be had.
+    pub fn range(self, range: Range<u64>) -> ByteStream {
+        match self.source {
+            Source::Stream(stream) => stream,
+            Source::Seekable(open) => open(range),
+        }
+    }
+
+    /// The same, to be read more than once; what comes from start to end only is held, at most `most` bytes of it.
+    ///
+    /// # Errors
+    /// It breaks off, or is larger.
+    pub async fn again(self, most: u64) -> Result<Self, Fault> {
+        let Source::Stream(mut stream) = self.source else { return Ok(self) };
+        let mut held = Vec::new();
+        while let Some(bytes) = stream.try_next().await? {
+            if (held.len() + bytes.len()) as u64 > most {
+                return Err(Fault::Undecodable("it is too large to be read twice"));
+            }
+            held.extend_from_slice(&bytes);
+        }
+        Ok(Self::bytes(held.into()))
+    }
+
+    /// All bytes, and again later; nothing if they can be read once only.
+    pub fn open(&self) -> ByteStream {
+        match &self.source {
+            Source::Stream(_) => stream::empty().boxed(),
+            Source::Seekable(open) => open(0..self.length.unwrap_or(0)),
+        }
+    }
+}
