@@ -2,7 +2,8 @@
 
 use super::Unfit;
 use super::picture::Picture;
-use jpeg_encoder::{ColorType, Encoder};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
 
 const TOO_LARGE: Unfit = Unfit("the picture is too large for its file");
 
@@ -11,11 +12,14 @@ const TOO_LARGE: Unfit = Unfit("the picture is too large for its file");
 /// # Errors
 /// The picture is too large.
 pub fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Unfit> {
-    let size = |length: u32| u16::try_from(length).map_err(|_| TOO_LARGE);
+    let size = |length: u32| u16::try_from(length).map(u32::from).map_err(|_| TOO_LARGE);
     let (width, height) = (size(picture.width)?, size(picture.height)?);
-    let colours = if picture.channels == 1 { ColorType::Luma } else { ColorType::Rgb };
+    // The encoder insists on the exact length.
+    let length = width as usize * height as usize * picture.channels;
+    let data = picture.data.get(..length).ok_or(TOO_LARGE)?;
+    let colours = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut out = Vec::new();
-    Encoder::new(&mut out, quality).encode(&picture.data, width, height, colours).map_err(|_| TOO_LARGE)?;
+    JpegEncoder::new_with_quality(&mut out, quality).encode(data, width, height, colours).map_err(|_| TOO_LARGE)?;
     Ok(out)
 }
 
