@@ -19,7 +19,9 @@ pub fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Unfit> {
     let data = picture.data.get(..length).ok_or(TOO_LARGE)?;
     let colours = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut out = Vec::new();
-    JpegEncoder::new_with_quality(&mut out, quality).encode(data, width, height, colours).map_err(|_| TOO_LARGE)?;
+    JpegEncoder::new_with_quality(&mut out, quality)
+        .encode(data, width, height, colours)
+        .map_err(|_| TOO_LARGE)?;
     Ok(out)
 }
 
