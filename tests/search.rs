@@ -247,7 +247,7 @@ fn cap_01_05_searches_are_described_with_their_parameters() {
     let rig = start();
     for (path, allow) in [
         ("/studies", "OPTIONS, GET, HEAD, POST"),
-        ("/studies/2.25.1", "OPTIONS, POST"),
+        ("/studies/2.25.1", "OPTIONS, GET, HEAD, POST"),
         ("/studies/2.25.1/series/2.25.2/instances", "OPTIONS, GET, HEAD"),
         ("/instances", "OPTIONS, GET, HEAD"),
     ] {

@@ -106,6 +106,11 @@ pub fn open(service: Arc<Service>) -> Router {
 
 /// Routes that need an API key.
 pub fn guarded(service: Arc<Service>) -> Router {
+    pulled().merge(own()).with_state(service)
+}
+
+/// What is pulled over DICOMweb.
+fn pulled() -> Router<Arc<Service>> {
     const STUDY: &str = "/dicom-web/studies/{study}";
     const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
     const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
@@ -122,7 +127,7 @@ pub fn guarded(service: Arc<Service>) -> Router {
             .route(&below(place, "rendered"), get(rendered::rendered))
             .route(&below(place, "thumbnail"), get(rendered::thumbnail));
     }
-    let router = router
+    router
         .route("/wado", get(wado_uri::wado))
         .route(FRAMES, get(frames::frames))
         .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
@@ -132,6 +137,11 @@ pub fn guarded(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies/{study}/series", get(search::series_of_study))
         .route("/dicom-web/studies/{study}/instances", get(search::instances_of_study))
         .route("/dicom-web/studies/{study}/series/{series}/instances", get(search::instances_of_series))
+}
+
+/// What a caller asks about its own account. Paths that no other route shares say themselves which methods they lack.
+fn own() -> Router<Arc<Service>> {
+    let router = Router::new()
         .route("/v1/usage", get(usage::usage))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
@@ -141,8 +151,7 @@ pub fn guarded(service: Arc<Service>) -> Router {
     let router = router
         .route("/v1/billing/checkout-session", post(billing::checkout))
         .route("/v1/billing/portal-session", post(billing::portal));
-    // Paths that no open route shares say themselves which methods they lack.
-    router.method_not_allowed_fallback(async || Problem::MethodNotAllowed).with_state(service)
+    router.method_not_allowed_fallback(async || Problem::MethodNotAllowed)
 }
 
 /// Routes that need an API key, and whose instances count against its customer's quota.
