@@ -208,13 +208,19 @@ fn defaults(config: &Config, archive: Archive) -> Result<Defaults, Failure> {
 const SWEEP: Duration = Duration::from_secs(6 * 3600);
 const OLD: Duration = Duration::from_secs(24 * 3600);
 
+/// What was written before is no request's any more.
+fn old(now: SystemTime) -> SystemTime {
+    now.checked_sub(OLD).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// Opens the archive and sweeps, beside the requests, what a crash or an outage left.
 fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
     folder::make(&config.archive, "the archive folder")?;
     let archive = Archive::open(&config.archive, db)?;
     let (sweeping, path) = (archive.clone(), config.archive.clone());
+    // Where gateways share a database they may share the archive: what another is about to enter is not swept.
+    let mut before = if config.database.is_none() { started } else { old(started) };
     tokio::spawn(async move {
-        let mut before = started;
         loop {
             match sweeping.sweep(&path, before).await {
                 Ok(0) => {}
@@ -222,7 +228,7 @@ fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Fail
                 Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
             }
             tokio::time::sleep(SWEEP).await;
-            before = SystemTime::now().checked_sub(OLD).unwrap_or(started);
+            before = old(SystemTime::now());
         }
     });
     Ok(archive)
