@@ -18,3 +18,57 @@ pub(super) async fn billing(request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::deid::receipt::{Counts, Names, Originals, Phi, Receipt};
+    use crate::deid::refusal::FailureReason;
+    use crate::layer::context::Done;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::response::IntoResponse;
+    use axum::routing::post;
+    use tower::ServiceExt;
+
+    fn receipt() -> Box<Receipt> {
+        let text = String::new;
+        let originals = Originals { instance: text(), series: text(), study: text(), patient_id: text() };
+        Box::new(Receipt {
+            names: Names { sop_class: text(), instance: text(), series: text(), study: text() },
+            patient_id: text(),
+            transfer_syntax: "1.2.840.10008.1.2.1",
+            counts: Counts::default(),
+            bytes_in: 0,
+            bytes_out: 0,
+            sha256_in: None,
+            sha256_out: None,
+            originals: Phi::new(originals),
+        })
+    }
+
+    /// Whether a stub service that did this is charged.
+    async fn charged(instances: Option<Vec<Done>>) -> bool {
+        let handler = async move || {
+            let mut response = "done".into_response();
+            if let Some(instances) = instances {
+                response.extensions_mut().insert(Tally { instances, ..Tally::default() });
+            }
+            response
+        };
+        let app = Router::new().route("/", post(handler)).layer(from_fn(billing));
+        let request = Request::post("/").body(Body::empty()).unwrap();
+        app.oneshot(request).await.unwrap().extensions().get::<Charged>().is_some()
+    }
+
+    #[tokio::test]
+    async fn only_a_request_that_delivered_something_is_charged() {
+        let refused = || Done::Unread(None, FailureReason(0xC000));
+        assert!(charged(Some(vec![refused(), Done::Delivered(receipt())])).await);
+        assert!(!charged(Some(vec![refused(), Done::Undelivered(receipt(), 0xA700)])).await);
+        assert!(!charged(Some(Vec::new())).await);
+        assert!(!charged(None).await, "a request that handled no instance");
+    }
+}
