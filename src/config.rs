@@ -51,6 +51,8 @@ pub struct Config {
     pub destination: Destination,
     /// Folder of the archive.
     pub archive: PathBuf,
+    /// It lies in the data folder, where no other server writes.
+    pub archive_is_own: bool,
     /// What happens to the attributes.
     pub profile: Profile,
     /// Bounds of one instance and one request.
@@ -221,6 +223,7 @@ impl Config {
         let profile = from.take("profile", |text| profile(text).map(Some));
         Some(Self {
             archive: from.take("archive.url", |text| archive(text, &data)),
+            archive_is_own: from.text("archive.url").is_empty(),
             limits: limits(from),
             layers: layers(from),
             accounts: accounts::accounts(from),

@@ -218,8 +218,9 @@ fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Fail
     folder::make(&config.archive, "the archive folder")?;
     let archive = Archive::open(&config.archive, db)?;
     let (sweeping, path) = (archive.clone(), config.archive.clone());
-    // Where gateways share a database they may share the archive: what another is about to enter is not swept.
-    let mut before = if config.database.is_none() { started } else { old(started) };
+    // Nobody else writes below a data folder, which is locked. Into a folder elsewhere another gateway may be writing
+    // what it is about to enter.
+    let mut before = if config.archive_is_own { started } else { old(started) };
     tokio::spawn(async move {
         loop {
             match sweeping.sweep(&path, before).await {

@@ -86,7 +86,7 @@ impl Archive {
         let mut objects = self.store.list(None);
         while let Some(object) = objects.try_next().await? {
             let old = SystemTime::from(object.last_modified) < started;
-            if old && !self.db.knows_object(object.location.as_ref()).await? {
+            if old && self.db.is_orphan(object.location.as_ref()).await? {
                 self.store.delete(&object.location).await?;
                 swept += 1;
             }
