@@ -42,7 +42,7 @@ enum Pending {
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
     // A reservation that is lost with the power is lost with its request; one given back must not come back.
-    let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..)));
+    let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..) | Ask::Sent { .. } | Ask::Flush));
     let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
     let mut batch = Batch {
         terms,
@@ -81,11 +81,7 @@ impl Batch<'_> {
             let tip = chain::lock(&mut self.transaction, &self.terms.keeper, project).await?;
             self.tips.insert(project.to_owned(), tip);
         }
-        let mut customers: Vec<Customer> = asks
-            .iter()
-            .filter_map(|ask| ticket(ask))
-            .map(|it| (it.customer.clone(), it.month.clone()))
-            .collect();
+        let mut customers: Vec<Customer> = asks.iter().filter_map(|ask| customer(ask)).collect();
         customers.sort_unstable();
         customers.dedup();
         for (customer, month) in customers {
@@ -104,19 +100,25 @@ impl Batch<'_> {
                 self.give_back(ticket).await?;
                 Pending::Reply(Ok(Reply::Done))
             }
+            Ask::Sent { customer, month, bytes } => {
+                let month = self.month(customer, month)?;
+                month.read_bytes = month.read_bytes.saturating_add(*bytes);
+                Pending::Reply(Ok(Reply::Done))
+            }
+            Ask::Flush => Pending::Reply(Ok(Reply::Done)),
             Ask::Settle(settlement) => self.settle(settlement, false).await?,
             Ask::Recover(settlement) => self.settle(settlement, true).await?,
         })
     }
 
-    fn month(&mut self, ticket: &Ticket) -> Result<&mut Locked, Fault> {
-        self.months.get_mut(&(ticket.customer.clone(), ticket.month.clone())).ok_or(Fault::Missing)
+    fn month(&mut self, customer: &str, month: &Month) -> Result<&mut Locked, Fault> {
+        self.months.get_mut(&(customer.to_owned(), month.clone())).ok_or(Fault::Missing)
     }
 
     async fn reserve(&mut self, ticket: &Ticket, wanted: u64) -> Result<Option<u64>, Fault> {
         let gateway = self.terms.gateway.clone();
         let made = self.now;
-        let month = self.month(ticket)?;
+        let month = self.month(&ticket.customer, &ticket.month)?;
         let granted = month.left().map(|left| left.min(wanted));
         if granted == Some(0) {
             return Ok(granted);
@@ -124,8 +126,8 @@ impl Batch<'_> {
         let amount = granted.unwrap_or_default();
         month.reserved = month.reserved.saturating_add(amount);
         sqlx::query(
-            "INSERT INTO reservation (id, gateway, customer_id, month, project_id, api_key_id, amount, made_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+            "INSERT INTO reservation (id, gateway, customer_id, month, project_id, api_key_id, amount, made_ms, action) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (id) DO UPDATE SET amount = reservation.amount + excluded.amount",
         )
         .bind(&ticket.id)
@@ -136,6 +138,7 @@ impl Batch<'_> {
         .bind(&ticket.key)
         .bind(signed(amount))
         .bind(made)
+        .bind(super::word(ticket.action))
         .execute(&mut *self.transaction)
         .await?;
         Ok(granted)
@@ -149,7 +152,7 @@ impl Batch<'_> {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let amount = unsigned(row.try_get(0)?);
-        let month = self.month(ticket)?;
+        let month = self.month(&ticket.customer, &ticket.month)?;
         month.reserved = month.reserved.saturating_sub(amount);
         Ok(Some(amount))
     }
@@ -175,11 +178,12 @@ impl Batch<'_> {
     /// dead gateway's and given back.
     async fn count(&mut self, ticket: &Ticket, settlement: &Settlement) -> Result<bool, Fault> {
         let used = settlement.used;
-        let month = self.month(ticket)?;
+        let month = self.month(&ticket.customer, &ticket.month)?;
         if month.left().is_some_and(|left| left < used) {
             return Ok(false);
         }
         month.used = month.used.saturating_add(used);
+        month.read = month.read.saturating_add(settlement.read);
         let Some(stripe) = month.stripe_customer.clone().filter(|_| settlement.charged && used > 0) else {
             return Ok(true);
         };
@@ -219,11 +223,15 @@ fn keys<'a>(asks: &[&'a Ask]) -> BTreeSet<&'a str> {
     asks.iter().filter_map(key).collect()
 }
 
-fn ticket(ask: &Ask) -> Option<&Ticket> {
-    match ask {
+/// Whose month an ask changes.
+fn customer(ask: &Ask) -> Option<Customer> {
+    let ticket = match ask {
         Ask::Reserve(ticket, _) | Ask::Release(ticket) => Some(ticket),
         Ask::Settle(settlement) | Ask::Recover(settlement) => settlement.ticket.as_ref(),
-    }
+        Ask::Sent { customer, month, .. } => return Some((customer.clone(), month.clone())),
+        Ask::Flush => None,
+    };
+    ticket.map(|ticket| (ticket.customer.clone(), ticket.month.clone()))
 }
 
 fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {

@@ -35,7 +35,9 @@ impl ArchiveOrigin {
             let held = self.one(project, place).await?;
             return self.shown(&place.study, &held, frame, wish).await;
         }
-        self.syntaxes_of(project, place).await?;
+        // What has no picture shows only when its turn comes; it is counted, for it was looked at.
+        let syntaxes = self.syntaxes_of(project, place).await?;
+        let instances = syntaxes.iter().map(|(_, instances)| instances).sum();
         let (origin, study) = (self.clone(), place.study.clone());
         let parts = self.held(project, place).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
@@ -48,7 +50,7 @@ impl ArchiveOrigin {
                 }
             }
         });
-        Ok(Parts { partial: false, parts: parts.try_flatten().boxed() })
+        Ok(Parts { partial: false, instances, parts: parts.try_flatten().boxed() })
     }
 
     /// One picture that stands for all below a place: of the middle, or of what else has one.

@@ -56,7 +56,9 @@ impl ArchiveOrigin {
 
     pub(super) async fn instances(&self, project: &str, place: &Place, given: Given) -> Result<Parts, Fault> {
         let syntaxes = self.syntaxes_of(project, place).await?;
-        let partial = syntaxes.iter().any(|(syntax, _)| !given.contains_key(syntax));
+        let (taken, left): (Vec<_>, Vec<_>) =
+            syntaxes.into_iter().partition(|(syntax, _)| given.contains_key(syntax));
+        let instances = taken.iter().map(|(_, instances)| instances).sum();
         let (origin, study) = (self.clone(), place.study.clone());
         let parts = self.held(project, place).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
@@ -69,7 +71,7 @@ impl ArchiveOrigin {
                 })
             }
         });
-        Ok(Parts { partial, parts: parts.boxed() })
+        Ok(Parts { partial: !left.is_empty(), instances, parts: parts.boxed() })
     }
 
     /// The instance byte by byte as it lies in the store.
@@ -109,7 +111,7 @@ impl ArchiveOrigin {
             async move { origin.described(&held, path, form, &root).await }
         };
         let parts = self.held(project, place).map_ok(one).try_buffered(AHEAD);
-        Ok(Parts { partial: false, parts: parts.boxed() })
+        Ok(Parts { partial: false, instances: 0, parts: parts.boxed() })
     }
 
     async fn described(&self, held: &Held, path: String, form: Model, root: &str) -> Result<Part, Fault> {
