@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use super::pixels::{self, is_video, native_range};
-use super::retrieve::path;
+use super::retrieve::{most, path};
 use super::{ArchiveOrigin, native};
 use crate::db::held::{Held, Place};
 use crate::dicom::image::{Image, aligned};
@@ -37,7 +37,7 @@ impl ArchiveOrigin {
         // What has no picture shows only when its turn comes; it is counted, for it was looked at.
         let instances = self.syntaxes(place).await?.values().sum();
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(place).try_filter_map(move |held| {
+        let parts = self.held(place).take(most(instances)).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
             async move {
                 match origin.shown(&study, &held, None, wish).await {

@@ -82,7 +82,7 @@ impl ArchiveOrigin {
                 })
             }
         });
-        Ok(Parts { partial, instances, parts: parts.boxed() })
+        Ok(Parts { partial, instances, parts: parts.take(most(instances)).boxed() })
     }
 
     /// The instance byte by byte as it lies in the store.
@@ -168,6 +168,11 @@ impl ArchiveOrigin {
         let said = crate::dicom::value::ascii(&said).unwrap_or_default().to_ascii_lowercase();
         Ok(DOCUMENTS.into_iter().find(|media| *media == said).unwrap_or(syntaxes::OCTET_STREAM))
     }
+}
+
+/// What comes into the archive while an answer is given is not in it: it was not counted.
+pub(super) fn most(instances: u64) -> usize {
+    usize::try_from(instances).unwrap_or(usize::MAX)
 }
 
 /// The path of an instance below the DICOMweb root.
