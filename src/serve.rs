@@ -261,6 +261,7 @@ fn service(
         billing: billing(config, &keeper)?,
         db,
         keeper,
+        archive: defaults.archive.clone(),
         quotas: config.accounts.quotas,
         destination,
         links: config.public.clone().map_or_else(own, Ok)?,

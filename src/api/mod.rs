@@ -30,6 +30,7 @@ pub use billing::Billing;
 pub use path::tidy_path;
 pub use vault::Vault;
 
+use crate::archive::Archive;
 use crate::db::Db;
 use crate::db::chain::Keeper;
 use crate::db::usage::Quotas;
@@ -51,6 +52,8 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness, and what a customer used.
     pub db: Db,
+    /// For readiness.
+    pub archive: Archive,
     /// Signs what is told of audit chains.
     pub keeper: Keeper,
     /// Instances a month by tier.

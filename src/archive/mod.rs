@@ -13,7 +13,7 @@ use crate::db::{self, Db};
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -74,6 +74,15 @@ impl Archive {
         for object in objects {
             let _ = self.store.delete(&ObjectPath::from(object)).await;
         }
+    }
+
+    /// True if it takes what is written.
+    pub async fn is_writable(&self) -> bool {
+        let probe = ObjectPath::from("ready-probe");
+        // Gateways that share the archive share the object too: one may have taken away what another wrote.
+        let written = self.store.put(&probe, PutPayload::new()).await.is_ok();
+        let _ = self.store.delete(&probe).await;
+        written
     }
 
     /// Removes what an earlier run, ended before `started`, left behind: parts of
