@@ -25,6 +25,9 @@ const QUICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 400 } 
 /// Within this time `/ready` answers, whatever is the matter: the 3 seconds that it waits, and some for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// Within this time a request is refused whose caller nobody can tell, as the database hangs.
+const HANGING: Duration = Duration::from_secs(12);
+
 /// Within this time after the database is back `/ready` says so.
 const RECOVERY: Duration = Duration::from_secs(15);
 
@@ -35,10 +38,14 @@ fn start(folder: &Path, database: Option<&str>) -> Server {
     Server::on(&folder.join("data"), &[], &settings)
 }
 
-fn ask(server: &Server, path: &str) -> (Response, Duration) {
+fn timed(server: &Server, request: Request) -> (Response, Duration) {
     let begun = Instant::now();
-    let answer = server.send_bare(Request::new("GET", path));
+    let answer = server.send_bare(request);
     (answer, begun.elapsed())
+}
+
+fn ask(server: &Server, path: &str) -> (Response, Duration) {
+    timed(server, Request::new("GET", path))
 }
 
 /// Ends the load when dropped.
@@ -181,6 +188,9 @@ fn a_database_that_is_gone_or_hangs_is_told_by_ready_and_not_felt_by_health() {
         let frozen = postgres.freeze();
         is_not_ready(&server, "the database does not answer");
         health_is_quick(&server, Duration::from_secs(2));
+        let (answer, took) = timed(&server, push(&[ct(1)]).header("X-API-Key", &server.key));
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert!(answer.header("retry-after").is_some() && took < HANGING, "{took:?}");
         drop(frozen);
     });
     becomes_ready(&server);

@@ -12,6 +12,14 @@ use crate::db::{Db, Fault, Write, account, catalog, now, signed, unsigned};
 use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the database may take before a commit, to commit, and to tell whether it did. SQLite waits for 10 seconds
+/// itself where another process holds its lock.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A database that hangs is as good as none.
+const SILENT: Fault = Fault::Down("it does not answer in time");
 
 /// How long the outcome of a commit is asked for whose answer never came.
 const DOUBT: [u64; 6] = [50, 200, 500, 1000, 2000, 4000];
@@ -39,8 +47,18 @@ enum Pending {
     },
 }
 
+/// What stands in a transaction that is to be committed.
+type Prepared = (Write, Vec<Pending>, Chained);
+
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
+    let prepared = timeout(PATIENCE, prepare(db, terms, asks)).await;
+    let (transaction, pending, chained) = prepared.unwrap_or(Err(SILENT))?;
+    commit(db, &terms.keeper, transaction, &chained).await?;
+    Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
+}
+
+async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Prepared, Fault> {
     // A reservation that is lost with the power is lost with its request; one given back must not come back.
     let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..) | Ask::Sent { .. } | Ask::Flush));
     let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
@@ -62,8 +80,7 @@ pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<R
         usage::store(&mut batch.transaction, customer, month, locked).await?;
     }
     account::mark_used(&mut batch.transaction, &keys(asks), batch.now).await?;
-    commit(db, &terms.keeper, batch.transaction, &chained).await?;
-    Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
+    Ok((batch.transaction, pending, chained))
 }
 
 type Chained = BTreeMap<String, (Vec<Sealed>, Signed<Checkpoint>)>;
@@ -249,17 +266,25 @@ fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {
 /// Commits. Where the answer of the database is lost, it is asked whether it has the entries: they are new and cannot
 /// have come there otherwise.
 async fn commit(db: &Db, keeper: &Keeper, transaction: Write, chained: &Chained) -> Result<(), Fault> {
-    let Err(error) = transaction.commit().await else { return Ok(()) };
-    let fault = Fault::from(error);
+    let committed = timeout(PATIENCE, transaction.commit()).await;
+    let Err(fault) = committed.map_or(Err(SILENT), |done| done.map_err(Fault::from)) else { return Ok(()) };
     let newest = chained.values().find_map(|(entries, _)| entries.last());
     let Some(newest) = newest.filter(|_| fault.is_outage()) else { return Err(fault) };
+    match timeout(PATIENCE, settled(db, keeper, newest)).await {
+        Ok(Some(true)) => Ok(()),
+        _ => Err(fault),
+    }
+}
+
+/// Whether an entry was committed; nothing if nobody can tell.
+async fn settled(db: &Db, keeper: &Keeper, entry: &Sealed) -> Option<bool> {
     for pause in DOUBT {
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        if let Ok(found) = has(db, keeper, newest).await {
-            return if found { Ok(()) } else { Err(fault) };
+        if let Ok(found) = has(db, keeper, entry).await {
+            return Some(found);
         }
     }
-    Err(fault)
+    None
 }
 
 /// Asked under the lock of the chain's head, so that a commit still under way ends first.

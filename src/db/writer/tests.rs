@@ -298,3 +298,22 @@ async fn the_chain_tells_what_an_interrupted_request_wanted() {
     let retrieved = "SELECT COUNT(*) FROM audit_entry WHERE body LIKE '%\"action\":\"retrieve\"%'";
     assert_eq!((rig.number(retrieved).await, rig.used_and_reserved().await), (1, (0, 0)));
 }
+
+#[tokio::test]
+async fn a_database_that_hangs_is_an_outage_before_long_and_serves_again_afterwards() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    writer.reserve(rig.ticket("waits"), 1).await.unwrap();
+    let mut holder = rig.db.write().await.unwrap();
+    sqlx::query("UPDATE usage SET used = used").execute(&mut *holder).await.unwrap();
+    let waited = std::time::Instant::now();
+    let settled = writer.settle(rig.settlement(Some(rig.ticket("waits")), 1)).await;
+    assert!(settled.err().unwrap().is_outage());
+    assert!(waited.elapsed() < Duration::from_secs(25), "{:?}", waited.elapsed());
+    holder.rollback().await.unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while rig.used_and_reserved().await.1 > 0 && std::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rig.used_and_reserved().await, (0, 0), "what was withheld is given back");
+}
