@@ -54,6 +54,8 @@ pub struct Config {
     pub origin: Source,
     /// Folder of the archive.
     pub archive: PathBuf,
+    /// It lies in the data folder, where no other server writes.
+    pub archive_is_own: bool,
     /// What happens to the attributes.
     pub profile: Profile,
     /// Bounds of one instance and one request.
@@ -230,6 +232,7 @@ impl Config {
         let profile = from.take("profile", |text| profile(text).map(Some));
         Some(Self {
             archive: from.take("archive.url", |text| archive(text, &data)),
+            archive_is_own: from.text("archive.url").is_empty(),
             limits: limits(from),
             layers: layers(from),
             accounts: accounts::accounts(from),
@@ -290,6 +293,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
         rates: accounts::rates(from),
+        reads_spend: from.take("quota.reads", values::flag),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }

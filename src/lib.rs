@@ -25,6 +25,7 @@
 //! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
 //! | change what a tier may do | `config/settings.rs` (numbers), `db/usage.rs` (counting), `layer/quota.rs` (refusing) |
+//! | change what counts as read, or whether it costs | `layer/reads.rs`; `Parts::instances` in `origin/part.rs` |
 //! | change what one request writes to the database | `db/writer.rs`, then `db/writer/batch.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
@@ -65,7 +66,7 @@
 //! A pushed byte goes through four files: `api/source.rs` takes the body apart (with
 //! `dicomweb/parts.rs`), `api/intake.rs` feeds each part to `deid/rewriter.rs`, whose output goes to
 //! `destination`. Around it stand the layers, outermost first: trace, limits, identify, rate, the request's own task,
-//! audit, billing, quota. What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
+//! audit, billing, quota (of what is pulled: reads). What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
 //! answer leaves when usage, audit entries, lines for billing and the archive's catalog are committed, all in one
 //! transaction (many requests share one: group commit).
 //!

@@ -128,11 +128,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let meter = meter(&config, &service, installation.id.clone());
     let accounts = Accounts::new(db.clone(), keys, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
-    let app = app(service, &config.layers, accounts, admin, Writer::start(db.clone(), terms));
+    let writer = Writer::start(db.clone(), terms);
+    let app = app(service, &config.layers, accounts, admin, writer.clone());
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
+    if let Err(fault) = writer.flush().await {
+        tracing::error!(%fault, "the last second of bytes read could not be accounted for");
+    }
     warden.abort();
     sink.iter().for_each(tokio::task::JoinHandle::abort);
     #[cfg(feature = "billing")]
@@ -180,6 +184,7 @@ fn app(
     let routes = layer::Routes {
         open: api::open(Arc::clone(&service)),
         guarded: api::guarded(Arc::clone(&service)),
+        read: api::read(Arc::clone(&service)),
         metered: api::metered(service),
         admin,
     };
@@ -220,8 +225,9 @@ fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Fail
     folder::make(&config.archive, "the archive folder")?;
     let archive = Archive::open(&config.archive, db)?;
     let (sweeping, path) = (archive.clone(), config.archive.clone());
-    // Where gateways share a database they may share the archive: what another is about to enter is not swept.
-    let mut before = if config.database.is_none() { started } else { old(started) };
+    // Nobody else writes below a data folder, which is locked. Into a folder elsewhere another gateway may be writing
+    // what it is about to enter.
+    let mut before = if config.archive_is_own { started } else { old(started) };
     tokio::spawn(async move {
         loop {
             match sweeping.sweep(&path, before).await {
@@ -255,6 +261,7 @@ fn service(
         billing: billing(config, &keeper)?,
         db,
         keeper,
+        archive: defaults.archive.clone(),
         quotas: config.accounts.quotas,
         destination,
         links: config.public.clone().map_or_else(own, Ok)?,

@@ -76,6 +76,7 @@ fn a_quota_holds_from_the_next_request_on_and_what_is_beyond_it_is_refused_alone
     assert!((1..=31 * 86_400).contains(&left), "{left}");
     let used = usage(&server, &key);
     assert_eq!((&used["tier"], &used["files_used_mtd"]), (&json!("free"), &json!(3)));
+    assert_eq!((&used["read_mtd"], &used["read_bytes_mtd"]), (&json!(0), &json!(0)), "another meter");
     let reset = text(&used, "reset_at");
     assert!(reset.ends_with("-01T00:00:00+00:00") && reset.len() == 25, "{reset}");
     told(&server, &["customer", "set", "small", "--quota", "unlimited", "--tier", "pro"]);

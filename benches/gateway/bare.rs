@@ -38,7 +38,8 @@ pub fn run() {
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     let archive = archive(folder, &db);
     Arc::new(Service {
-        destination: Target::Archive(archive),
+        destination: Target::Archive(archive.clone()),
+        archive,
         db,
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
         quotas: Quotas { free: None, pro: None, enterprise: None },

@@ -8,6 +8,7 @@ use crate::dicomweb::links::Links;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::range::{self, Wanted};
 use crate::dicomweb::zip_out::{self, ZipOut};
+use crate::layer::context::Tally;
 use crate::origin::part::ByteStream;
 use crate::origin::{Content, Fault, Part, Parts};
 use crate::problem::Problem;
@@ -25,13 +26,14 @@ pub(super) struct Begun {
     first: Part,
     rest: BoxStream<'static, Result<Part, Fault>>,
     partial: bool,
+    instances: u64,
 }
 
 impl Begun {
     /// Awaits the first part.
     pub(super) async fn of(mut parts: Parts) -> Result<Self, Problem> {
         let first = parts.parts.next().await.ok_or(Problem::NotFound)??;
-        Ok(Self { first, rest: parts.parts, partial: parts.partial })
+        Ok(Self { first, rest: parts.parts, partial: parts.partial, instances: parts.instances })
     }
 
     /// Media type of the first part.
@@ -50,7 +52,7 @@ impl Begun {
 
     /// As multipart/related with parts of type `root` (PS3.18 8.6.1.2).
     pub(super) fn multipart(self, root: &'static str, service: &Service) -> Result<Response, Problem> {
-        let status = self.status();
+        let (status, instances) = (self.status(), self.instances);
         let mut framing = Multipart::new(root, new_boundary()?);
         let (content_type, close) = (framing.content_type(), framing.clone().close());
         let links = service.links.clone();
@@ -59,23 +61,24 @@ impl Begun {
             stream::iter([Ok(head)]).chain(part.content.whole())
         });
         let body = framed.try_flatten().chain(stream::iter([Ok(close)]));
-        Ok(answer(status, &content_type, body.boxed()))
+        Ok(counted(answer(status, &content_type, body.boxed()), instances))
     }
 
     /// Its one part alone; ranges of it on request (RFC 9110 14), nothing if the client has it (RFC 9110 13.1.2).
     pub(super) fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
-        let Part { transfer_syntax, tag, content, .. } = self.first;
+        let (Part { transfer_syntax, tag, content, .. }, instances) = (self.first, self.instances);
         let syntax = transfer_syntax.map(|uid| format!("; transfer-syntax={uid}")).unwrap_or_default();
         let tag = tag.map(|tag| format!("\"{tag}\""));
         if tag.as_deref().is_some_and(|tag| has(asked, tag)) {
             return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), tag));
         }
-        Ok(tagged(ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref())?, tag))
+        let response = ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref())?;
+        Ok(counted(tagged(response, tag), instances))
     }
 
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
     pub(super) fn zip(self) -> Response {
-        let status = self.status();
+        let (status, instances) = (self.status(), self.instances);
         let archive =
             stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
                 let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
@@ -85,7 +88,7 @@ impl Begun {
                 };
                 Ok(Some((piece, (parts, Some(zip)))))
             });
-        answer(status, "application/zip", archive.try_flatten().boxed())
+        counted(answer(status, "application/zip", archive.try_flatten().boxed()), instances)
     }
 
     /// As one JSON array, one element a part.
@@ -108,6 +111,12 @@ fn head(framing: &mut Multipart, media: &'static str, part: &Part, links: &Links
         length: part.content.length,
         location: Some(&location),
     })
+}
+
+/// Tells the layers how many instances are read.
+fn counted(mut response: Response, instances: u64) -> Response {
+    response.extensions_mut().insert(Tally { read: instances, ..Tally::default() });
+    response
 }
 
 fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response {

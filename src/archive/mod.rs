@@ -13,7 +13,7 @@ use crate::db::{self, Db};
 use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -76,6 +76,15 @@ impl Archive {
         }
     }
 
+    /// True if it takes what is written.
+    pub async fn is_writable(&self) -> bool {
+        let probe = ObjectPath::from("ready-probe");
+        // Gateways that share the archive share the object too: one may have taken away what another wrote.
+        let written = self.store.put(&probe, PutPayload::new()).await.is_ok();
+        let _ = self.store.delete(&probe).await;
+        written
+    }
+
     /// Removes what an earlier run, ended before `started`, left behind: parts of
     /// objects, and whole objects that never came into the catalog. Returns how many.
     ///
@@ -86,7 +95,7 @@ impl Archive {
         let mut objects = self.store.list(None);
         while let Some(object) = objects.try_next().await? {
             let old = SystemTime::from(object.last_modified) < started;
-            if old && !self.db.knows_object(object.location.as_ref()).await? {
+            if old && self.db.is_orphan(object.location.as_ref()).await? {
                 self.store.delete(&object.location).await?;
                 swept += 1;
             }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::db::catalog::Entry;
 use crate::db::catalog::described::Described;
-use crate::db::tests::{enter, founded};
+use crate::db::tests::{begin_chain, enter, founded};
 use crate::deid::receipt::Names;
 use bytes::Bytes;
 use std::time::Duration;
@@ -91,6 +91,7 @@ async fn the_sweep_removes_what_no_catalog_entry_names_and_nothing_else() {
     let name = kept.rsplit('/').next().unwrap().to_owned();
     enter(&rig.archive.db, &rig.project, &[rig.entry("2.25.3", "aa", kept)]).await.unwrap();
     rig.put(b"orphan").await;
+    begin_chain(&rig.archive.db, &rig.project).await;
     let objects = rig.folder.path().join("archive");
     std::fs::write(objects.join("half.dcm#7"), b"half").unwrap();
     let before = SystemTime::now() - Duration::from_secs(3600);

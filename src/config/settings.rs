@@ -238,6 +238,12 @@ pub const SETTINGS: &[Setting] = &[
     plain("quota.pro", "VEILGATE_QUOTA_PRO", "10000", "The same for the tier pro."),
     plain("quota.enterprise", "VEILGATE_QUOTA_ENTERPRISE", "unlimited", "The same for the tier enterprise."),
     plain(
+        "quota.reads",
+        "VEILGATE_QUOTA_READS",
+        "false",
+        "Instances that are read (pulled) count against the quota like pushed ones, and are told to billing like them.",
+    ),
+    plain(
         "audit.checkpoint_entries",
         "VEILGATE_AUDIT_CHECKPOINT_ENTRIES",
         "1000",

@@ -3,6 +3,7 @@
 
 use super::billing::Charged;
 use super::context::{Caller, Done, RequestId, Tally};
+use super::reads::Spent;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -58,12 +59,19 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
         project: caller.project.clone(),
         key: caller.key.clone(),
         ticket: response.extensions_mut().remove::<Ticket>(),
-        used: tally.delivered() as u64,
+        used: used(tally, response),
+        read: tally.read,
         charged: response.extensions_mut().remove::<Charged>().is_some(),
         left: matches!(tally.custody, Custody::Left),
         events: instances.chain(std::iter::once((now, request))).collect(),
         stored: stored(tally).map(|stored| stored.entries.clone()).unwrap_or_default(),
     }
+}
+
+/// What counts against the quota.
+fn used(tally: &Tally, response: &mut Response) -> u64 {
+    let read = response.extensions_mut().remove::<Spent>().map_or(0, |spent| spent.0);
+    read.saturating_add(tally.delivered() as u64)
 }
 
 fn event(by: &By, plan: &Plan, done: &Done) -> Event {
@@ -78,8 +86,9 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
 }
 
 fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
-    let done = tally.delivered() as u64;
-    let refused = (tally.instances.len() as u64).saturating_sub(done);
+    let delivered = tally.delivered() as u64;
+    let refused = (tally.instances.len() as u64).saturating_sub(delivered);
+    let done = delivered.saturating_add(tally.read);
     let status = response.status();
     let outcome = match (done, refused) {
         _ if status.is_server_error() => Outcome::Failed,
@@ -128,7 +137,7 @@ fn withheld(fault: Fault, tally: Tally) -> Response {
         fault => Problem::from(fault),
     };
     let mut response = problem.into_response();
-    response.extensions_mut().insert(Tally { instances: Vec::new(), ..tally });
+    response.extensions_mut().insert(Tally { instances: Vec::new(), read: 0, ..tally });
     response
 }
 

@@ -27,6 +27,8 @@ pub struct Part {
 pub struct Parts {
     /// There are others, which cannot be given (PS3.18 10.4.3.1: 206).
     pub partial: bool,
+    /// Of how many instances they are file, frames, bulk data or picture; none if they only describe.
+    pub instances: u64,
     /// In the order of the answer.
     pub parts: BoxStream<'static, Result<Part, Fault>>,
 }
@@ -34,7 +36,12 @@ pub struct Parts {
 impl Parts {
     /// One representation, and no other.
     pub fn one(part: Part) -> Self {
-        Self { partial: false, parts: stream::iter([Ok(part)]).boxed() }
+        Self::of_one(stream::iter([Ok(part)]).boxed())
+    }
+
+    /// Representations of one instance.
+    pub fn of_one(parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
+        Self { partial: false, instances: 1, parts }
     }
 }
 

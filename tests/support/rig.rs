@@ -151,13 +151,45 @@ fn start_postgres(folder: &Path, port: &str) -> Option<(String, String)> {
 impl Postgres {
     /// End it at once with all its processes, as a power cut would (kill -9), and start it again on its data.
     pub fn crash_and_restart(&mut self) {
-        let kill = Command::new("bash").args(["-c", "kill -KILL -- -$0"]).arg(&self.pid).status().unwrap();
-        assert!(kill.success(), "kill -KILL of PostgreSQL failed");
+        self.crash();
+        self.restart();
+    }
+
+    /// End it at once with all its processes.
+    pub fn crash(&self) {
+        self.signal("KILL");
+    }
+
+    /// Let it answer nobody, as a machine does that hangs, until what is returned is dropped.
+    pub fn freeze(&self) -> Frozen<'_> {
+        self.signal("STOP");
+        Frozen(self)
+    }
+
+    /// To it and to the processes of its connections; it is stopped first, so that it begins no other meanwhile.
+    fn signal(&self, name: &str) {
+        const SEND: &str = "kill -STOP $0 && children=$(cat /proc/$0/task/$0/children) && kill -$1 $0 && \
+            { kill -$1 $children 2>/dev/null || true; }";
+        let sent = Command::new("bash").args(["-c", SEND, &self.pid, name]).status().unwrap();
+        assert!(sent.success(), "kill -{name} of PostgreSQL failed");
+    }
+
+    /// Start it again on its data.
+    pub fn restart(&mut self) {
         let again = (0..20).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(500));
             start_postgres(self.folder.path(), &self.port)
         });
         self.pid = again.expect("PostgreSQL does not start again").1;
+    }
+}
+
+/// A PostgreSQL that hangs.
+pub struct Frozen<'a>(&'a Postgres);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal("CONT");
     }
 }
 

@@ -43,7 +43,7 @@ impl ArchiveOrigin {
             async move { frame(&origin, &known, number, given, path).await }
         };
         let rest = stream::iter(numbers).map(next).buffered(AHEAD);
-        Ok(Parts { partial: false, parts: stream::iter([Ok(first)]).chain(rest).boxed() })
+        Ok(Parts::of_one(stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) async fn bulk(
         let (origin, known, path) = (origin.clone(), Arc::clone(&known), resource.clone());
         async move { frame(&origin, &known, number, As::Stored, path).await }
     });
-    Ok(Parts { partial: false, parts: parts.buffered(AHEAD).boxed() })
+    Ok(Parts::of_one(parts.buffered(AHEAD).boxed()))
 }
 
 /// Video is one stream for all frames.

@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use super::pixels::{self, is_video, native_range};
-use super::retrieve::path;
+use super::retrieve::{most, path};
 use super::{ArchiveOrigin, native};
 use crate::db::held::{Held, Place};
 use crate::dicom::image::{Image, aligned};
@@ -34,9 +34,10 @@ impl ArchiveOrigin {
             let held = self.one(place).await?;
             return self.shown(&place.study, &held, frame, wish).await;
         }
-        self.syntaxes(place).await?;
+        // What has no picture shows only when its turn comes; it is counted, for it was looked at.
+        let instances = self.syntaxes(place).await?.values().sum();
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(place).try_filter_map(move |held| {
+        let parts = self.held(place).take(most(instances)).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
             async move {
                 match origin.shown(&study, &held, None, wish).await {
@@ -47,7 +48,7 @@ impl ArchiveOrigin {
                 }
             }
         });
-        Ok(Parts { partial: false, parts: parts.try_flatten().boxed() })
+        Ok(Parts { partial: false, instances, parts: parts.try_flatten().boxed() })
     }
 
     /// One picture that stands for all below a place: of the middle, or of what else has one.

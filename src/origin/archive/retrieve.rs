@@ -60,7 +60,7 @@ impl ArchiveOrigin {
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
         let syntaxes = self.syntaxes(place).await?;
         let choose = |stored: &str| representation::choose(stored, wishes, Lossy::Stays, decodes);
-        let given = syntaxes.iter().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
+        let given = syntaxes.keys().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
         let given: BTreeMap<String, As> = given.collect();
         if given.is_empty() {
             return Err(Fault::Undecodable(
@@ -68,6 +68,8 @@ impl ArchiveOrigin {
             ));
         }
         let partial = given.len() < syntaxes.len();
+        let instances =
+            syntaxes.iter().filter(|(stored, _)| given.contains_key(*stored)).map(|(_, count)| count).sum();
         let (origin, study) = (self.clone(), place.study.clone());
         let parts = self.held(place).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
@@ -80,7 +82,7 @@ impl ArchiveOrigin {
                 })
             }
         });
-        Ok(Parts { partial, parts: parts.boxed() })
+        Ok(Parts { partial, instances, parts: parts.take(most(instances)).boxed() })
     }
 
     /// The instance byte by byte as it lies in the store.
@@ -97,8 +99,8 @@ impl ArchiveOrigin {
         }
     }
 
-    /// The transfer syntaxes below a place, each once; at least one.
-    pub(super) async fn syntaxes(&self, place: &Place) -> Result<Vec<String>, Fault> {
+    /// The transfer syntaxes below a place, and how many instances have each; at least one.
+    pub(super) async fn syntaxes(&self, place: &Place) -> Result<BTreeMap<String, u64>, Fault> {
         let syntaxes = self.db.held_syntaxes(&self.project, place).await?;
         if syntaxes.is_empty() { Err(Fault::NotFound) } else { Ok(syntaxes) }
     }
@@ -111,7 +113,7 @@ impl ArchiveOrigin {
             async move { origin.described(&held, path, form, &root).await }
         };
         let parts = self.held(place).map_ok(one).try_buffered(AHEAD);
-        Ok(Parts { partial: false, parts: parts.boxed() })
+        Ok(Parts { partial: false, instances: 0, parts: parts.boxed() })
     }
 
     async fn described(&self, held: &Held, path: String, form: Model, root: &str) -> Result<Part, Fault> {
@@ -166,6 +168,11 @@ impl ArchiveOrigin {
         let said = crate::dicom::value::ascii(&said).unwrap_or_default().to_ascii_lowercase();
         Ok(DOCUMENTS.into_iter().find(|media| *media == said).unwrap_or(syntaxes::OCTET_STREAM))
     }
+}
+
+/// What comes into the archive while an answer is given is not in it: it was not counted.
+pub(super) fn most(instances: u64) -> usize {
+    usize::try_from(instances).unwrap_or(usize::MAX)
 }
 
 /// The path of an instance below the DICOMweb root.
