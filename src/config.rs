@@ -6,6 +6,7 @@ mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
 mod forwarding;
+mod setting;
 mod settings;
 mod sources;
 mod values;
@@ -13,7 +14,8 @@ mod values;
 pub use accounts::Accounts;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
-pub use settings::{SETTINGS, Setting};
+pub use setting::Setting;
+pub use settings::SETTINGS;
 
 use crate::api;
 use crate::db::Address;
