@@ -69,7 +69,48 @@ pub const SETTINGS: &[Setting] = &[
         "archive.url",
         "VEILGATE_ARCHIVE_URL",
         "",
-        "Folder (or file:// URL) of the archive; by default DATA/archive.",
+        "Where the archive lies: a folder (or file:// URL), s3://BUCKET/PREFIX, or memory:// for trials, which keeps nothing; by default the folder DATA/archive.",
+    ),
+    plain(
+        "archive.endpoint",
+        "VEILGATE_ARCHIVE_ENDPOINT",
+        "",
+        "URL of the S3-compatible server that has the bucket; by default Amazon's in the region.",
+    )
+    .or(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
+    plain(
+        "archive.region",
+        "VEILGATE_ARCHIVE_REGION",
+        "us-east-1",
+        "Region of the bucket, which requests are signed for.",
+    )
+    .or(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
+    plain(
+        "archive.access_key_id",
+        "VEILGATE_ARCHIVE_ACCESS_KEY_ID",
+        "",
+        "Access key that may list, read, write and delete in the bucket.",
+    )
+    .or(&["AWS_ACCESS_KEY_ID"]),
+    secret("archive.secret_access_key", "VEILGATE_ARCHIVE_SECRET_ACCESS_KEY", "Secret of that key.")
+        .or(&["AWS_SECRET_ACCESS_KEY"]),
+    plain(
+        "archive.secret_access_key_file",
+        "VEILGATE_ARCHIVE_SECRET_ACCESS_KEY_FILE",
+        "",
+        "File with that secret.",
+    ),
+    plain(
+        "archive.ca_file",
+        "VEILGATE_ARCHIVE_CA_FILE",
+        "",
+        "PEM file of certificate authorities to trust for that server besides the system's.",
+    ),
+    plain(
+        "archive.allow_http",
+        "VEILGATE_ARCHIVE_ALLOW_HTTP",
+        "false",
+        "Let the endpoint be http:// on another machine; on this one it always may.",
     ),
     plain(
         "profile",
