@@ -62,7 +62,7 @@ pub enum Unusable {
     #[error("the archive's server answers with status {0}: check archive.endpoint")]
     Status(u16),
     /// It does not serve now.
-    #[error("the archive does not serve: {0}")]
+    #[error("{0}: check archive.endpoint, and that its server runs")]
     Failing(#[from] Trouble),
     /// The catalog.
     #[error(transparent)]

@@ -153,6 +153,7 @@ fn nowhere(ca: Option<Vec<u8>>) -> Site {
         access_key_id: "AKIA1".into(),
         secret_access_key: Secret::new("t0psecret"),
         ca,
+        answer: Duration::from_secs(60),
     }))
 }
 

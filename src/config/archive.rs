@@ -88,8 +88,9 @@ fn bucket(from: &mut Sources, name: String, prefix: String) -> Bucket {
         from.wrong("archive.access_key_id", missing.to_owned());
     }
     let ca = from.take("archive.ca_file", certificates);
+    let answer = from.take("archive.answer_time", values::time);
     let secret_access_key = secret.unwrap_or_else(|| Secret::new(""));
-    Bucket { name, prefix, endpoint, region, access_key_id, secret_access_key, ca }
+    Bucket { name, prefix, endpoint, region, access_key_id, secret_access_key, ca, answer }
 }
 
 /// A region stands in addresses and signatures.

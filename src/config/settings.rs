@@ -113,6 +113,12 @@ pub const SETTINGS: &[Setting] = &[
         "Let the endpoint be http:// on another machine; on this one it always may.",
     ),
     plain(
+        "archive.answer_time",
+        "VEILGATE_ARCHIVE_ANSWER_TIME",
+        "60 s",
+        "Time that server has for one request, which moves 5 MiB at the most.",
+    ),
+    plain(
         "profile",
         "VEILGATE_PROFILE",
         "basic",

@@ -1,6 +1,7 @@
 //! A bucket of an S3-compatible server as a store. Nothing is read from the environment: what is needed is configured.
 
 use super::{Trouble, Unusable};
+use crate::archive::name;
 use crate::downstream;
 use crate::secret::Secret;
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,9 +26,6 @@ const PARTS: u64 = 10_000;
 /// To connect.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// For one request with its answer, which is a part or a range at the most.
-const WHOLE: Duration = Duration::from_secs(60);
-
 /// Attempts of one request come to an end within seconds: a client waits for it.
 const RETRIES: usize = 4;
 const RETRY_WITHIN: Duration = Duration::from_secs(8);
@@ -36,6 +34,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Most bytes of an answer of ours that are read: a page of a listing.
 const MAX_ANSWER: usize = 8 << 20;
+
+/// What a signed query encodes: all but RFC 3986's unreserved letters.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A bucket, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct Bucket {
     pub secret_access_key: Secret,
     /// PEM certificates of authorities to trust besides the system's.
     pub ca: Option<Vec<u8>>,
+    /// Time for one request with its answer, which is a part or a range at the most.
+    pub answer: Duration,
 }
 
 impl Bucket {
@@ -85,7 +88,7 @@ impl HttpConnector for Connector {
 
 impl Open {
     pub(super) fn new(bucket: &Bucket) -> Result<Self, Unusable> {
-        let client = downstream::for_objects(CONNECT, WHOLE, bucket.ca.as_deref());
+        let client = downstream::for_objects(CONNECT, bucket.answer, bucket.ca.as_deref());
         let http = HttpClient::new(client.map_err(|unusable| match unusable {
             downstream::Unusable::Certificates => Unusable::Certificates,
             _ => Unusable::Client,
@@ -135,7 +138,9 @@ impl Open {
             300..=399 | 400 => return Err(Unusable::Elsewhere),
             status => return Err(Unusable::Status(status)),
         }
-        let probe = Path::from(format!("{}start", self.prefix));
+        // Should we be killed in between, the sweep knows it for ours.
+        let probe = name::new("start", None).map_err(|_| Trouble::Failed)?;
+        let probe = Path::from(format!("{}{probe}", self.prefix));
         let written = async {
             let upload = self.store.create_multipart(&probe).await?;
             self.store.abort_multipart(&probe, &upload).await
@@ -163,7 +168,7 @@ impl Open {
     }
 
     fn signed(&self, query: &[(&str, &str)]) -> Option<HttpRequest> {
-        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let encode = |text| utf8_percent_encode(text, QUERY);
         let query: Vec<String> =
             query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         let request = http::Request::builder().method(Method::GET);

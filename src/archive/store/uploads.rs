@@ -47,9 +47,10 @@ impl Open {
         }
     }
 
-    /// `None` where the server has no such listing, or none for us.
+    /// `None` where the server has no such listing, or none for us. Asked without the prefix: MinIO takes one for the
+    /// name of an object.
     async fn page(&self, (key, id): &(String, String)) -> Result<Option<Page>, Fault> {
-        let mut query = vec![("uploads", ""), ("prefix", self.prefix.as_str())];
+        let mut query = vec![("uploads", "")];
         if !key.is_empty() {
             query.extend([("key-marker", key.as_str()), ("upload-id-marker", id.as_str())]);
         }
