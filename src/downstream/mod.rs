@@ -3,6 +3,7 @@
 
 mod body;
 mod client;
+pub mod probe;
 
 pub use body::{Feed, Feeder};
 pub use client::for_objects;
