@@ -13,6 +13,8 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use stow::{JSON, RESPOND, ct, large_ct, push};
 use support::http::{Request, Response};
@@ -151,17 +153,17 @@ fn kill_9_amid_pushes_loses_nothing_acknowledged_and_the_sweep_removes_the_rest(
     let server = Server::on(&data, &[], &environment);
     let _stalled = begin(server.address(), &server.key);
     wait_for("the upload", || !s3.look().uploads.is_empty());
-    let (address, key) = (server.address().to_owned(), server.key.clone());
+    let done = Arc::new(AtomicUsize::new(0));
     let pushers: Vec<_> = (0..4)
         .map(|thread| {
-            let (address, key) = (address.clone(), key.clone());
-            std::thread::spawn(move || until_refused(&address, &key, thread * 1000))
+            let (address, key, done) = (server.address().to_owned(), server.key.clone(), Arc::clone(&done));
+            std::thread::spawn(move || until_refused(&address, &key, thread * 1000, &done))
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(1500));
+    wait_for("some pushes", || done.load(Ordering::SeqCst) >= 24);
     server.kill();
     let acknowledged: Vec<String> = pushers.into_iter().flat_map(|it| it.join().unwrap()).collect();
-    assert!(acknowledged.len() > 8, "{}", acknowledged.len());
+    assert!(acknowledged.len() >= 24);
 
     let server = Server::on(&data, &[], &environment);
     for path in &acknowledged {
@@ -178,12 +180,15 @@ fn kill_9_amid_pushes_loses_nothing_acknowledged_and_the_sweep_removes_the_rest(
 }
 
 /// Pushes small and large instances; the paths of those that were acknowledged.
-fn until_refused(address: &str, key: &str, from: u32) -> Vec<String> {
+fn until_refused(address: &str, key: &str, from: u32, done: &AtomicUsize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     for number in from.. {
         let instance = if number % 5 == 0 { large_ct(number, 6_000_000) } else { ct(number) };
         match push(&[instance]).header("X-API-Key", key).send(address) {
-            Ok(answer) if answer.status == 200 => acknowledged.extend(paths(&answer)),
+            Ok(answer) if answer.status == 200 => {
+                acknowledged.extend(paths(&answer));
+                done.fetch_add(1, Ordering::SeqCst);
+            }
             _ => break,
         }
     }

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use http::Method;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer, AwsCredential};
 use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody};
+use object_store::limit::LimitStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -25,6 +26,9 @@ const PARTS: u64 = 10_000;
 
 /// To connect.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// Requests at the same time: each has a connection, and a process has not many files.
+const AT_ONCE: usize = 256;
 
 /// Attempts of one request come to an end within seconds: a client waits for it.
 const RETRIES: usize = 4;
@@ -122,7 +126,7 @@ impl Open {
     }
 
     pub(super) fn objects(&self) -> Arc<dyn ObjectStore> {
-        Arc::new(PrefixStore::new(self.store.clone(), self.prefix.as_str()))
+        Arc::new(LimitStore::new(PrefixStore::new(self.store.clone(), self.prefix.as_str()), AT_ONCE))
     }
 
     /// A page of a listing tells what is wrong, if anything is. An upload, begun and ended, shows that we may write,
