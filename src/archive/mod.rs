@@ -12,7 +12,7 @@ pub use store::{Bucket, Site, Trouble, Unusable};
 pub use writer::Writer;
 
 use crate::db::{self, Db};
-use futures_util::TryStreamExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
@@ -86,9 +86,9 @@ impl Archive {
     /// Removes objects that the catalog does not name. What cannot be removed now is
     /// swept later.
     pub async fn remove(&self, objects: impl Iterator<Item = &str>) {
-        for object in objects {
-            let _ = self.store.objects.delete(&ObjectPath::from(object)).await;
-        }
+        let paths: Vec<_> = objects.map(|object| Ok(ObjectPath::from(object))).collect();
+        let mut removed = self.store.objects.delete_stream(stream::iter(paths).boxed());
+        while removed.next().await.is_some() {}
     }
 
     /// Removes what was written `before` and never came to be: whole objects that are not

@@ -98,6 +98,15 @@ async fn an_aborted_object_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn all_that_is_of_no_use_is_removed_though_one_of_it_is_gone_already() {
+    for rig in rigs().await {
+        let (one, two) = (rig.put(b"one").await, rig.put(b"two").await);
+        rig.archive.remove([one.as_str(), "p/00/gone.dcm", two.as_str()].into_iter()).await;
+        assert!(rig.objects().await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn an_object_that_is_missing_or_too_short_is_lost_and_no_outage() {
     for rig in rigs().await {
         let object = rig.put(b"short").await;
