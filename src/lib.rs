@@ -15,6 +15,7 @@
 //! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
+//! | keep the archive somewhere else | `archive/store.rs`, one file below it, `config/archive.rs`, `tests/rig_s3.rs` |
 //! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
@@ -48,7 +49,7 @@
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
 //! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
 //! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
-//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
+//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to; how any HTTP client is set up | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |

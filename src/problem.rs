@@ -146,8 +146,8 @@ pub enum Problem {
     Overloaded,
     /// The database fails.
     Database,
-    /// The archive's object store fails.
-    Archive,
+    /// The archive's object store, or the disk under the spool, fails.
+    Storage,
     /// Anything else on our side, in words without data.
     Internal(&'static str),
 }
@@ -217,7 +217,7 @@ impl Problem {
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
-            Self::Archive => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the archive does not answer", "Try again later; the operator finds the cause in the log."),
+            Self::Storage => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the storage of the server fails", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
         };
         Sentence { blame, status, reason, title, remedy }
@@ -267,7 +267,7 @@ impl Problem {
                 headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
                 None
             }
-            Self::Overloaded | Self::Database | Self::Archive | Self::Charge(Charge::Unreachable) => {
+            Self::Overloaded | Self::Database | Self::Storage | Self::Charge(Charge::Unreachable) => {
                 Some(RETRY_AFTER)
             }
             Self::Downstream(downstream::Fault::Busy { retry_after }) => {
@@ -354,8 +354,12 @@ impl From<origin::Fault> for Problem {
             origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
                 fault.into()
             }
-            origin::Fault::Archive(archive::Fault::Store) => {
-                Self::Internal("the archive's object store fails")
+            origin::Fault::Archive(archive::Fault::Store(trouble)) => {
+                tracing::error!(%trouble, "archive failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Lost) => {
+                Self::Internal("an object of the archive is missing")
             }
         }
     }

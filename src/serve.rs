@@ -15,7 +15,7 @@ pub use folder::{database_beside, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
 use crate::api::{self, Service};
-use crate::archive::{self, Archive};
+use crate::archive::{self, Archive, Site};
 use crate::config::{Config, Destination, Level};
 use crate::db::account::{Hand, Installation, Route};
 use crate::db::chain::Keeper;
@@ -70,7 +70,7 @@ pub enum Failure {
     Database(#[from] db::Fault),
     /// The archive.
     #[error(transparent)]
-    Archive(#[from] archive::Fault),
+    Archive(#[from] archive::Unusable),
     /// The downstream server's settings.
     #[error(transparent)]
     Downstream(#[from] downstream::Unusable),
@@ -116,7 +116,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
-    let archive = archive(&config, db.clone(), started)?;
+    let archive = archive(&config, db.clone(), started).await?;
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
@@ -221,16 +221,21 @@ fn old(now: SystemTime) -> SystemTime {
 }
 
 /// Opens the archive and sweeps, beside the requests, what a crash or an outage left.
-fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
-    folder::make(&config.archive, "the archive folder")?;
+async fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
+    match &config.archive {
+        Site::Folder(path) => folder::make(path, "the archive folder")?,
+        Site::Memory => tracing::warn!("the archive is in memory: nothing that is stored is kept"),
+        Site::Bucket(_) => {}
+    }
     let archive = Archive::open(&config.archive, db)?;
-    let (sweeping, path) = (archive.clone(), config.archive.clone());
-    // Nobody else writes below a data folder, which is locked. Into a folder elsewhere another gateway may be writing
-    // what it is about to enter.
+    archive.prepare().await?;
+    let sweeping = archive.clone();
+    // Nobody else writes below a data folder, which is locked. Into a folder or bucket elsewhere another gateway may be
+    // writing what it is about to enter, and a server with a clock behind ours may call it old.
     let mut before = if config.archive_is_own { started } else { old(started) };
     tokio::spawn(async move {
         loop {
-            match sweeping.sweep(&path, before).await {
+            match sweeping.sweep(before).await {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(swept, "removed objects that no request had finished"),
                 Err(fault) => tracing::warn!(%fault, "the archive was not swept"),

@@ -4,7 +4,7 @@ use axum::Extension;
 use std::sync::Arc;
 use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
-use veilgate::archive::Archive;
+use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
 use veilgate::db::account::Tier;
 use veilgate::db::chain::Keeper;
@@ -59,7 +59,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
 }
 
 fn archive(folder: &std::path::Path, db: &Db) -> Archive {
-    Archive::open(folder, db.clone()).expect("archive")
+    Archive::open(&Site::Folder(folder.to_owned()), db.clone()).expect("archive")
 }
 
 fn caller(folder: &std::path::Path, db: &Db) -> Caller {

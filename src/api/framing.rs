@@ -1,6 +1,6 @@
 //! Representations from an origin as HTTP answers: one alone, several as multipart, as a ZIP archive, as one JSON array.
-//! The first is awaited before the answer begins, so that its failure still has a status; a later one breaks the
-//! connection off, for a body must never look whole when it is not.
+//! The first is awaited with its first bytes before the answer begins, so that its failure still has a status; a later
+//! one breaks the connection off, for a body must never look whole when it is not.
 
 use super::Service;
 use crate::dicomweb::boundary;
@@ -9,7 +9,7 @@ use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::range::{self, Wanted};
 use crate::dicomweb::zip_out::{self, ZipOut};
 use crate::layer::context::Tally;
-use crate::origin::part::ByteStream;
+use crate::origin::part::{ByteStream, begun};
 use crate::origin::{Content, Fault, Part, Parts};
 use crate::problem::Problem;
 use axum::body::Body;
@@ -51,7 +51,12 @@ impl Begun {
     }
 
     /// As multipart/related with parts of type `root` (PS3.18 8.6.1.2).
-    pub(super) fn multipart(self, root: &'static str, service: &Service) -> Result<Response, Problem> {
+    pub(super) async fn multipart(
+        mut self,
+        root: &'static str,
+        service: &Service,
+    ) -> Result<Response, Problem> {
+        self.first.content = self.first.content.begun().await?;
         let (status, instances) = (self.status(), self.instances);
         let mut framing = Multipart::new(root, new_boundary()?);
         let (content_type, close) = (framing.content_type(), framing.clone().close());
@@ -65,19 +70,19 @@ impl Begun {
     }
 
     /// Its one part alone; ranges of it on request (RFC 9110 14), nothing if the client has it (RFC 9110 13.1.2).
-    pub(super) fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
+    pub(super) async fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
         let (Part { transfer_syntax, tag, content, .. }, instances) = (self.first, self.instances);
         let syntax = transfer_syntax.map(|uid| format!("; transfer-syntax={uid}")).unwrap_or_default();
         let tag = tag.map(|tag| format!("\"{tag}\""));
         if tag.as_deref().is_some_and(|tag| has(asked, tag)) {
             return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), tag));
         }
-        let response = ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref())?;
+        let response = ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref()).await?;
         Ok(counted(tagged(response, tag), instances))
     }
 
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
-    pub(super) fn zip(self) -> Response {
+    pub(super) async fn zip(self) -> Result<Response, Problem> {
         let (status, instances) = (self.status(), self.instances);
         let archive =
             stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
@@ -88,7 +93,8 @@ impl Begun {
                 };
                 Ok(Some((piece, (parts, Some(zip)))))
             });
-        counted(answer(status, "application/zip", archive.try_flatten().boxed()), instances)
+        let body = begun(archive.try_flatten().boxed()).await?;
+        Ok(counted(answer(status, "application/zip", body), instances))
     }
 
     /// As one JSON array, one element a part.
@@ -127,7 +133,7 @@ fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response 
     response
 }
 
-fn ranged(
+async fn ranged(
     content_type: &str,
     content: Content,
     asked: &HeaderMap,
@@ -138,16 +144,20 @@ fn ranged(
     let same = text(header::IF_RANGE).is_none_or(|known| Some(known) == tag);
     let Some(length) = content.seekable_length() else {
         let length = content.length;
-        return Ok(sized(answer(StatusCode::OK, content_type, content.whole()), length));
+        return Ok(sized(answer(StatusCode::OK, content_type, begun(content.whole()).await?), length));
     };
     let wanted = range::wanted(text(header::RANGE).filter(|_| same), length);
     let mut response = match wanted {
-        Wanted::Whole => sized(answer(StatusCode::OK, content_type, content.whole()), Some(length)),
+        Wanted::Whole => {
+            let body = begun(content.whole()).await?;
+            sized(answer(StatusCode::OK, content_type, body), Some(length))
+        }
         Wanted::Beyond => return Err(Problem::RangeBeyond { length }),
         Wanted::Part(part) => {
             let said = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
             let count = part.end - part.start;
-            let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, content.range(part));
+            let body = begun(content.range(part)).await?;
+            let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, body);
             response
                 .headers_mut()
                 .extend(HeaderValue::from_str(&said).ok().map(|it| (header::CONTENT_RANGE, it)));

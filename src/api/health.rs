@@ -23,7 +23,7 @@ pub(super) async fn ready(service: State) -> Result<&'static str, Problem> {
     let archive = timeout(PATIENCE, service.archive.is_writable());
     match tokio::join!(database, archive) {
         (Ok(true), Ok(true)) => Ok("ready\n"),
-        (Ok(true), _) => Err(Problem::Archive),
+        (Ok(true), _) => Err(Problem::Storage),
         _ => Err(Problem::Database),
     }
 }

@@ -76,9 +76,7 @@ pub(super) fn whole_failure(records: &[Record]) -> Option<Problem> {
     for record in records {
         match record {
             Record::Passed(_, Err(Fault::Downstream(fault))) => cause = Some(Problem::Downstream(*fault)),
-            Record::Passed(_, Err(Fault::Storage)) => {
-                cause = Some(Problem::Internal("the destination fails"))
-            }
+            Record::Passed(_, Err(Fault::Storage)) => cause = Some(Problem::Storage),
             _ => return None,
         }
     }

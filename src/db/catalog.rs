@@ -2,6 +2,7 @@
 //! themselves are `archive`'s.
 
 pub mod described;
+mod forget;
 pub mod search;
 
 use super::{Db, Fault, Write, now, signed, unsigned};

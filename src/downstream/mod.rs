@@ -1,10 +1,12 @@
 //! The only HTTP client of the DICOMweb server that instances are forwarded to. How
-//! instances are grouped into requests is `destination`'s.
+//! instances are grouped into requests is `destination`'s. How any HTTP client is set up is told in `client`.
 
 mod body;
+mod client;
 pub mod probe;
 
 pub use body::{Feed, Feeder};
+pub use client::for_objects;
 
 use crate::dicomweb::store_answer::StoreAnswer;
 use crate::secret::Secret;
@@ -16,9 +18,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Most bytes of an answer that are read.
 const MAX_ANSWER: usize = 16 << 20;
-
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(5);
 
 /// Longest wait between two attempts, whatever the server asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -125,23 +124,9 @@ impl Downstream {
     /// # Errors
     /// The settings cannot be used.
     pub fn new(settings: Settings) -> Result<Self, Unusable> {
-        // A second installation fails and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .http1_only()
-            .no_proxy()
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(settings.connect)
-            // Servers close idle connections; the sooner we do, the rarer both happen at once.
-            .pool_idle_timeout(IDLE)
+        let builder = client::builder(settings.connect, settings.ca.as_deref())?
             .pool_max_idle_per_host(settings.concurrent)
             .default_headers(headers(&settings.headers)?);
-        if let Some(pem) = &settings.ca {
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(pem).map_err(|_| Unusable::Certificates)?;
-            builder = builder.tls_certs_merge(certificates);
-        }
         let http = builder.build().map_err(|_| Unusable::Tls)?;
         let places = Arc::new(Semaphore::new(settings.concurrent.min(Semaphore::MAX_PERMITS)));
         Ok(Self { http, settings: Arc::new(settings), places })

@@ -9,6 +9,15 @@ use std::sync::Arc;
 /// Bytes on their way, as fast as they are taken. A fault in them means that the answer must be broken off.
 pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
 
+/// The same bytes, once the first are here: what fails at once can still be answered with a status.
+///
+/// # Errors
+/// The first cannot be had.
+pub async fn begun(mut stream: ByteStream) -> Result<ByteStream, Fault> {
+    let first = stream.try_next().await?;
+    Ok(stream::iter(first.map(Ok)).chain(stream).boxed())
+}
+
 /// One representation.
 pub struct Part {
     /// Its media type.
@@ -101,6 +110,15 @@ impl Content {
             Source::Stream(stream) => stream,
             Source::Seekable(open) => open(range),
         }
+    }
+
+    /// The same, to be read from start to end, once its first bytes are here.
+    ///
+    /// # Errors
+    /// There are no first bytes.
+    pub async fn begun(self) -> Result<Self, Fault> {
+        let length = self.length;
+        Ok(Self::stream(length, begun(self.whole()).await?))
     }
 
     /// The same, to be read more than once; what comes from start to end only is held, at most `most` bytes of it.

@@ -54,7 +54,7 @@ const TABLE: &str = "\
 429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
-503 us A700 retry=5 Archive
+503 us A700 retry=5 Storage
 500 us 0110 retry=- Internal(\"\")
 ";
 
@@ -106,7 +106,7 @@ fn all() -> Vec<Problem> {
         Problem::QuotaSpent { retry_after: 9 },
         Problem::Overloaded,
         Problem::Database,
-        Problem::Archive,
+        Problem::Storage,
         Problem::Internal(""),
     ]);
     all

@@ -2,7 +2,7 @@
 # Install the real components the tests are run against. Once per machine (the gate calls it at its start);
 # a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
 #
-# usage: install.sh [PART...]     parts: apt py stripe shim corpus (default: all)
+# usage: install.sh [PART...]     parts: apt py stripe s3 shim corpus (default: all)
 #
 # Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
 # (security updates replace versions), the current one is taken and said so. Python pieces are exact.
@@ -13,6 +13,9 @@ APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~
      dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 python3-venv= curl= unzip=)
 # GPL: run as a process of its own behind the stand-in for Stripe, linked to nothing.
 STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
+# An S3 server, without the pieces of its other services. In an environment of its own: it needs older pieces than those above.
+S3=(moto==5.2.5 boto3==1.44.8 botocore==1.44.8 s3transfer==0.19.3 python-dateutil==2.9.0.post0 py-partiql-parser==0.6.3
+    PyYAML==6.0.4 flask==3.1.3 flask-cors==6.0.5 Werkzeug==3.1.9 cryptography==50.0.2 requests==2.34.2)
 PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
 
 apt_install() {
@@ -43,7 +46,7 @@ apt_install() {
 }
 
 mkdir -p "$RIGS_HOME"
-parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe shim corpus)
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe s3 shim corpus)
 for part in "${parts[@]}"; do
     case "$part" in
         apt) apt_install "${APT[@]}" ;;
@@ -51,9 +54,11 @@ for part in "${parts[@]}"; do
             "$RIGS_PY" -m pip install -q --disable-pip-version-check "${PIP[@]}" ;;
         stripe) [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
             "$RIGS_PY" -m pip install -q --disable-pip-version-check "${STRIPE[@]}" ;;
+        s3) [ -x "$RIGS_S3_PY" ] || python3 -m venv "$RIGS_HOME/venv-s3"
+            "$RIGS_S3_PY" -m pip install -q --disable-pip-version-check "${S3[@]}" ;;
         shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
         corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
-        *) die "unknown part '$part' (apt py stripe shim corpus)" ;;
+        *) die "unknown part '$part' (apt py stripe s3 shim corpus)" ;;
     esac
     echo "installed $part"
 done

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::archive::Archive;
+use crate::archive::{Archive, Site};
 use crate::audit::chain::Sealed;
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::key::SigningKey;
@@ -40,7 +40,7 @@ async fn rig() -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
     std::fs::create_dir(folder.path().join("archive")).unwrap();
-    let archive = Archive::open(&folder.path().join("archive"), db.clone()).unwrap();
+    let archive = Archive::open(&Site::Folder(folder.path().join("archive")), db.clone()).unwrap();
     let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(3600));
     let quotas = Quotas { free: None, pro: None, enterprise: None };
     let writer = Writer::start(db.clone(), Terms { keeper, quotas, gateway: "one".to_owned() });

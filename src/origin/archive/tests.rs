@@ -64,7 +64,7 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> 
     let (db, project) = founded(folder.path()).await;
     let objects = folder.path().join("archive");
     std::fs::create_dir(&objects).unwrap();
-    let archive = Archive::open(&objects, db.clone()).unwrap();
+    let archive = Archive::open(&crate::archive::Site::Folder(objects), db.clone()).unwrap();
     let mut writer = archive.writer(&project).unwrap();
     let mut size = more;
     for chunk in chunks {
