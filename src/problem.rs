@@ -60,6 +60,8 @@ pub enum Problem {
     NoAdminKey,
     /// Not the admin key.
     BadAdminKey,
+    /// The API key may not do that: it lacks this right.
+    NoRight(db::account::Right),
     /// What an admin asked of a customer, project or key cannot be done.
     Account(Account),
     /// The key sent too many requests.
@@ -185,6 +187,7 @@ impl Problem {
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
             Self::Account(account) => account.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
@@ -236,6 +239,7 @@ impl Problem {
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::NoRight(right) => Some(format!("the right is {}", right.word())),
             Self::Account(account) => account.detail(),
             Self::Charge(charge) => Some(charge.detail()),
             _ => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
 use veilgate::archive::Archive;
 use veilgate::audit::key::SigningKey;
-use veilgate::db::account::Tier;
+use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
 use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
@@ -65,7 +65,7 @@ fn caller() -> Caller {
         key: "bench".to_owned(),
         tier: Tier::Enterprise,
         rate: None,
-        rights: String::new(),
+        rights: Rights::default(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
         target: None,
     }

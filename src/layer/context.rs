@@ -1,11 +1,12 @@
 //! The only three values that layers and handlers exchange, as extensions of request
 //! and response: who calls, what is left to them, what was done. `RequestId` is the layers' own.
 
-use crate::db::account::Tier;
+use crate::db::account::{Right, Rights, Tier};
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
 use crate::destination::{Custody, Target};
+use crate::problem::Problem;
 
 /// The request's name, made by `trace`.
 #[derive(Clone)]
@@ -24,12 +25,22 @@ pub struct Caller {
     pub tier: Tier,
     /// The key's own rate: requests a minute.
     pub rate: Option<u64>,
-    /// What the key may do beyond the common, as words.
-    pub rights: String,
+    /// What the key may do beyond what every key may.
+    pub rights: Rights,
     /// Decides about the project's instances.
     pub engine: Engine,
     /// Where the project's instances go, if it is not where the server's settings say.
     pub target: Option<Target>,
+}
+
+impl Caller {
+    /// Refuses who lacks a right.
+    ///
+    /// # Errors
+    /// The key lacks it.
+    pub fn must(&self, right: Right) -> Result<(), Problem> {
+        if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
+    }
 }
 
 pub use super::quota::Allowance;

@@ -234,7 +234,7 @@ mod tests {
                 key: owner.key,
                 tier: owner.tier,
                 rate: Option::None,
-                rights: String::new(),
+                rights: crate::db::account::Rights::default(),
                 engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
                 target: Option::None,
             };

@@ -195,7 +195,7 @@ mod tests {
             key: name(key),
             tier,
             rate: None,
-            rights: String::new(),
+            rights: crate::db::account::Rights::default(),
             engine,
             target: None,
         }

@@ -8,6 +8,7 @@ const TABLE: &str = "\
 401 right 0124 retry=- BadKey
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
+403 right 0124 retry=- NoRight(Reidentify)
 400 request 0110 retry=- Account(Json { line: 1, column: 2 })
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
@@ -64,6 +65,7 @@ fn all() -> Vec<Problem> {
         Problem::BadKey,
         Problem::NoAdminKey,
         Problem::BadAdminKey,
+        Problem::NoRight(db::account::Right::Reidentify),
         Problem::Account(Account::Json { line: 1, column: 2 }),
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),

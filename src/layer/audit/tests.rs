@@ -60,7 +60,7 @@ impl Rig {
             key: "key-1".to_owned(),
             tier: Tier::Enterprise,
             rate: None,
-            rights: String::new(),
+            rights: crate::db::account::Rights::default(),
             engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
             target: None,
         };
