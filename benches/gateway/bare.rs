@@ -8,6 +8,7 @@ use veilgate::archive::Archive;
 use veilgate::audit::key::SigningKey;
 use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
+use veilgate::db::crosswalk::Crosswalk;
 use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
@@ -28,8 +29,9 @@ pub fn run() {
         let db = Db::open(&Address::File(folder.path().join("db"))).await.expect("database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
         println!("ready {}", listener.local_addr().expect("address"));
+        let caller = caller(db.clone());
         let service = service(folder.path(), db);
-        let app = api::metered(service).layer(Extension(caller())).layer(Extension(Allowance::unlimited()));
+        let app = api::metered(service).layer(Extension(caller)).layer(Extension(Allowance::unlimited()));
         axum::serve(listener, app).await.expect("serve");
     });
 }
@@ -57,7 +59,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     })
 }
 
-fn caller() -> Caller {
+fn caller(db: Db) -> Caller {
     let plan = Plan::new(&Profile::preset("basic").expect("preset"));
     Caller {
         customer: "bench".to_owned(),
@@ -67,6 +69,8 @@ fn caller() -> Caller {
         rate: None,
         rights: Rights::default(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+        crosswalk: Crosswalk::new(db, "bench", &ProjectKey::from_bytes([7; 32])),
+        keeps_pushed: true,
         target: None,
     }
 }

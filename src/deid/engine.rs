@@ -5,6 +5,7 @@ use super::action::{Action, Decided};
 use super::dates;
 use super::dummy;
 use super::facts::Facts;
+use super::patient::Patient;
 use super::pixel::{PixelFacts, PixelVerdict, judge};
 use super::plan::Plan;
 use super::private;
@@ -262,7 +263,7 @@ impl Engine {
         let id = match nested.is_empty() {
             _ if same => subject.patient_id.clone(),
             true => return Decision::Empty,
-            false => self.pseudonyms.patient_id(&format!("id\n{nested}\n")),
+            false => self.pseudonyms.patient_id(&Patient::of(&nested, "", "").text()),
         };
         Decision::Value(padded(id.into_bytes(), VR::LO), Fate::Replaced)
     }

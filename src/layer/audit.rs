@@ -1,8 +1,10 @@
 //! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing
-//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld.
+//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld. Beside that
+//! commit the crosswalk is told of new names.
 
 use super::billing::Charged;
 use super::context::{Caller, Done, RequestId, Tally};
+use super::cross;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -32,7 +34,7 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let mut response = next.run(request).await;
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
-    let settled = writer.settle(settlement).await;
+    let (settled, ()) = tokio::join!(writer.settle(settlement), cross::enter(&caller, &tally));
     finish(response, tally, settled).await
 }
 

@@ -2,6 +2,7 @@
 //! and response: who calls, what is left to them, what was done. `RequestId` is the layers' own.
 
 use crate::db::account::{Right, Rights, Tier};
+use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
@@ -29,6 +30,10 @@ pub struct Caller {
     pub rights: Rights,
     /// Decides about the project's instances.
     pub engine: Engine,
+    /// What the project's pseudonyms stand for.
+    pub crosswalk: Crosswalk,
+    /// What is pushed is entered there, too.
+    pub keeps_pushed: bool,
     /// Where the project's instances go, if it is not where the server's settings say.
     pub target: Option<Target>,
 }

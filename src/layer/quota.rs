@@ -236,6 +236,12 @@ mod tests {
                 rate: Option::None,
                 rights: crate::db::account::Rights::default(),
                 engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+                crosswalk: crate::db::crosswalk::Crosswalk::new(
+                    db.clone(),
+                    "p",
+                    &ProjectKey::from_bytes([7; 32]),
+                ),
+                keeps_pushed: false,
                 target: Option::None,
             };
             let writer = Writer::start(db.clone(), terms);

@@ -172,6 +172,7 @@ where
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::db::tests::absent;
     use crate::deid::engine::Engine;
     use crate::deid::plan::Plan;
     use crate::deid::profile::Profile;
@@ -197,6 +198,8 @@ mod tests {
             rate: None,
             rights: crate::db::account::Rights::default(),
             engine,
+            crosswalk: crate::db::crosswalk::Crosswalk::new(absent(), "p", &ProjectKey::from_bytes([7; 32])),
+            keeps_pushed: false,
             target: None,
         }
     }
@@ -292,8 +295,8 @@ mod tests {
         assert_eq!(ask(&rate, &key, &[]).await.0, 429);
     }
 
-    #[test]
-    fn buckets_that_are_full_again_are_dropped() {
+    #[tokio::test]
+    async fn buckets_that_are_full_again_are_dropped() {
         let (clock, rate) = rate_of(RATES);
         for number in 0..SWEEP_EVERY - 1 {
             assert!(rate.take(&caller(&number.to_string(), Tier::Free)).is_ok());

@@ -11,6 +11,7 @@ use crate::db::account::Tier;
 use crate::db::catalog::Entry;
 use crate::db::catalog::described::Described;
 use crate::db::chain::Keeper;
+use crate::db::crosswalk::Crosswalk;
 use crate::db::tests::founded;
 use crate::db::usage::{Month, Quotas};
 use crate::db::writer::Terms;
@@ -62,6 +63,8 @@ impl Rig {
             rate: None,
             rights: crate::db::account::Rights::default(),
             engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+            crosswalk: Crosswalk::new(self.db.clone(), &self.project, &ProjectKey::from_bytes([7; 32])),
+            keeps_pushed: true,
             target: None,
         };
         Router::new()
