@@ -123,7 +123,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
-    let defaults = defaults(&config, archive)?;
+    let defaults = defaults(&config, archive, db.clone())?;
     let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
@@ -190,14 +190,16 @@ fn app(
 }
 
 /// What holds for projects that say nothing else.
-fn defaults(config: &Config, archive: Archive) -> Result<Defaults, Failure> {
+fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failure> {
     let downstream = match &config.downstream {
         Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
         None => None,
     };
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
+        held: ArchiveOrigin::new(archive.clone(), db, ""),
         archive,
+        source: config.origin,
         route: match config.destination {
             Destination::Archive => Route::Archive,
             Destination::Forward => Route::Forward,
@@ -246,7 +248,6 @@ fn service(
     defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
-    let origin = Arc::new(ArchiveOrigin::new(defaults.archive.clone(), db.clone()));
     let destination = match (defaults.route, &defaults.downstream) {
         (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
         _ => Target::Archive(defaults.archive.clone()),
@@ -260,7 +261,6 @@ fn service(
         keeper,
         quotas: config.accounts.quotas,
         destination,
-        origin,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,

@@ -29,7 +29,7 @@ pub fn run() {
         let db = Db::open(&Address::File(folder.path().join("db"))).await.expect("database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
         println!("ready {}", listener.local_addr().expect("address"));
-        let caller = caller(db.clone());
+        let caller = caller(folder.path(), &db);
         let service = service(folder.path(), db);
         let app = api::metered(service).layer(Extension(caller)).layer(Extension(Allowance::unlimited()));
         axum::serve(listener, app).await.expect("serve");
@@ -37,9 +37,8 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
-    let archive = Archive::open(folder, db.clone()).expect("archive");
+    let archive = archive(folder, &db);
     Arc::new(Service {
-        origin: Arc::new(ArchiveOrigin::new(archive.clone(), db.clone())),
         destination: Target::Archive(archive),
         db,
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
@@ -59,7 +58,11 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     })
 }
 
-fn caller(db: Db) -> Caller {
+fn archive(folder: &std::path::Path, db: &Db) -> Archive {
+    Archive::open(folder, db.clone()).expect("archive")
+}
+
+fn caller(folder: &std::path::Path, db: &Db) -> Caller {
     let plan = Plan::new(&Profile::preset("basic").expect("preset"));
     Caller {
         customer: "bench".to_owned(),
@@ -69,8 +72,9 @@ fn caller(db: Db) -> Caller {
         rate: None,
         rights: Rights::default(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
-        crosswalk: Crosswalk::new(db, "bench", &ProjectKey::from_bytes([7; 32])),
+        crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
         keeps_pushed: true,
         target: None,
+        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench")),
     }
 }

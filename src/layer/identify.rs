@@ -9,6 +9,7 @@ use crate::db::crosswalk::Crosswalk;
 use crate::db::seal::Keyring;
 use crate::deid::engine::Engine;
 use crate::destination::Target;
+use crate::origin::Origin;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -40,6 +41,7 @@ struct Known {
     engine: Engine,
     crosswalk: Crosswalk,
     target: Option<Target>,
+    origin: Arc<dyn Origin>,
 }
 
 impl Accounts {
@@ -67,6 +69,7 @@ impl Accounts {
             crosswalk: known.crosswalk,
             keeps_pushed: self.defaults.keeps_pushed,
             target: known.target,
+            origin: known.origin,
         })
     }
 
@@ -82,6 +85,7 @@ impl Accounts {
             engine: self.defaults.engine(&settings),
             crosswalk: Crosswalk::new(db.clone(), project, &settings.secret),
             target: self.defaults.target(&settings)?,
+            origin: self.defaults.origin(project, &settings)?,
         };
         self.projects().insert(owner.project.clone(), known.clone());
         Ok(known)

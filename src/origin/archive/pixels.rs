@@ -22,14 +22,8 @@ const HELD: u64 = 16 << 20;
 const AHEAD: usize = 2;
 
 impl ArchiveOrigin {
-    pub(super) async fn frames(
-        &self,
-        project: &str,
-        place: &Place,
-        numbers: &[u32],
-        given: As,
-    ) -> Result<Parts, Fault> {
-        let held = self.one(project, place).await?;
+    pub(super) async fn frames(&self, place: &Place, numbers: &[u32], given: As) -> Result<Parts, Fault> {
+        let held = self.one(place).await?;
         let known = self.known(&held).await?;
         let within = |number: &u32| (1..=known.image.frames).contains(number);
         // Video is one stream: there is nothing to take a frame out of (PS3.18 8.7.3.3.2).

@@ -26,18 +26,17 @@ impl ArchiveOrigin {
     /// Pictures of the instances below a place; of one frame, or of the first of each.
     pub(super) async fn rendered(
         &self,
-        project: &str,
         place: &Place,
         frame: Option<u32>,
         wish: Wish,
     ) -> Result<Parts, Fault> {
         if place.instance.is_some() {
-            let held = self.one(project, place).await?;
+            let held = self.one(place).await?;
             return self.shown(&place.study, &held, frame, wish).await;
         }
-        self.syntaxes_of(project, place).await?;
+        self.syntaxes(place).await?;
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(project, place).try_filter_map(move |held| {
+        let parts = self.held(place).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
             async move {
                 match origin.shown(&study, &held, None, wish).await {
@@ -54,12 +53,11 @@ impl ArchiveOrigin {
     /// One picture that stands for all below a place: of the middle, or of what else has one.
     pub(super) async fn thumbnail(
         &self,
-        project: &str,
         place: &Place,
         frame: Option<u32>,
         wish: Wish,
     ) -> Result<Parts, Fault> {
-        let held = self.db.held(project, place, None, CHOICE).await?;
+        let held = self.db.held(&self.project, place, None, CHOICE).await?;
         let mut failed = Fault::NotFound;
         let middle = held.len() / 2;
         for held in [held.get(middle), held.first(), held.last()].into_iter().flatten() {

@@ -5,16 +5,19 @@ use super::known::Known;
 use super::native;
 use crate::db::held::{Held, Place};
 use crate::dicom::TransferSyntax;
+use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::json_form::Json;
-use crate::dicomweb::representation::As;
+use crate::dicomweb::representation::{self, As, Lossy};
 use crate::dicomweb::xml_form::{self, Xml};
 use crate::dicomweb::{model, syntaxes};
 use crate::origin::part::{Content, Part, Parts};
-use crate::origin::{Fault, Given, Model};
+use crate::origin::{Fault, Model};
+use crate::raster::decode::decodes;
 use bytes::Bytes;
 use dicom_core::Tag;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Instances that are asked of the catalog at a time.
@@ -30,10 +33,10 @@ const DICOM: &str = "application/dicom";
 
 impl ArchiveOrigin {
     /// The instances below a place, page by page.
-    pub(super) fn held(&self, project: &str, place: &Place) -> BoxStream<'static, Result<Held, Fault>> {
-        let (db, project, place) = (self.db.clone(), project.to_owned(), place.clone());
+    pub(super) fn held(&self, place: &Place) -> BoxStream<'static, Result<Held, Fault>> {
+        let (db, project, place) = (self.db.clone(), Arc::clone(&self.project), place.clone());
         let next = move |after: Option<Option<Held>>| {
-            let (db, project, place) = (db.clone(), project.clone(), place.clone());
+            let (db, project, place) = (db.clone(), Arc::clone(&project), place.clone());
             async move {
                 let Some(after) = after else { return Ok::<_, Fault>(None) };
                 let page = db.held(&project, &place, after.as_ref(), PAGE).await?;
@@ -45,8 +48,8 @@ impl ArchiveOrigin {
     }
 
     /// The one instance that a place names.
-    pub(super) async fn one(&self, project: &str, place: &Place) -> Result<Held, Fault> {
-        self.db.held(project, place, None, 1).await?.pop().ok_or(Fault::NotFound)
+    pub(super) async fn one(&self, place: &Place) -> Result<Held, Fault> {
+        self.db.held(&self.project, place, None, 1).await?.pop().ok_or(Fault::NotFound)
     }
 
     /// What is known of it.
@@ -54,11 +57,19 @@ impl ArchiveOrigin {
         self.memory.of(&self.archive, held).await
     }
 
-    pub(super) async fn instances(&self, project: &str, place: &Place, given: Given) -> Result<Parts, Fault> {
-        let syntaxes = self.syntaxes_of(project, place).await?;
-        let partial = syntaxes.iter().any(|(syntax, _)| !given.contains_key(syntax));
+    pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
+        let syntaxes = self.syntaxes(place).await?;
+        let choose = |stored: &str| representation::choose(stored, wishes, Lossy::Stays, decodes);
+        let given = syntaxes.iter().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
+        let given: BTreeMap<String, As> = given.collect();
+        if given.is_empty() {
+            return Err(Fault::Undecodable(
+                "no instance can be given in a transfer syntax that the request takes",
+            ));
+        }
+        let partial = given.len() < syntaxes.len();
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(project, place).try_filter_map(move |held| {
+        let parts = self.held(place).try_filter_map(move |held| {
             let (origin, study) = (origin.clone(), study.clone());
             let given = given.get(&held.transfer_syntax).copied();
             async move {
@@ -86,29 +97,20 @@ impl ArchiveOrigin {
         }
     }
 
-    pub(super) async fn syntaxes_of(
-        &self,
-        project: &str,
-        place: &Place,
-    ) -> Result<Vec<(String, u64)>, Fault> {
-        let syntaxes = self.db.held_syntaxes(project, place).await?;
+    /// The transfer syntaxes below a place, each once; at least one.
+    pub(super) async fn syntaxes(&self, place: &Place) -> Result<Vec<String>, Fault> {
+        let syntaxes = self.db.held_syntaxes(&self.project, place).await?;
         if syntaxes.is_empty() { Err(Fault::NotFound) } else { Ok(syntaxes) }
     }
 
-    pub(super) async fn metadata(
-        &self,
-        project: &str,
-        place: &Place,
-        form: Model,
-        root: &str,
-    ) -> Result<Parts, Fault> {
-        self.syntaxes_of(project, place).await?;
+    pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
+        self.syntaxes(place).await?;
         let (origin, study, root) = (self.clone(), place.study.clone(), root.to_owned());
         let one = move |held: Held| {
             let (origin, path, root) = (origin.clone(), path(&study, &held), root.clone());
             async move { origin.described(&held, path, form, &root).await }
         };
-        let parts = self.held(project, place).map_ok(one).try_buffered(AHEAD);
+        let parts = self.held(place).map_ok(one).try_buffered(AHEAD);
         Ok(Parts { partial: false, parts: parts.boxed() })
     }
 
@@ -128,14 +130,8 @@ impl ArchiveOrigin {
         Ok(Part { media, transfer_syntax: None, path, tag: Some(held.sha256.clone()), content })
     }
 
-    pub(super) async fn bulk(
-        &self,
-        project: &str,
-        place: &Place,
-        path: &BulkPath,
-        given: As,
-    ) -> Result<Parts, Fault> {
-        let held = self.one(project, place).await?;
+    pub(super) async fn bulk(&self, place: &Place, path: &BulkPath, given: As) -> Result<Parts, Fault> {
+        let held = self.one(place).await?;
         let known = self.known(&held).await?;
         let bulk = known.layout.bulk.filter(|bulk| path.is_top_level() && bulk.header.tag == path.tag);
         let resource = format!("{}/bulk/{path}", self::path(&place.study, &held));
