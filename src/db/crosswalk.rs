@@ -66,7 +66,7 @@ struct Job {
 }
 
 impl Crosswalk {
-    /// The crosswalk of a project. Its task, which ends with the last clone, writes for all who wait at once. To be called
+    /// The crosswalk of a project. Its task, which ends with the last clone, writes for all who wait together. To be called
     /// within the runtime.
     pub fn new(db: Db, project: &str, key: &ProjectKey) -> Self {
         Self::with_own(db, project, key, &OwnPseudonyms::default())
@@ -196,7 +196,7 @@ impl Crosswalk {
     }
 }
 
-/// Writes what waits, all of it in one transaction.
+/// Writes what waits, all of it at once.
 async fn run(db: Db, project: String, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::new();
     while queue.recv_many(&mut jobs, QUEUE).await > 0 {
