@@ -8,10 +8,11 @@ mod listen;
 pub mod master;
 #[cfg(feature = "billing")]
 mod meter;
+mod trim;
 mod warden;
 pub mod witness;
 
-pub use folder::{database_beside, project_key, unlock_beside};
+pub use folder::{database_beside, first_project, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
 use crate::api::{self, Service};
@@ -120,9 +121,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
+    let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
     let defaults = defaults(&config, archive, db.clone())?;
-    let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
+    let service = service(&config, &folder, db.clone(), keys.clone(), keeper.clone(), &defaults, address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
@@ -138,6 +140,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         tracing::error!(%fault, "the last second of bytes read could not be accounted for");
     }
     warden.abort();
+    trim.abort();
     sink.iter().for_each(tokio::task::JoinHandle::abort);
     #[cfg(feature = "billing")]
     if let Some(meter) = meter {
@@ -207,6 +210,7 @@ fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failu
             Destination::Forward => Route::Forward,
         },
         downstream,
+        keeps_pushed: config.accounts.keeps_pushed,
         elsewhere: config.downstream_of_projects.clone(),
     })
 }
@@ -251,6 +255,7 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    keys: Keyring,
     keeper: Keeper,
     defaults: &Defaults,
     address: SocketAddr,
@@ -265,6 +270,7 @@ fn service(
         #[cfg(feature = "billing")]
         billing: billing(config, &keeper)?,
         db,
+        keys,
         keeper,
         archive: defaults.archive.clone(),
         quotas: config.accounts.quotas,

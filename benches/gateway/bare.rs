@@ -6,8 +6,10 @@ use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
 use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
-use veilgate::db::account::Tier;
+use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
+use veilgate::db::crosswalk::Crosswalk;
+use veilgate::db::seal::{Keyring, MasterKey};
 use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
@@ -41,6 +43,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
         destination: Target::Archive(archive.clone()),
         archive,
         db,
+        keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
         quotas: Quotas { free: None, pro: None, enterprise: None },
         links: Links::new("http://localhost/dicom-web").expect("links"),
@@ -70,8 +73,10 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         key: "bench".to_owned(),
         tier: Tier::Enterprise,
         rate: None,
-        rights: String::new(),
+        rights: Rights::default(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+        crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
+        keeps_pushed: true,
         target: None,
         origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench")),
     }
