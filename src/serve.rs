@@ -28,7 +28,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
-use crate::origin::ArchiveOrigin;
+use crate::origin::{ArchiveOrigin, Decoders};
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -242,7 +242,7 @@ fn service(
     defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
-    let origin = Arc::new(ArchiveOrigin::new(defaults.archive.clone(), db.clone()));
+    let origin = Arc::new(ArchiveOrigin::new(defaults.archive.clone(), db.clone(), Decoders::default()));
     let destination = match (defaults.route, &defaults.downstream) {
         (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
         _ => Target::Archive(defaults.archive.clone()),

@@ -1,13 +1,11 @@
 //! Origin: the embedded archive. It holds what is pseudonymized already, so nothing is translated.
 
-mod frames;
-mod known;
-mod native;
-mod pixels;
-mod rendered;
+mod object;
 mod retrieve;
 mod search;
 
+use super::recent::Recent;
+use super::stored::{Decoders, Stored};
 use super::{Answer, Given, Model, Origin, Page, Parts};
 use crate::archive::Archive;
 use crate::db::Db;
@@ -17,25 +15,25 @@ use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::decode;
 use crate::raster::wish::Wish;
-use known::Memory;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+
+/// Most bytes that are remembered of all objects together.
+const MOST: u64 = 64 << 20;
 
 /// The embedded archive as an origin. Cheap to clone.
 #[derive(Clone)]
 pub struct ArchiveOrigin {
     db: Db,
     archive: Archive,
-    memory: Arc<Memory>,
-    /// Frames that may be decoded or rendered at the same time.
-    decoders: Arc<Semaphore>,
+    /// What is known of objects, which never change.
+    known: Arc<Recent<Arc<Stored>>>,
+    decoders: Decoders,
 }
 
 impl ArchiveOrigin {
     /// The archive, and the database that holds its catalog.
-    pub fn new(archive: Archive, db: Db) -> Self {
-        let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { db, archive, memory: Arc::default(), decoders: Arc::new(Semaphore::new(at_once)) }
+    pub fn new(archive: Archive, db: Db, decoders: Decoders) -> Self {
+        Self { db, archive, known: Arc::new(Recent::new(MOST)), decoders }
     }
 }
 
