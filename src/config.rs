@@ -17,6 +17,7 @@ pub use settings::{SETTINGS, Setting};
 
 use crate::api;
 use crate::db::Address;
+use crate::db::account::Source;
 use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::destination::Packing;
@@ -49,6 +50,8 @@ pub struct Config {
     pub public: Option<Links>,
     /// Where instances go that are not asked back.
     pub destination: Destination,
+    /// Where pulled resources come from.
+    pub origin: Source,
     /// Folder of the archive.
     pub archive: PathBuf,
     /// What happens to the attributes.
@@ -214,6 +217,12 @@ impl Config {
         if destination == Destination::Forward && downstream.is_none() {
             from.wrong("destination", "forward needs downstream.url".to_owned());
         }
+        let origin = from.take("origin", |text| {
+            Source::parse(text).ok_or_else(|| format!("`{text}` is none of archive, downstream, veil"))
+        });
+        if origin != Source::Archive && downstream.is_none() {
+            from.wrong("origin", format!("{} needs downstream.url", origin.word()));
+        }
         #[cfg(not(feature = "billing"))]
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
@@ -241,6 +250,7 @@ impl Config {
             data,
             public,
             destination,
+            origin,
             downstream,
             downstream_of_projects,
         })

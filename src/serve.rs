@@ -121,7 +121,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let keys = folder.keyring(master);
-    let defaults = defaults(&config, archive)?;
+    let defaults = defaults(&config, archive, db.clone())?;
     let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
@@ -187,14 +187,16 @@ fn app(
 }
 
 /// What holds for projects that say nothing else.
-fn defaults(config: &Config, archive: Archive) -> Result<Defaults, Failure> {
+fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failure> {
     let downstream = match &config.downstream {
         Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
         None => None,
     };
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
+        held: ArchiveOrigin::new(archive.clone(), db, "", Decoders::default()),
         archive,
+        source: config.origin,
         route: match config.destination {
             Destination::Archive => Route::Archive,
             Destination::Forward => Route::Forward,
@@ -242,7 +244,6 @@ fn service(
     defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
-    let origin = Arc::new(ArchiveOrigin::new(defaults.archive.clone(), db.clone(), Decoders::default()));
     let destination = match (defaults.route, &defaults.downstream) {
         (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
         _ => Target::Archive(defaults.archive.clone()),
@@ -256,7 +257,6 @@ fn service(
         keeper,
         quotas: config.accounts.quotas,
         destination,
-        origin,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,

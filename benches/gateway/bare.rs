@@ -18,7 +18,7 @@ use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
-use veilgate::origin::ArchiveOrigin;
+use veilgate::origin::{ArchiveOrigin, Decoders};
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -28,16 +28,16 @@ pub fn run() {
         let db = Db::open(&Address::File(folder.path().join("db"))).await.expect("database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
         println!("ready {}", listener.local_addr().expect("address"));
+        let caller = caller(folder.path(), &db);
         let service = service(folder.path(), db);
-        let app = api::metered(service).layer(Extension(caller())).layer(Extension(Allowance::unlimited()));
+        let app = api::metered(service).layer(Extension(caller)).layer(Extension(Allowance::unlimited()));
         axum::serve(listener, app).await.expect("serve");
     });
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
-    let archive = Archive::open(folder, db.clone()).expect("archive");
+    let archive = archive(folder, &db);
     Arc::new(Service {
-        origin: Arc::new(ArchiveOrigin::new(archive.clone(), db.clone())),
         destination: Target::Archive(archive),
         db,
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
@@ -57,7 +57,11 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     })
 }
 
-fn caller() -> Caller {
+fn archive(folder: &std::path::Path, db: &Db) -> Archive {
+    Archive::open(folder, db.clone()).expect("archive")
+}
+
+fn caller(folder: &std::path::Path, db: &Db) -> Caller {
     let plan = Plan::new(&Profile::preset("basic").expect("preset"));
     Caller {
         customer: "bench".to_owned(),
@@ -68,5 +72,6 @@ fn caller() -> Caller {
         rights: String::new(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
         target: None,
+        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
     }
 }

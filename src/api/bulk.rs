@@ -38,11 +38,11 @@ pub(super) async fn answer(
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let stored = frames::stored(service, caller, place).await?;
+    let stored = caller.origin.syntax(place).await?;
     let pixels = path.is_top_level() && path.tag.group() == 0x7FE0;
-    let chosen = if pixels { Some(frames::choose(service, asked, &stored, true)?) } else { None };
+    let chosen = if pixels { Some(frames::choose(asked, &stored, true)?) } else { None };
     let given = chosen.map_or(As::Stored, |(_, given)| given);
-    let parts = Begun::of(service.origin.bulk(&caller.project, place, path, given).await?).await?;
+    let parts = Begun::of(caller.origin.bulk(place, path, given).await?).await?;
     let offer = match chosen {
         Some((offer, _)) => offer,
         None => asked.choose(&offers(parts.media()))?.0,

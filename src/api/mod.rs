@@ -37,7 +37,6 @@ use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
-use crate::origin::Origin;
 use crate::problem::Problem;
 use axum::Router;
 use axum::http::{HeaderMap, header};
@@ -58,8 +57,6 @@ pub struct Service {
     pub quotas: Quotas,
     /// Where a pushed instance goes unless it is asked back.
     pub destination: Target,
-    /// Where pulled resources come from.
-    pub origin: Arc<dyn Origin>,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.

@@ -75,7 +75,7 @@ pub(super) async fn answer(
     }
     let png = chosen.as_ref().is_ok_and(|(offer, _)| offer.media == PNG.media);
     wish.file = if png { File::Png } else { File::Jpeg };
-    let parts = service.origin.rendered(&caller.project, &shown.place, shown.frame, wish).await?;
+    let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await?;
     let parts = match Begun::of(parts).await {
         Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
         begun => begun?,
@@ -107,7 +107,7 @@ pub(super) async fn thumbnail(
     wish.viewport = wish.viewport.or(Some(THUMBNAIL));
     let (offer, _) = asked.choose(&[JPEG, PNG])?;
     wish.file = if offer == PNG { File::Png } else { File::Jpeg };
-    let parts = service.origin.thumbnail(&caller.project, &shown.place, shown.frame, wish).await?;
+    let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await?;
     Begun::of(parts).await?.single(offer.media, &headers).map(|response| warned(response, ignored))
 }
 

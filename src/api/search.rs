@@ -104,7 +104,7 @@ async fn search(
     let offer = offer(service, headers, parameters)?;
     let scope = Scope { level, study: study.as_deref(), series: series.as_deref() };
     let query = Query::parse(scope, parameters)?;
-    let mut page = service.origin.search(&caller.project, &query).await?;
+    let mut page = caller.origin.search(&query).await?;
     for result in &mut page.results {
         if let Some(url) = retrieve_url(&service.links, level, result) {
             result.put(Tag(0x0008, 0x1190), "UR", vec![json!(url)]);

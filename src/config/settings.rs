@@ -96,6 +96,12 @@ pub const SETTINGS: &[Setting] = &[
         "Where a pushed instance goes unless Accept asks for it back: archive or forward.",
     ),
     plain(
+        "origin",
+        "VEILGATE_ORIGIN",
+        "archive",
+        "Where pulled resources come from: archive, downstream (that server, which holds pseudonymized studies) or veil (that server, which holds identified studies: pseudonymized on their way).",
+    ),
+    plain(
         "archive.url",
         "VEILGATE_ARCHIVE_URL",
         "",
@@ -187,7 +193,7 @@ pub const SETTINGS: &[Setting] = &[
         "fast",
         "How the files stand in the ZIP archive that it answers: fast, best or stored.",
     ),
-    plain("downstream.url", "VEILGATE_DOWNSTREAM_URL", "", "DICOMweb root of the server to forward to."),
+    plain("downstream.url", "VEILGATE_DOWNSTREAM_URL", "", "DICOMweb root of the downstream server: to forward to, or to pull from."),
     plain("downstream.user", "VEILGATE_DOWNSTREAM_USER", "", "User name for Basic authentication there."),
     secret("downstream.password", "VEILGATE_DOWNSTREAM_PASSWORD", "Password for Basic authentication there."),
     plain("downstream.password_file", "VEILGATE_DOWNSTREAM_PASSWORD_FILE", "", "File with that password."),

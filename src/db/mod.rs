@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_accounts_and_catalog.sql"),
     include_str!("../../migrations/0002_tenants_usage_audit_billing.sql"),
     include_str!("../../migrations/0003_search.sql"),
+    include_str!("../../migrations/0004_origin.sql"),
 ];
 
 /// How long a request waits for a connection before it is answered with 503.

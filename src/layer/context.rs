@@ -6,6 +6,8 @@ use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
 use crate::destination::{Custody, Target};
+use crate::origin::Origin;
+use std::sync::Arc;
 
 /// The request's name, made by `trace`.
 #[derive(Clone)]
@@ -30,6 +32,8 @@ pub struct Caller {
     pub engine: Engine,
     /// Where the project's instances go, if it is not where the server's settings say.
     pub target: Option<Target>,
+    /// Where the project's pulled resources come from.
+    pub origin: Arc<dyn Origin>,
 }
 
 pub use super::quota::Allowance;
@@ -64,5 +68,77 @@ impl Tally {
     /// How many instances were delivered.
     pub fn delivered(&self) -> usize {
         self.instances.iter().filter(|done| matches!(done, Done::Delivered(_))).count()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::deid::plan::Plan;
+    use crate::deid::profile::Profile;
+    use crate::deid::pseudonym::ProjectKey;
+    use crate::dicomweb::accept::SyntaxWish;
+    use crate::dicomweb::bulk_path::BulkPath;
+    use crate::dicomweb::query::Query;
+    use crate::dicomweb::representation::As;
+    use crate::origin::{Answer, Fault, Model, Page, Parts, Place};
+    use crate::raster::wish::Wish;
+
+    /// An origin that has nothing.
+    struct Nowhere;
+
+    fn nothing<'a, T: Send + 'a>() -> Answer<'a, T> {
+        Box::pin(async { Err(Fault::NotFound) })
+    }
+
+    impl Origin for Nowhere {
+        fn search<'a>(&'a self, _: &'a Query) -> Answer<'a, Page> {
+            nothing()
+        }
+
+        fn syntax<'a>(&'a self, _: &'a Place) -> Answer<'a, String> {
+            nothing()
+        }
+
+        fn instances<'a>(&'a self, _: &'a Place, _: &'a [SyntaxWish]) -> Answer<'a, Parts> {
+            nothing()
+        }
+
+        fn metadata<'a>(&'a self, _: &'a Place, _: Model, _: &'a str) -> Answer<'a, Parts> {
+            nothing()
+        }
+
+        fn frames<'a>(&'a self, _: &'a Place, _: &'a [u32], _: As) -> Answer<'a, Parts> {
+            nothing()
+        }
+
+        fn bulk<'a>(&'a self, _: &'a Place, _: &'a BulkPath, _: As) -> Answer<'a, Parts> {
+            nothing()
+        }
+
+        fn rendered<'a>(&'a self, _: &'a Place, _: Option<u32>, _: Wish) -> Answer<'a, Parts> {
+            nothing()
+        }
+
+        fn thumbnail<'a>(&'a self, _: &'a Place, _: Option<u32>, _: Wish) -> Answer<'a, Parts> {
+            nothing()
+        }
+    }
+
+    /// A caller of a tier, for tests of layers.
+    pub(in crate::layer) fn caller(project: &str, key: &str, tier: Tier) -> Caller {
+        let plan = Plan::new(&Profile::preset("basic").unwrap());
+        Caller {
+            customer: "customer".to_owned(),
+            project: project.to_owned(),
+            key: key.to_owned(),
+            tier,
+            rate: None,
+            rights: String::new(),
+            engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+            target: None,
+            origin: Arc::new(Nowhere),
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::db::account::KeyOwner;
 use crate::db::seal::Keyring;
 use crate::deid::engine::Engine;
 use crate::destination::Target;
+use crate::origin::Origin;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -38,6 +39,7 @@ struct Known {
     changed: i64,
     engine: Engine,
     target: Option<Target>,
+    origin: Arc<dyn Origin>,
 }
 
 impl Accounts {
@@ -63,6 +65,7 @@ impl Accounts {
             rights: owner.rights,
             engine: known.engine,
             target: known.target,
+            origin: known.origin,
         })
     }
 
@@ -77,6 +80,7 @@ impl Accounts {
             changed: owner.changed,
             engine: self.defaults.engine(&settings),
             target: self.defaults.target(&settings)?,
+            origin: self.defaults.origin(project, &settings)?,
         };
         self.projects().insert(owner.project.clone(), known.clone());
         Ok(known)

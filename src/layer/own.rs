@@ -1,11 +1,13 @@
-//! What a project has of its own, made into an engine and a destination; what it does not say is the server's.
+//! What a project has of its own, made into an engine, a destination and an origin; what it does not say is the
+//! server's.
 
 use crate::archive::Archive;
-use crate::db::account::{Login, ProjectSettings, Route};
+use crate::db::account::{Login, ProjectSettings, Route, Source};
 use crate::deid::engine::Engine;
 use crate::deid::plan::Plan;
 use crate::destination::Target;
 use crate::downstream::{self, Credentials, Downstream};
+use crate::origin::{ArchiveOrigin, Origin};
 use crate::problem::Problem;
 use std::sync::Arc;
 
@@ -15,6 +17,10 @@ pub struct Defaults {
     pub plan: Arc<Plan>,
     /// The embedded archive.
     pub archive: Archive,
+    /// The same as an origin, of no project yet.
+    pub held: ArchiveOrigin,
+    /// Where pulled resources come from.
+    pub source: Source,
     /// Where instances go.
     pub route: Route,
     /// The server to forward to, if one is named.
@@ -37,6 +43,18 @@ impl Defaults {
             _ if settings.destination.is_none() && !own => Ok(None),
             Route::Archive => Ok(Some(Target::Archive(self.archive.clone()))),
             Route::Forward => self.downstream(settings).map(|client| Some(Target::Forward(client))),
+        }
+    }
+
+    /// Where the project's pulled resources come from.
+    pub(super) fn origin(
+        &self,
+        project: &str,
+        settings: &ProjectSettings,
+    ) -> Result<Arc<dyn Origin>, Problem> {
+        match settings.origin.unwrap_or(self.source) {
+            Source::Archive => Ok(Arc::new(self.held.of(project))),
+            Source::Downstream | Source::Veil => Err(Problem::Internal("this origin is not wired yet")),
         }
     }
 

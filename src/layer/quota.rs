@@ -193,10 +193,7 @@ mod tests {
     use crate::db::tests::{founded, hand};
     use crate::db::usage::Quotas;
     use crate::db::writer::Terms;
-    use crate::deid::engine::Engine;
-    use crate::deid::plan::Plan;
-    use crate::deid::profile::Profile;
-    use crate::deid::pseudonym::ProjectKey;
+    use crate::layer::context::tests::caller;
     use axum::body::{Body, Bytes};
     use axum::http::{StatusCode, header};
     use axum::middleware::from_fn_with_state;
@@ -227,17 +224,7 @@ mod tests {
             let owner = db.key_owner([3; 32]).await.unwrap().unwrap();
             let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(60));
             let terms = Terms { keeper, quotas: QUOTAS, gateway: "g".to_owned() };
-            let plan = Plan::new(&Profile::preset("basic").unwrap());
-            let caller = Caller {
-                customer: owner.customer,
-                project,
-                key: owner.key,
-                tier: owner.tier,
-                rate: Option::None,
-                rights: String::new(),
-                engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
-                target: Option::None,
-            };
+            let caller = Caller { customer: owner.customer, ..caller(&project, &owner.key, owner.tier) };
             let writer = Writer::start(db.clone(), terms);
             Self { db, writer, caller, read: Arc::default(), _folder: folder }
         }

@@ -11,108 +11,72 @@ pub use archive::ArchiveOrigin;
 pub use part::{ByteStream, Content, Part, Parts};
 pub use stored::Decoders;
 
+use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::wish::Wish;
 use futures_util::future::BoxFuture;
-use std::collections::BTreeMap;
 
 /// What an origin answers in its own time.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 
-/// A source of studies. Everything that goes in and comes out is pseudonymous.
+/// A project's source of studies. Everything that goes in and comes out is pseudonymous, and of this project alone.
 pub trait Origin: Send + Sync {
-    /// The results that a query selects among the studies of a project (PS3.18 10.6.3.3), without Retrieve URLs: those
-    /// are the gateway's own and not the origin's.
+    /// The results that a query selects (PS3.18 10.6.3.3), without Retrieve URLs: those are the gateway's own and not
+    /// the origin's.
     ///
     /// # Errors
     /// The search is too broad, or the origin fails.
-    fn search<'a>(&'a self, project: &'a str, query: &'a Query) -> Answer<'a, Page>;
+    fn search<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
 
-    /// Transfer syntaxes of the instances below a place, and how many have each.
+    /// The transfer syntax that an instance is stored in.
     ///
     /// # Errors
-    /// There is no such place, or the origin fails.
-    fn syntaxes<'a>(&'a self, project: &'a str, place: &'a Place) -> Answer<'a, Vec<(String, u64)>>;
+    /// There is no such instance, or the origin fails.
+    fn syntax<'a>(&'a self, place: &'a Place) -> Answer<'a, String>;
 
-    /// True if pixels of this transfer syntax can be decoded.
-    fn decodes(&self, transfer_syntax: &str) -> bool;
-
-    /// The instances below a place (PS3.18 10.4.1.1.1), each as `given` says for its transfer syntax; others are left
-    /// out.
+    /// The instances below a place (PS3.18 10.4.1.1.1), each in the first of the transfer syntaxes wished for that it can
+    /// be given in; those that can be given in none are left out.
     ///
     /// # Errors
-    /// There is no such place, or the origin fails.
-    fn instances<'a>(&'a self, project: &'a str, place: &'a Place, given: Given) -> Answer<'a, Parts>;
+    /// There is no such place, none of its instances can be given, or the origin fails.
+    fn instances<'a>(&'a self, place: &'a Place, wishes: &'a [SyntaxWish]) -> Answer<'a, Parts>;
 
     /// The data sets of the instances below a place, without their bulk data (PS3.18 10.4.1.1.2). `root` is the public
     /// URL of the DICOMweb root, under which BulkDataURIs stand.
     ///
     /// # Errors
     /// There is no such place, or the origin fails.
-    fn metadata<'a>(
-        &'a self,
-        project: &'a str,
-        place: &'a Place,
-        form: Model,
-        root: &'a str,
-    ) -> Answer<'a, Parts>;
+    fn metadata<'a>(&'a self, place: &'a Place, form: Model, root: &'a str) -> Answer<'a, Parts>;
 
     /// Frames of an instance by their numbers, from 1 (PS3.18 10.4.1.1.6).
     ///
     /// # Errors
     /// There is no such instance or frame, its pixels cannot be decoded, or the origin fails.
-    fn frames<'a>(
-        &'a self,
-        project: &'a str,
-        place: &'a Place,
-        numbers: &'a [u32],
-        given: As,
-    ) -> Answer<'a, Parts>;
+    fn frames<'a>(&'a self, place: &'a Place, numbers: &'a [u32], given: As) -> Answer<'a, Parts>;
 
     /// The value of an attribute of an instance (PS3.18 10.4.1.1.5); of compressed pixels one part a frame, unless they
     /// are video.
     ///
     /// # Errors
     /// There is no such instance or attribute, its pixels cannot be decoded, or the origin fails.
-    fn bulk<'a>(
-        &'a self,
-        project: &'a str,
-        place: &'a Place,
-        path: &'a BulkPath,
-        given: As,
-    ) -> Answer<'a, Parts>;
+    fn bulk<'a>(&'a self, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts>;
 
     /// Pictures of the instances below a place, one each (PS3.18 10.4.1.1.3): of a frame by its number from 1, else of
     /// the first. Of an instance that is a document or a video, that itself.
     ///
     /// # Errors
     /// There is no such instance or frame, it has no picture, or the origin fails.
-    fn rendered<'a>(
-        &'a self,
-        project: &'a str,
-        place: &'a Place,
-        frame: Option<u32>,
-        wish: Wish,
-    ) -> Answer<'a, Parts>;
+    fn rendered<'a>(&'a self, place: &'a Place, frame: Option<u32>, wish: Wish) -> Answer<'a, Parts>;
 
     /// One picture that stands for all below a place (PS3.18 10.4.1.1.4).
     ///
     /// # Errors
     /// There is no such instance or frame, nothing has a picture, or the origin fails.
-    fn thumbnail<'a>(
-        &'a self,
-        project: &'a str,
-        place: &'a Place,
-        frame: Option<u32>,
-        wish: Wish,
-    ) -> Answer<'a, Parts>;
+    fn thumbnail<'a>(&'a self, place: &'a Place, frame: Option<u32>, wish: Wish) -> Answer<'a, Parts>;
 }
-
-/// How instances of each transfer syntax are given.
-pub type Given = BTreeMap<String, As>;
 
 /// Ways to write a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -100,7 +100,10 @@ pub struct OwnArgs {
     /// Where instances go: archive, forward, or `server` for what the server's settings say.
     #[arg(long)]
     pub destination: Option<String>,
-    /// DICOMweb root of the server to forward to, or `server` for the one of the server's settings.
+    /// Where pulled resources come from: archive, downstream, veil, or `server` for what the server's settings say.
+    #[arg(long)]
+    pub origin: Option<String>,
+    /// DICOMweb root of the downstream server, or `server` for the one of the server's settings.
     #[arg(long, value_name = "URL")]
     pub downstream_url: Option<String>,
     /// User name for it.

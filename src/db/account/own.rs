@@ -30,6 +30,35 @@ impl Route {
     }
 }
 
+/// Where a project's pulled resources come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The embedded archive.
+    #[default]
+    Archive,
+    /// The downstream server, which holds pseudonymized studies.
+    Downstream,
+    /// The downstream server, which holds identified studies: pseudonymized on their way.
+    Veil,
+}
+
+impl Source {
+    /// As it is stored and told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Downstream => "downstream",
+            Self::Veil => "veil",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Archive, Self::Downstream, Self::Veil].into_iter().find(|source| source.word() == word)
+    }
+}
+
 /// A profile that a project has for itself: the name of a preset, or the text of a profile, kept as it was given.
 #[derive(Clone)]
 pub struct OwnProfile {

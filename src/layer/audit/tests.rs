@@ -14,9 +14,6 @@ use crate::db::chain::Keeper;
 use crate::db::tests::founded;
 use crate::db::usage::{Month, Quotas};
 use crate::db::writer::Terms;
-use crate::deid::engine::Engine;
-use crate::deid::profile::Profile;
-use crate::deid::pseudonym::ProjectKey;
 use crate::deid::receipt::Names;
 use crate::destination::{Custody, Stored};
 use crate::layer::task;
@@ -26,7 +23,6 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::post;
 use axum::{Extension, Router};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
@@ -53,17 +49,7 @@ async fn rig() -> Rig {
 impl Rig {
     /// The layer around a handler, below the one that sees requests through to their end.
     fn app(&self, handler: axum::routing::MethodRouter) -> Router {
-        let plan = Arc::new(Plan::new(&Profile::preset("basic").unwrap()));
-        let caller = Caller {
-            customer: "customer".to_owned(),
-            project: self.project.clone(),
-            key: "key-1".to_owned(),
-            tier: Tier::Enterprise,
-            rate: None,
-            rights: String::new(),
-            engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
-            target: None,
-        };
+        let caller = crate::layer::context::tests::caller(&self.project, "key-1", Tier::Enterprise);
         Router::new()
             .route("/", handler)
             .layer(from_fn_with_state(self.writer.clone(), audit))

@@ -5,13 +5,16 @@ use super::ArchiveOrigin;
 use super::object::Object;
 use crate::db::held::{Held, Place};
 use crate::dicom::TransferSyntax;
+use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
-use crate::dicomweb::representation::As;
+use crate::dicomweb::representation::{self, As, Lossy};
 use crate::origin::part::{Content, Part, Parts};
 use crate::origin::stored::{Ranged, Stored};
-use crate::origin::{Fault, Given, Model, resource};
+use crate::origin::{Fault, Model, resource};
+use crate::raster::decode::decodes;
 use crate::raster::wish::Wish;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Instances that are asked of the catalog at a time.
@@ -25,10 +28,10 @@ const CHOICE: u32 = 500;
 
 impl ArchiveOrigin {
     /// The instances below a place, page by page.
-    fn held(&self, project: &str, place: &Place) -> BoxStream<'static, Result<Held, Fault>> {
-        let (db, project, place) = (self.db.clone(), project.to_owned(), place.clone());
+    fn held(&self, place: &Place) -> BoxStream<'static, Result<Held, Fault>> {
+        let (db, project, place) = (self.db.clone(), Arc::clone(&self.project), place.clone());
         let next = move |after: Option<Option<Held>>| {
-            let (db, project, place) = (db.clone(), project.clone(), place.clone());
+            let (db, project, place) = (db.clone(), Arc::clone(&project), place.clone());
             async move {
                 let Some(after) = after else { return Ok::<_, Fault>(None) };
                 let page = db.held(&project, &place, after.as_ref(), PAGE).await?;
@@ -40,8 +43,8 @@ impl ArchiveOrigin {
     }
 
     /// The one instance that a place names, and its path.
-    async fn one(&self, project: &str, place: &Place) -> Result<(Held, String), Fault> {
-        let held = self.db.held(project, place, None, 1).await?.pop().ok_or(Fault::NotFound)?;
+    async fn one(&self, place: &Place) -> Result<(Held, String), Fault> {
+        let held = self.db.held(&self.project, place, None, 1).await?.pop().ok_or(Fault::NotFound)?;
         let path = path(&place.study, &held);
         Ok((held, path))
     }
@@ -57,11 +60,23 @@ impl ArchiveOrigin {
         Ok(known)
     }
 
-    pub(super) async fn instances(&self, project: &str, place: &Place, given: Given) -> Result<Parts, Fault> {
-        let syntaxes = self.syntaxes_of(project, place).await?;
-        let partial = syntaxes.iter().any(|(syntax, _)| !given.contains_key(syntax));
+    pub(super) async fn syntax(&self, place: &Place) -> Result<String, Fault> {
+        Ok(self.one(place).await?.0.transfer_syntax)
+    }
+
+    pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
+        let syntaxes = self.syntaxes(place).await?;
+        let choose = |stored: &str| representation::choose(stored, wishes, Lossy::Stays, decodes);
+        let given = syntaxes.iter().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
+        let given: BTreeMap<String, As> = given.collect();
+        if given.is_empty() {
+            return Err(Fault::Undecodable(
+                "no instance can be given in a transfer syntax that the request takes",
+            ));
+        }
+        let partial = given.len() < syntaxes.len();
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(project, place).try_filter_map(move |held| {
+        let parts = self.held(place).try_filter_map(move |held| {
             let (origin, path) = (origin.clone(), path(&study, &held));
             let given = given.get(&held.transfer_syntax).copied();
             async move {
@@ -87,23 +102,13 @@ impl ArchiveOrigin {
         }
     }
 
-    pub(super) async fn syntaxes_of(
-        &self,
-        project: &str,
-        place: &Place,
-    ) -> Result<Vec<(String, u64)>, Fault> {
-        let syntaxes = self.db.held_syntaxes(project, place).await?;
+    async fn syntaxes(&self, place: &Place) -> Result<Vec<String>, Fault> {
+        let syntaxes = self.db.held_syntaxes(&self.project, place).await?;
         if syntaxes.is_empty() { Err(Fault::NotFound) } else { Ok(syntaxes) }
     }
 
-    pub(super) async fn metadata(
-        &self,
-        project: &str,
-        place: &Place,
-        form: Model,
-        root: &str,
-    ) -> Result<Parts, Fault> {
-        self.syntaxes_of(project, place).await?;
+    pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
+        self.syntaxes(place).await?;
         let (origin, study, root) = (self.clone(), place.study.clone(), root.to_owned());
         let one = move |held: Held| {
             let (origin, path, root) = (origin.clone(), path(&study, &held), root.clone());
@@ -112,29 +117,17 @@ impl ArchiveOrigin {
                 Ok(Part { tag: Some(held.sha256), ..part })
             }
         };
-        let parts = self.held(project, place).map_ok(one).try_buffered(AHEAD);
+        let parts = self.held(place).map_ok(one).try_buffered(AHEAD);
         Ok(Parts { partial: false, parts: parts.boxed() })
     }
 
-    pub(super) async fn frames(
-        &self,
-        project: &str,
-        place: &Place,
-        numbers: &[u32],
-        given: As,
-    ) -> Result<Parts, Fault> {
-        let (held, path) = self.one(project, place).await?;
+    pub(super) async fn frames(&self, place: &Place, numbers: &[u32], given: As) -> Result<Parts, Fault> {
+        let (held, path) = self.one(place).await?;
         self.known(&held).await?.frames(&path, numbers, given).await
     }
 
-    pub(super) async fn bulk(
-        &self,
-        project: &str,
-        place: &Place,
-        attribute: &BulkPath,
-        given: As,
-    ) -> Result<Parts, Fault> {
-        let (held, path) = self.one(project, place).await?;
+    pub(super) async fn bulk(&self, place: &Place, attribute: &BulkPath, given: As) -> Result<Parts, Fault> {
+        let (held, path) = self.one(place).await?;
         let mut parts = self.known(&held).await?.bulk(&path, attribute, given).await?;
         // Pixels are given in more ways than one under one name.
         if attribute.tag.group() != 0x7FE0 {
@@ -147,18 +140,17 @@ impl ArchiveOrigin {
     /// Pictures of the instances below a place; of one frame, or of the first of each.
     pub(super) async fn rendered(
         &self,
-        project: &str,
         place: &Place,
         frame: Option<u32>,
         wish: Wish,
     ) -> Result<Parts, Fault> {
         if place.instance.is_some() {
-            let (held, path) = self.one(project, place).await?;
+            let (held, path) = self.one(place).await?;
             return self.known(&held).await?.rendered(&path, frame, wish).await;
         }
-        self.syntaxes_of(project, place).await?;
+        self.syntaxes(place).await?;
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(project, place).try_filter_map(move |held| {
+        let parts = self.held(place).try_filter_map(move |held| {
             let (origin, path) = (origin.clone(), path(&study, &held));
             async move {
                 match origin.known(&held).await?.rendered(&path, None, wish).await {
@@ -175,12 +167,11 @@ impl ArchiveOrigin {
     /// One picture that stands for all below a place: of the middle, or of what else has one.
     pub(super) async fn thumbnail(
         &self,
-        project: &str,
         place: &Place,
         frame: Option<u32>,
         wish: Wish,
     ) -> Result<Parts, Fault> {
-        let held = self.db.held(project, place, None, CHOICE).await?;
+        let held = self.db.held(&self.project, place, None, CHOICE).await?;
         let mut failed = Fault::NotFound;
         for held in [held.get(held.len() / 2), held.first(), held.last()].into_iter().flatten() {
             let known = self.known(held).await?;

@@ -19,7 +19,6 @@ const NATIVE: &str = "1.2.840.10008.1.2.1";
 struct Rig {
     folder: tempfile::TempDir,
     origin: ArchiveOrigin,
-    project: String,
 }
 
 fn place() -> Place {
@@ -69,11 +68,11 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> 
         described: crate::db::catalog::described::Described::default(),
     };
     enter(&db, &project, &[entry]).await.unwrap();
-    Rig { folder, origin: ArchiveOrigin::new(archive, db, Decoders::default()), project }
+    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project, Decoders::default()) }
 }
 
 async fn frame(rig: &Rig, number: u32) -> Vec<u8> {
-    let parts = Origin::frames(&rig.origin, &rig.project, &place(), &[number], As::Stored).await.unwrap();
+    let parts = Origin::frames(&rig.origin, &place(), &[number], As::Stored).await.unwrap();
     let part = parts.parts.try_collect::<Vec<_>>().await.unwrap().remove(0);
     part.content.whole().try_collect::<Vec<Bytes>>().await.unwrap().concat()
 }
@@ -108,9 +107,9 @@ async fn a_frame_of_a_gigabyte_is_read_without_the_rest() {
         assert!(read <= FRAME as u64 + (64 << 10), "{read} bytes read for frame {number}");
     }
     let before = rig.origin.archive.bytes_read();
-    let beyond = Origin::frames(&rig.origin, &rig.project, &place(), &[FRAMES + 1], As::Stored).await;
+    let beyond = Origin::frames(&rig.origin, &place(), &[FRAMES + 1], As::Stored).await;
     assert_eq!(beyond.err(), Some(Fault::NotFound));
-    let parts = Origin::metadata(&rig.origin, &rig.project, &place(), Model::Json, "http://h").await.unwrap();
+    let parts = Origin::metadata(&rig.origin, &place(), Model::Json, "http://h").await.unwrap();
     assert_eq!(parts.parts.try_collect::<Vec<_>>().await.unwrap().len(), 1);
     assert!(rig.origin.archive.bytes_read() - before < 64 << 10, "metadata reads no pixels");
 }
@@ -148,19 +147,19 @@ async fn nothing_is_given_to_another_project() {
     writer.element(Tag(0x7FE0, 0x0010), VR::OB, &vec![0; FRAME]);
     bytes.extend(writer.finish());
     let rig = rig(NATIVE, std::iter::once(bytes), 0).await;
-    let (origin, other, place) = (&rig.origin, "another", place());
-    let given: Given = [(NATIVE.to_owned(), As::Stored)].into();
+    let (origin, place) = (&rig.origin.of("another"), place());
+    let wishes = [SyntaxWish::Any];
     let path = BulkPath::parse("7FE00010").unwrap();
     let wish = Wish::default();
     let answers = [
-        Origin::instances(origin, other, &place, given).await.err(),
-        Origin::metadata(origin, other, &place, Model::Json, "").await.err(),
-        Origin::frames(origin, other, &place, &[1], As::Stored).await.err(),
-        Origin::bulk(origin, other, &place, &path, As::Stored).await.err(),
-        Origin::rendered(origin, other, &place, None, wish).await.err(),
-        Origin::thumbnail(origin, other, &place, None, wish).await.err(),
-        Origin::syntaxes(origin, other, &place).await.err(),
+        Origin::instances(origin, &place, &wishes).await.err(),
+        Origin::metadata(origin, &place, Model::Json, "").await.err(),
+        Origin::frames(origin, &place, &[1], As::Stored).await.err(),
+        Origin::bulk(origin, &place, &path, As::Stored).await.err(),
+        Origin::rendered(origin, &place, None, wish).await.err(),
+        Origin::thumbnail(origin, &place, None, wish).await.err(),
+        Origin::syntax(origin, &place).await.err(),
     ];
     assert!(answers.iter().all(|fault| *fault == Some(Fault::NotFound)), "{answers:?}");
-    assert!(Origin::syntaxes(origin, &rig.project, &place).await.is_ok());
+    assert!(Origin::syntax(&rig.origin, &place).await.is_ok());
 }
