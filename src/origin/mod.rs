@@ -9,7 +9,7 @@ mod stored;
 pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
 pub use part::{ByteStream, Content, Part, Parts};
-pub use stored::Decoders;
+pub use stored::{Decoders, Pulled};
 
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
@@ -144,4 +144,7 @@ pub enum Fault {
     /// The catalog fails.
     #[error(transparent)]
     Catalog(#[from] crate::db::Fault),
+    /// The spool of what was pulled fails.
+    #[error(transparent)]
+    Spool(#[from] crate::spool::Fault),
 }

@@ -44,13 +44,23 @@ impl<V: Weighed + Clone> Recent<V> {
         Some(entry.value.clone())
     }
 
+    /// What is remembered under this name and still `good`; else what `make` gives, remembered from now on.
+    pub(super) fn find_or(&self, name: &str, good: impl Fn(&V) -> bool, make: impl FnOnce() -> V) -> V {
+        let mut held = self.held();
+        held.uses += 1;
+        let uses = held.uses;
+        if let Some(entry) = held.entries.get_mut(name).filter(|entry| good(&entry.value)) {
+            entry.used = uses;
+            return entry.value.clone();
+        }
+        let value = make();
+        held.put(name, value.clone(), self.most);
+        value
+    }
+
     /// Remembers it, in place of what was there under this name.
     pub(super) fn keep(&self, name: &str, value: V) {
-        let mut held = self.held();
-        held.put(name, value);
-        if held.weight > self.most {
-            held.forget(self.most);
-        }
+        self.held().put(name, value, self.most);
     }
 
     fn held(&self) -> MutexGuard<'_, Held<V>> {
@@ -59,12 +69,15 @@ impl<V: Weighed + Clone> Recent<V> {
 }
 
 impl<V: Weighed> Held<V> {
-    fn put(&mut self, name: &str, value: V) {
+    fn put(&mut self, name: &str, value: V, most: u64) {
         self.uses += 1;
         let weight = value.weight();
         let entry = Entry { value, used: self.uses, weight };
         let before = self.entries.insert(name.to_owned(), entry).map_or(0, |before| before.weight);
         self.weight = self.weight.saturating_sub(before) + weight;
+        if self.weight > most {
+            self.forget(most);
+        }
     }
 
     /// Forgets what was used longest ago, until the rest weighs at most half of `most` or is the last alone. What grew

@@ -3,17 +3,20 @@
 //!
 //! | I want to … | open |
 //! |---|---|
-//! | let instances come from somewhere else | [`Ranged`], [`pulled`] |
-//! | change how frames are found | [`spans`] |
-//! | change how frames and bulk data go out | [`pixels`], [`native`] |
-//! | change metadata, or what stands in an attribute | [`described`] |
-//! | change pictures | [`rendered`] |
+//! | let instances come from somewhere else | `Ranged`, [`Pulled`] |
+//! | change how frames are found | `spans` |
+//! | change how frames and bulk data go out | `pixels`, `native` |
+//! | change metadata, or what stands in an attribute | `described` |
+//! | change pictures | `rendered` |
 
 mod described;
 mod native;
 mod pixels;
+mod pulled;
 mod rendered;
 mod spans;
+
+pub use pulled::Pulled;
 
 use super::recent::Weighed;
 use super::{Answer, ByteStream, Fault};
