@@ -3,12 +3,15 @@
 
 pub mod archive;
 pub mod part;
+mod pass;
 mod recent;
+pub mod remote;
 mod stored;
 
 pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
 pub use part::{ByteStream, Content, Part, Parts};
+pub use remote::RemoteOrigin;
 pub use stored::{Decoders, Pulled};
 
 use crate::dicomweb::accept::SyntaxWish;
@@ -144,7 +147,19 @@ pub enum Fault {
     /// The catalog fails.
     #[error(transparent)]
     Catalog(#[from] crate::db::Fault),
+    /// The server that is asked fails.
+    #[error(transparent)]
+    Downstream(crate::downstream::Fault),
     /// The spool of what was pulled fails.
     #[error(transparent)]
     Spool(#[from] crate::spool::Fault),
+}
+
+impl From<crate::downstream::Fault> for Fault {
+    fn from(fault: crate::downstream::Fault) -> Self {
+        match fault {
+            crate::downstream::Fault::NotFound => Self::NotFound,
+            fault => Self::Downstream(fault),
+        }
+    }
 }

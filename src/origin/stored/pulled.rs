@@ -3,7 +3,7 @@
 
 use super::{Decoders, Ranged, Stored};
 use crate::origin::recent::{Recent, Weighed};
-use crate::origin::{Answer, ByteStream, Fault};
+use crate::origin::{Answer, ByteStream, Content, Fault};
 use crate::spool::{Spool, Whole};
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, TryStreamExt};
@@ -91,21 +91,34 @@ impl Pulled {
         Ok(stored)
     }
 
+    /// Bytes that come once as a content of which ranges can be had. They are not kept for others.
+    ///
+    /// # Errors
+    /// The stream breaks, or the spool fails.
+    pub(in crate::origin) async fn value(&self, bytes: ByteStream) -> Result<Content, Fault> {
+        let whole = self.spooled(bytes).await?;
+        Ok(Content::seekable(whole.size(), move |range| Ranged::stream(&whole, range)))
+    }
+
     fn pull(&self, name: &str) -> Pull {
         let fresh = |pull: &Pull| pull.since.elapsed() < FRESH;
         self.recent.find_or(name, fresh, || Pull { since: Instant::now(), stored: Arc::default() })
     }
 
-    async fn fill(&self, mut bytes: ByteStream) -> Result<Spooled, Fault> {
+    async fn fill(&self, bytes: ByteStream) -> Result<Spooled, Fault> {
+        let whole = self.spooled(bytes).await?;
+        let lengths = whole.lengths();
+        let stored = Stored::read(Arc::new(whole), self.decoders.clone()).await?;
+        Ok(Spooled { stored: Arc::new(stored), lengths })
+    }
+
+    async fn spooled(&self, mut bytes: ByteStream) -> Result<Whole, Fault> {
         let mut spool = Spool::new(self.threshold, self.folder.clone());
         while let Some(chunk) = bytes.try_next().await? {
             // A slice would hold the whole buffer that it came in.
             spool.write(Bytes::copy_from_slice(&chunk)).await?;
         }
-        let whole = spool.whole().await?;
-        let lengths = whole.lengths();
-        let stored = Stored::read(Arc::new(whole), self.decoders.clone()).await?;
-        Ok(Spooled { stored: Arc::new(stored), lengths })
+        Ok(spool.whole().await?)
     }
 }
 
