@@ -51,7 +51,8 @@
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
 //! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the crosswalk, the archive's catalog | everything else |
 //! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
-//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to; how any HTTP client is set up | |
+//! | 2 | `spool` | bytes that wait, in memory or in an unlinked file | what they mean |
+//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to or pulled from; how any HTTP client is set up | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
@@ -133,3 +134,5 @@ pub mod secret;
 pub mod serve;
 #[cfg(feature = "server")]
 pub mod sink;
+#[cfg(feature = "server")]
+pub mod spool;

@@ -50,7 +50,7 @@ pub(super) async fn instances(
     let parts = Begun::of(caller.origin.instances(&place, &wishes).await?).await?;
     match offer {
         SINGLE => parts.single("application/dicom", &headers).await,
-        ZIP => parts.zip().await,
+        ZIP => parts.zip(&service).await,
         _ => parts.multipart("application/dicom", &service).await,
     }
 }

@@ -74,7 +74,7 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> 
     let object = writer.object().to_owned();
     writer.finish().await.unwrap();
     enter(&db, &project, &[entry(names(), syntax, object, size)]).await.unwrap();
-    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project) }
+    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project, Decoders::default()) }
 }
 
 async fn frame(rig: &Rig, number: u32) -> Vec<u8> {
