@@ -8,6 +8,8 @@ mod support;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +22,7 @@ use support::server::Server;
 const CLIENTS: usize = 64;
 
 /// Within this time 99 of 100 answers of `/health` come; a build without optimization shares two cores with its clients.
-const QUICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 400 } else { 50 });
+const QUICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1000 } else { 50 });
 
 /// Within this time `/ready` answers, whatever is the matter: the 3 seconds that it waits, and some for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -194,6 +196,48 @@ fn a_database_that_is_gone_or_hangs_is_told_by_ready_and_not_felt_by_health() {
         drop(frozen);
     });
     becomes_ready(&server);
+}
+
+/// More requests than the database has connections, each half sent.
+fn begin_slow_requests(server: &Server) -> Vec<TcpStream> {
+    let whole = push(&[ct(1)]);
+    let head = format!(
+        "POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nAccept: {RESPOND}\r\nContent-Type: {}\r\n\
+         Content-Length: {}\r\n\r\n",
+        server.key,
+        whole.headers[0].1,
+        whole.body.len()
+    );
+    let begin = |_| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&whole.body[..whole.body.len() / 2]).unwrap();
+        stream
+    };
+    (0..40).map(begin).collect()
+}
+
+fn slow_requests_hold_up_nobody(server: &Server) {
+    let slow = begin_slow_requests(server);
+    std::thread::sleep(Duration::from_secs(1));
+    for request in
+        [push(&[ct(2)]), Request::new("GET", "/v1/usage"), Request::new("GET", "/dicom-web/studies")]
+    {
+        let (answer, took) = timed(server, request.header("X-API-Key", &server.key));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+    assert_eq!(ask(server, "/ready").0.status, 200);
+    drop(slow);
+}
+
+#[test]
+fn a_slow_request_holds_no_connection_of_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    slow_requests_hold_up_nobody(&start(folder.path(), None));
+    let Some(postgres) = rig::postgres() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    slow_requests_hold_up_nobody(&start(folder.path(), Some(&postgres.url)));
 }
 
 #[test]
