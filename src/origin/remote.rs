@@ -127,6 +127,3 @@ impl Origin for RemoteOrigin {
         Box::pin(self.thumbnail(place, frame, wish))
     }
 }
-
-#[cfg(test)]
-mod tests;
