@@ -353,6 +353,7 @@ impl From<origin::Fault> for Problem {
             origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
                 fault.into()
             }
+            origin::Fault::Spool(_) => Self::Internal("the spool fails"),
             origin::Fault::Archive(archive::Fault::Store) => {
                 Self::Internal("the archive's object store fails")
             }
