@@ -8,6 +8,7 @@ mod rows;
 
 use super::seal::SealKey;
 use super::{Db, Fault, now};
+use crate::deid::own_pseudonyms::OwnPseudonyms;
 use crate::deid::pseudonym::{KeyedIndex, ProjectKey, sub_key};
 use crate::deid::receipt::Phi;
 use memory::Memory;
@@ -54,6 +55,8 @@ struct Inner {
     index: KeyedIndex,
     seal: SealKey,
     memory: Mutex<Memory>,
+    /// Patients with a pseudonym of the project's own; these hold, whatever was met before.
+    own: HashMap<String, Phi<String>>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -66,6 +69,11 @@ impl Crosswalk {
     /// The crosswalk of a project. Its task, which ends with the last clone, writes for all who wait at once. To be called
     /// within the runtime.
     pub fn new(db: Db, project: &str, key: &ProjectKey) -> Self {
+        Self::with_own(db, project, key, &OwnPseudonyms::default())
+    }
+
+    /// As `new`, of a project with pseudonyms of its own.
+    pub fn with_own(db: Db, project: &str, key: &ProjectKey, own: &OwnPseudonyms) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(run(db.clone(), project.to_owned(), queue));
         Self(Arc::new(Inner {
@@ -74,6 +82,7 @@ impl Crosswalk {
             index: KeyedIndex::new(key, "crosswalk-index"),
             seal: SealKey::new(sub_key(key, "crosswalk-seal")),
             memory: Mutex::default(),
+            own: own.pairs().map(|(name, patient)| (name.to_owned(), Phi::new(patient.text()))).collect(),
             jobs,
         }))
     }
@@ -125,6 +134,10 @@ impl Crosswalk {
         {
             let mut memory = self.memory();
             for pseudonym in pseudonyms {
+                if let Some(own) = self.0.own.get(pseudonym).filter(|_| kind == Kind::Patient) {
+                    found.insert(pseudonym.clone(), own.clone());
+                    continue;
+                }
                 let mark = self.mark(kind, pseudonym);
                 match memory.get(&mark) {
                     Some((original, _)) => drop(found.insert(pseudonym.clone(), original)),

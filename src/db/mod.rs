@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod chain;
 pub mod crosswalk;
 pub mod held;
+pub mod pseudonyms;
 pub mod seal;
 pub mod usage;
 pub mod writer;

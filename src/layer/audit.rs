@@ -3,7 +3,7 @@
 //! commit the crosswalk is told of new names.
 
 use super::billing::Charged;
-use super::context::{Caller, Done, RequestId, Tally};
+use super::context::{Asked, Caller, Done, RequestId, Tally};
 use super::cross;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
@@ -80,8 +80,11 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
 }
 
 fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
-    let done = tally.delivered() as u64;
-    let refused = (tally.instances.len() as u64).saturating_sub(done);
+    let (done, refused) = match response.extensions().get::<Asked>() {
+        Some(asked) => (asked.found, asked.unknown),
+        None => (tally.delivered(), tally.instances.len().saturating_sub(tally.delivered())),
+    };
+    let (done, refused) = (done as u64, refused as u64);
     let status = response.status();
     let outcome = match (done, refused) {
         _ if status.is_server_error() => Outcome::Failed,

@@ -54,6 +54,15 @@ impl Caller {
 
 pub use super::quota::Allowance;
 
+/// How many names were asked for, of those that no instance came with; put into the response by handlers for the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Answered.
+    pub found: usize,
+    /// Not known.
+    pub unknown: usize,
+}
+
 /// What was done, put into the response by handlers, settled by the audit layer.
 #[derive(Clone, Default)]
 pub struct Tally {

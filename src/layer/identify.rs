@@ -83,7 +83,7 @@ impl Accounts {
         let known = Known {
             changed: owner.changed,
             engine: self.defaults.engine(&settings),
-            crosswalk: Crosswalk::new(db.clone(), project, &settings.secret),
+            crosswalk: Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms),
             target: self.defaults.target(&settings)?,
             origin: self.defaults.origin(project, &settings)?,
         };

@@ -14,6 +14,9 @@ const TABLE: &str = "\
 409 request 0110 retry=- Account(Ambiguous)
 409 request 0110 retry=- Account(Ended)
 422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
+400 request A700 retry=- Names(TooMany { limit: 1 })
+405 request 0110 retry=- Names(InUrl)
+422 request C000 retry=- Names(Table([]))
 429 right A700 retry=3 TooOften { retry_after: 3 }
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
@@ -71,6 +74,9 @@ fn all() -> Vec<Problem> {
         Problem::Account(Account::Ambiguous),
         Problem::Account(Account::Ended),
         Problem::Account(Account::Member { name: "", why: String::new() }),
+        Problem::Names(Names::TooMany { limit: 1 }),
+        Problem::Names(Names::InUrl),
+        Problem::Names(Names::Table(Vec::new())),
         Problem::TooOften { retry_after: 3 },
         Problem::NotFound,
         Problem::MethodNotAllowed,
