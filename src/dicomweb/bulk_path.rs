@@ -41,6 +41,15 @@ impl BulkPath {
         Self { items: Vec::new(), tag }
     }
 
+    /// An attribute within items: sequences from the outside in, each with the number of its item, from 1.
+    pub(super) fn within(items: &[(Tag, usize)], tag: Tag) -> Self {
+        Self { items: items.to_vec(), tag }
+    }
+
+    pub(super) fn items(&self) -> &[(Tag, usize)] {
+        &self.items
+    }
+
     /// True for an attribute that stands in no sequence.
     pub fn is_top_level(&self) -> bool {
         self.items.is_empty()

@@ -6,6 +6,7 @@ mod parameters;
 mod path;
 pub mod pattern;
 pub mod span;
+pub mod written;
 
 use super::data_set::{self, DataSet};
 use super::levels::{self, Level};
@@ -47,6 +48,8 @@ pub struct Key {
     pub creator: Option<String>,
     /// What is asked.
     pub condition: Condition,
+    /// The value that asks it, as the client wrote it.
+    pub text: String,
 }
 
 /// A date and a time that are one interval together (PS3.4 C.2.2.2.5.4).
@@ -215,6 +218,12 @@ impl Query {
 type Rest<'a> = (&'a [Tag], Option<&'a str>, &'a Condition);
 
 impl Key {
+    /// What a value asks of an attribute; `None` if it is none of its VR, or values of that are not matched.
+    pub fn of(path: Vec<Tag>, vr: VR, creator: Option<String>, text: &str, fuzzy: bool) -> Option<Self> {
+        let condition = Condition::of(vr, text, fuzzy).ok()?;
+        Some(Self { path, vr, creator, condition, text: text.to_owned() })
+    }
+
     fn rest(&self) -> Rest<'_> {
         (&self.path, self.creator.as_deref(), &self.condition)
     }

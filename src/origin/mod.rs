@@ -3,13 +3,16 @@
 
 pub mod archive;
 pub mod part;
+mod pass;
 mod recent;
+pub mod remote;
 mod stored;
 pub mod veil;
 
 pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
 pub use part::{ByteStream, Content, Part, Parts};
+pub use remote::RemoteOrigin;
 pub use stored::{Decoders, Pulled};
 pub use veil::Veil;
 
@@ -154,7 +157,19 @@ pub enum Fault {
     /// The catalog fails.
     #[error(transparent)]
     Catalog(#[from] crate::db::Fault),
+    /// The server that is asked fails.
+    #[error(transparent)]
+    Downstream(crate::downstream::Fault),
     /// The spool of what was pulled fails.
     #[error(transparent)]
     Spool(#[from] crate::spool::Fault),
+}
+
+impl From<crate::downstream::Fault> for Fault {
+    fn from(fault: crate::downstream::Fault) -> Self {
+        match fault {
+            crate::downstream::Fault::NotFound => Self::NotFound,
+            fault => Self::Downstream(fault),
+        }
+    }
 }

@@ -120,11 +120,11 @@ impl Veil {
             }
         }
         let Some((pseudonym, patient)) = fixed else { return Ok(Some(None)) };
-        let (tag, vr, condition) = match &patient {
-            Patient::Id(id, _) => (PATIENT_ID, VR::LO, Condition::Text(id.clone())),
-            Patient::Study(study) => (STUDY, VR::UI, Condition::Uids(vec![study.clone()])),
+        let (tag, vr, condition, text) = match &patient {
+            Patient::Id(id, _) => (PATIENT_ID, VR::LO, Condition::Text(id.clone()), id.clone()),
+            Patient::Study(study) => (STUDY, VR::UI, Condition::Uids(vec![study.clone()]), study.clone()),
         };
-        asked.query.keys.push(Key { path: vec![tag], vr, creator: None, condition });
+        asked.query.keys.push(Key { path: vec![tag], vr, creator: None, condition, text });
         asked.patient = Some(pseudonym);
         Ok(Some(Some(patient)))
     }
@@ -178,8 +178,11 @@ impl Veil {
             }
             (Shown::Shifted, Condition::Within(span)) => {
                 let days = patient.map(|patient| self.0.engine.shift_of(patient));
-                let condition = Condition::Within(moved(span, days));
-                asked.query.keys.push(Key { condition, ..key.clone() });
+                let span = moved(span, days);
+                if span.from.is_some() || span.to.is_some() {
+                    let text = [&span.from, &span.to].map(|end| end.as_deref().unwrap_or_default()).join("-");
+                    asked.query.keys.push(Key { condition: Condition::Within(span), text, ..key.clone() });
+                }
                 asked.rest.keys.push(key.clone());
             }
             (Shown::Uid | Shown::Shifted, _) => {
@@ -221,7 +224,8 @@ fn enter_uids(asked: &mut Asked, key: &Key, mut originals: Vec<String>) -> bool 
     }
     originals.dedup();
     let some = !originals.is_empty();
-    asked.query.keys.push(Key { condition: Condition::Uids(originals), ..key.clone() });
+    let text = originals.join(",");
+    asked.query.keys.push(Key { condition: Condition::Uids(originals), text, ..key.clone() });
     some
 }
 

@@ -97,7 +97,7 @@ fn one(study: &str) -> Query {
         level: Level::Study,
         study: None,
         series: None,
-        keys: vec![Key { path: vec![STUDY], vr: VR::UI, creator: None, condition }],
+        keys: vec![Key { path: vec![STUDY], vr: VR::UI, creator: None, condition, text: study.to_owned() }],
         include: Include::Tags(vec![PATIENT_ID, ISSUER]),
         limit: Some(1),
         offset: 0,
