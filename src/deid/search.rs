@@ -85,11 +85,6 @@ impl Engine {
         self.pseudonyms.shift_days(&patient.text())
     }
 
-    /// The pseudonym of a patient.
-    pub fn pseudonym_of(&self, patient: &Patient) -> String {
-        self.pseudonyms.patient_id(&patient.text())
-    }
-
     /// What a key meets at the attribute that ends the path. Sequences must be open, and all that nobody knows without
     /// the instance is hidden.
     pub fn shown(&self, path: &[Tag], vr: VR) -> Shown {
@@ -213,7 +208,7 @@ mod tests {
         let whole = engine.result(Found { sop_class: "1.2.840.10008.5.1.4.1.1.2".to_owned(), ..found });
         assert_eq!((&subject.patient_id, &subject.names.study), (&whole.patient_id, &whole.names.study));
         let patient = Patient::of("7", "A", "1.2.3");
-        assert_eq!(subject.patient_id, engine.pseudonym_of(&patient));
+        assert_eq!(subject.patient_id, engine.patient(&patient));
         assert_eq!(subject.shift_days, engine.shift_of(&patient));
     }
 }

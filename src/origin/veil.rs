@@ -22,13 +22,14 @@ mod results;
 mod search;
 mod verdicts;
 
-use super::{Answer, Fault, Model, Origin, Page, Parts, Place, Pulled};
+use super::{Answer, Fault, Model, Origin, Page, Parts, Place, Pulled, RemoteOrigin};
 use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
+use crate::downstream::Downstream;
 use crate::raster::wish::Wish;
 use names::Walks;
 use patients::Patients;
@@ -51,6 +52,19 @@ struct Inner {
 }
 
 impl Veil {
+    /// A veil for a project before a clinical server. Nothing that identifies is spooled on the way: what must be had
+    /// whole is pulled through the veil.
+    pub fn over_server(
+        project: &str,
+        engine: Engine,
+        crosswalk: Crosswalk,
+        client: Downstream,
+        pulled: Pulled,
+    ) -> Self {
+        let behind = Arc::new(RemoteOrigin::new(client, project, pulled.of_nothing()));
+        Self::new(project, engine, crosswalk, behind, pulled)
+    }
+
     /// A veil for a project: its engine, its crosswalk, the origin of original names, and where rewritten instances are
     /// spooled.
     pub fn new(

@@ -1,16 +1,19 @@
 //! Instances on their way out, each through the rewriter as it comes. What is refused, is refused before its first byte; a
 //! fault behind the pixels breaks the answer off.
 
-use super::names::Pair;
 use super::{Fault, Parts, Place, Veil};
-use crate::deid::engine::Engine;
-use crate::deid::receipt::{Names, Receipt, Refused};
+use crate::deid::engine::{Engine, Subject};
+use crate::deid::facts::Facts;
+use crate::deid::receipt::{Originals, Receipt, Refused};
 use crate::deid::rewriter::{Options, Rewriter};
 use crate::deid::search::Found;
+use crate::dicom::TransferSyntax;
 use crate::dicomweb::accept::SyntaxWish;
+use crate::dicomweb::representation::{self, As, Lossy};
 use crate::origin::part::{ByteStream, Content, Part};
 use crate::origin::resource;
 use crate::origin::stored::Stored;
+use crate::raster::decode::decodes;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
@@ -32,23 +35,38 @@ impl Veil {
             }
         }
         let single = original.instance.is_some();
-        let behind = self.0.behind.instances(&original, wishes).await?;
+        // What must be decoded is decoded here: so nothing but rewritten instances is ever spooled.
+        let behind = self.0.behind.instances(&original, &[SyntaxWish::Any]).await?;
         let (veil, wishes) = (self.clone(), wishes.to_vec());
         let parts = behind.parts.try_filter_map(move |part| {
             let (veil, wishes) = (veil.clone(), wishes.clone());
             async move {
-                let part = match veil.rewritten_part(part).await {
-                    Err(Fault::Refused(_)) if !single => return Ok(None),
-                    rewritten => rewritten?,
-                };
-                match takes(&wishes, part.transfer_syntax) {
-                    true => Ok(Some(part)),
-                    false if single => Err(OTHER_SYNTAX),
-                    false => drained(part.content.whole()).await.map(|()| None),
+                match veil.given(part, &wishes).await {
+                    Err(Fault::Refused(_) | OTHER_SYNTAX) if !single => Ok(None),
+                    given => given.map(Some),
                 }
             }
         });
         Ok(Parts { partial: behind.partial || refused, parts: parts.boxed() })
+    }
+
+    /// A rewritten instance in the first of the syntaxes wished for that it can be given in.
+    async fn given(&self, part: Part, wishes: &[SyntaxWish]) -> Result<Part, Fault> {
+        let Rewritten { part, original } = self.rewritten_part(part).await?;
+        let syntax = part.transfer_syntax.unwrap_or_default();
+        let encapsulated = TransferSyntax::of(syntax).is_some_and(|syntax| syntax.encapsulated);
+        match representation::choose(syntax, wishes, Lossy::Stays, decodes) {
+            Some(As::Native) if encapsulated => {
+                let bytes = part.content.whole();
+                let stored = self.0.pulled.of(&self.spool(&original), || async { Ok(bytes) }).await?;
+                stored.native(part.path).await
+            }
+            Some(_) => Ok(part),
+            None => {
+                drained(part.content.whole()).await?;
+                Err(OTHER_SYNTAX)
+            }
+        }
     }
 
     pub(super) async fn syntax(&self, place: &Place) -> Result<String, Fault> {
@@ -58,21 +76,25 @@ impl Veil {
 
     /// The rewritten instance at an original place, in a spool that is kept for a while.
     pub(super) async fn rewritten(&self, original: &Place) -> Result<Arc<Stored>, Fault> {
+        self.0.pulled.of(&self.spool(original), || self.rewritten_bytes(original)).await
+    }
+
+    /// The name of a spool: all that the bytes in it depend on.
+    fn spool(&self, original: &Place) -> String {
         let inner = &self.0;
         let uid = |uid: &Option<String>| uid.clone().unwrap_or_default();
         let (series, instance) = (uid(&original.series), uid(&original.instance));
-        let name = [&inner.project, "veil", inner.engine.plan().id(), &original.study, &series, &instance];
-        inner.pulled.of(&name.join("\n"), || self.rewritten_bytes(original)).await
+        [&inner.project, "veil", inner.engine.plan().id(), &original.study, &series, &instance].join("\n")
     }
 
     async fn rewritten_bytes(&self, original: &Place) -> Result<ByteStream, Fault> {
         let mut behind = self.0.behind.instances(original, &[SyntaxWish::Any]).await?;
         let part = behind.parts.next().await.ok_or(Fault::NotFound)??;
-        Ok(self.rewritten_part(part).await?.content.whole())
+        Ok(self.rewritten_part(part).await?.part.content.whole())
     }
 
     /// One instance, up to where its head was decided about; the rest comes as it is taken.
-    async fn rewritten_part(&self, part: Part) -> Result<Part, Fault> {
+    async fn rewritten_part(&self, part: Part) -> Result<Rewritten, Fault> {
         let mut rest = Rest::new(&self.0.engine, part.content.whole());
         let mut first = Vec::new();
         while first.is_empty() && rest.rewriter.is_some() {
@@ -84,43 +106,42 @@ impl Veil {
                 taken => taken?,
             }
         }
-        let (names, transfer_syntax, pairs) = self.named(&rest)?;
-        self.0.crosswalk.enter(pairs).await?;
+        let (subject, transfer_syntax) = self.subject_of(&rest)?;
+        self.0.patients.learn_of(&subject.facts);
+        self.0.crosswalk.enter(self.pairs(&subject)).await?;
+        let names = &subject.names;
         let path = resource(&names.study, &names.series, &names.instance);
         let content = stream::iter(first.into_iter().map(Ok)).chain(rest.stream()).boxed();
         let content = Content::stream(None, content);
-        Ok(Part { media: part.media, transfer_syntax: Some(transfer_syntax), path, tag: None, content })
+        let part =
+            Part { media: part.media, transfer_syntax: Some(transfer_syntax), path, tag: None, content };
+        let Facts { study, series, instance, .. } = subject.facts;
+        Ok(Rewritten { part, original: Place { study, series: Some(series), instance: Some(instance) } })
     }
 
-    /// The names of an instance whose head went out, its transfer syntax, what the crosswalk has to know.
-    fn named(&self, rest: &Rest) -> Result<(Names, &'static str, Vec<Pair>), Fault> {
-        let admitted = rest.rewriter.as_ref().and_then(Rewriter::admitted);
-        if let Some((subject, transfer_syntax)) = admitted {
-            self.0.patients.learn_of(&subject.facts);
-            return Ok((subject.names.clone(), transfer_syntax, self.pairs(subject)));
+    /// An instance whose head went out, or that is without pixels and complete, and its transfer syntax.
+    fn subject_of(&self, rest: &Rest) -> Result<(Subject, &'static str), Fault> {
+        let found = |sop_class: &str, originals: Originals| {
+            let Originals { study, series, instance, patient_id, issuer } = originals;
+            let sop_class = sop_class.to_owned();
+            self.0.engine.result(Found { sop_class, study, series, instance, patient_id, issuer })
+        };
+        if let Some((subject, syntax)) = rest.rewriter.as_ref().and_then(Rewriter::admitted) {
+            let Facts { study, series, instance, patient_id, issuer, .. } = subject.facts.clone();
+            let originals = Originals { study, series, instance, patient_id, issuer };
+            return Ok((found(&subject.facts.sop_class, originals), syntax));
         }
         let receipt = rest.receipt.as_ref().ok_or(Fault::Damaged)?;
         let originals = receipt.originals.expose().clone();
-        let subject = self.0.engine.result(Found {
-            sop_class: receipt.names.sop_class.clone(),
-            study: originals.study,
-            series: originals.series,
-            instance: originals.instance,
-            patient_id: originals.patient_id,
-            issuer: originals.issuer,
-        });
-        self.0.patients.learn_of(&subject.facts);
-        Ok((receipt.names.clone(), receipt.transfer_syntax, self.pairs(&subject)))
+        Ok((found(&receipt.names.sop_class, originals), receipt.transfer_syntax))
     }
 }
 
-/// True if a rewritten instance is in a transfer syntax that is wished for: it is not always that in which it came.
-fn takes(wishes: &[SyntaxWish], given: Option<&str>) -> bool {
-    let takes = |wish: &SyntaxWish| match wish {
-        SyntaxWish::Any | SyntaxWish::Default => true,
-        SyntaxWish::Uid(uid) => Some(uid.as_str()) == given,
-    };
-    wishes.iter().any(takes)
+/// A rewritten instance on its way.
+struct Rewritten {
+    part: Part,
+    /// Where it lies at the origin.
+    original: Place,
 }
 
 /// An instance on its way, as far as it was not taken.

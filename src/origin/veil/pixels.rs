@@ -15,7 +15,7 @@ use dicom_core::header::Header;
 use dicom_core::value::Value;
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
-use futures_util::stream::{StreamExt, TryStreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 /// Largest value that is looked at, in bytes.
 const LARGEST: usize = 256 << 20;
@@ -32,12 +32,14 @@ impl Veil {
             return Err(Fault::NotFound);
         }
         let path = path(place);
-        if verdict.covered {
-            return self.rewritten(&original).await?.frames(&path, numbers, given).await;
+        if !verdict.covered {
+            match self.0.behind.frames(&original, numbers, given).await {
+                // What the origin cannot give so, lies in the instance.
+                Err(Fault::Undecodable(_)) => {}
+                behind => return Ok(renamed(behind?, &path, numbers)),
+            }
         }
-        let behind = self.0.behind.frames(&original, numbers, given).await?;
-        let paths: Vec<String> = numbers.iter().map(|number| format!("{path}/frames/{number}")).collect();
-        Ok(renamed(behind, paths))
+        self.rewritten(&original).await?.frames(&path, numbers, given).await
     }
 
     /// The value of an attribute.
@@ -45,15 +47,10 @@ impl Veil {
         let original = self.original(place).await?;
         let path = format!("{}/bulk/{attribute}", path(place));
         if attribute.is_top_level() && PIXELS.contains(&attribute.tag) {
-            let verdict = self.passed(&original).await?;
-            if !verdict.has_pixels {
+            if !self.passed(&original).await?.has_pixels {
                 return Err(Fault::NotFound);
             }
-            if verdict.covered {
-                return self.rewritten(&original).await?.bulk(&self::path(place), attribute, given).await;
-            }
-            let behind = self.0.behind.bulk(&original, attribute, given).await?;
-            return Ok(renamed(behind, vec![path]));
+            return self.rewritten(&original).await?.bulk(&self::path(place), attribute, given).await;
         }
         let (object, value) = self.value(&original, attribute).await?;
         let media = media(&object, attribute);
@@ -71,7 +68,15 @@ impl Veil {
         let Described { mut source, mut object, .. } = described;
         let shown = attribute.locate(&object).ok_or(Fault::NotFound)?;
         if is_elsewhere(shown) {
-            let parts = self.0.behind.bulk(original, attribute, As::Stored).await?.parts;
+            let parts = match self.0.behind.bulk(original, attribute, As::Stored).await {
+                // What the origin does not give alone, lies in the instance, and is decided about there.
+                Err(Fault::Undecodable(_)) => {
+                    let stored = self.rewritten(original).await?;
+                    let parts = stored.bulk("", attribute, As::Stored).await?.parts;
+                    return Ok((object, joined(parts).await?.into()));
+                }
+                parts => parts?.parts,
+            };
             let contents = parts.map_ok(|part| part.content.whole()).try_flatten();
             let bytes = whole(contents.boxed(), LARGEST).await?;
             let encoded =
@@ -111,15 +116,15 @@ pub(super) fn path(place: &Place) -> String {
     resource(&place.study, &uid(&place.series), &uid(&place.instance))
 }
 
-/// Parts as resources of ours: nothing of the origin's names or tags stays. The last path stands for all that come
-/// behind it.
-fn renamed(behind: Parts, paths: Vec<String>) -> Parts {
-    let last = paths.last().cloned().unwrap_or_default();
-    let mut paths = paths.into_iter();
-    let parts = behind.parts.map_ok(move |part| Part {
-        path: paths.next().unwrap_or_else(|| last.clone()),
-        tag: None,
-        ..part
-    });
+/// Frames as resources of ours: nothing of the origin's names or tags stays.
+fn renamed(behind: Parts, path: &str, numbers: &[u32]) -> Parts {
+    let paths: Vec<String> = numbers.iter().map(|number| format!("{path}/frames/{number}")).collect();
+    let parts =
+        behind.parts.zip(stream::iter(paths)).map(|(part, path)| Ok(Part { path, tag: None, ..part? }));
     Parts { partial: behind.partial, parts: parts.boxed() }
+}
+
+/// The bytes of all parts.
+async fn joined(parts: BoxStream<'static, Result<Part, Fault>>) -> Result<Vec<u8>, Fault> {
+    whole(parts.map_ok(|part| part.content.whole()).try_flatten().boxed(), LARGEST).await
 }

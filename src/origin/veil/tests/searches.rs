@@ -11,7 +11,7 @@ fn images() -> Vec<Image> {
 
 fn pseudonym(rig: &Rig, image: &Image) -> String {
     let found = image.found();
-    rig.veil.0.engine.pseudonym_of(&Patient::of(&found.patient_id, &found.issuer, &found.study))
+    rig.veil.0.engine.patient(&Patient::of(&found.patient_id, &found.issuer, &found.study))
 }
 
 fn studies(page: &Page) -> Vec<String> {
