@@ -127,6 +127,9 @@ pub enum Fault {
     /// There is no server to forward to.
     #[error("to forward, the project or the server's settings must name a downstream server")]
     NoDownstream,
+    /// The caller's fault: pseudonymized instances would be forwarded to the server that holds the originals.
+    #[error("a project does not forward to the clinical server that it pulls from through the veil")]
+    BehindVeil,
 }
 
 impl From<sqlx::Error> for Fault {

@@ -76,6 +76,15 @@ fn parse(digits: &str, len: usize) -> Option<NaiveDate> {
     }
 }
 
+/// A text that begins with the eight digits of a date, with the date moved `days` forward: what [`shift`] undoes. `None`
+/// if it does not, or leaves the calendar of four digits.
+pub fn later(text: &str, days: u32) -> Option<String> {
+    let (date, rest) = text.split_at_checked(8)?;
+    let moved =
+        parse(date, 8)?.checked_add_days(Days::new(days.into())).filter(|date| date.year() <= 9999)?;
+    Some(format!("{:04}{:02}{:02}{rest}", moved.year(), moved.month(), moved.day()))
+}
+
 fn back(date: NaiveDate, days: u32) -> Option<NaiveDate> {
     date.checked_sub_days(Days::new(days.into())).filter(|date| date.year() >= 1)
 }
@@ -113,6 +122,16 @@ mod tests {
         for days in [1, 365, 3650] {
             let (one, two) = (da("20200101", days).unwrap(), da("20200310", days).unwrap());
             assert_eq!(parse(&two, 8).unwrap() - parse(&one, 8).unwrap(), chrono::TimeDelta::days(69));
+        }
+    }
+
+    #[test]
+    fn what_was_moved_back_is_found_again_later() {
+        assert_eq!(later("20240229", 1).as_deref(), Some("20240301"));
+        assert_eq!(later("20231231235959.000000", 1).as_deref(), Some("20240101235959.000000"));
+        assert_eq!(later(&da("20240310", 3650).unwrap(), 3650).as_deref(), Some("20240310"));
+        for bad in ["", "2024", "20241301", "99991231"] {
+            assert_eq!(later(bad, 1), None, "{bad}");
         }
     }
 

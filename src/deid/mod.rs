@@ -36,6 +36,7 @@ pub mod rewriter;
 pub mod rule;
 mod rule_toml;
 mod rules;
+pub mod search;
 pub mod sop;
 mod stamp;
 pub mod table;

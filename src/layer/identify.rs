@@ -85,12 +85,14 @@ impl Accounts {
         }
         let (db, project) = (&self.db, owner.project.as_str());
         let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let engine = self.defaults.engine(&settings);
+        let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {
             changed: owner.changed,
-            engine: self.defaults.engine(&settings),
-            crosswalk: Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms),
             target: self.defaults.target(&settings)?,
-            origin: self.defaults.origin(project, &settings)?,
+            origin: self.defaults.origin(project, &settings, &engine, &crosswalk)?,
+            engine,
+            crosswalk,
         };
         self.projects().insert(owner.project.clone(), known.clone());
         Ok(known)

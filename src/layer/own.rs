@@ -3,12 +3,13 @@
 
 use crate::archive::Archive;
 use crate::db::account::{Login, ProjectSettings, Route, Source};
+use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::deid::own_pseudonyms::PseudonymMap;
 use crate::deid::plan::Plan;
 use crate::destination::Target;
 use crate::downstream::{self, Credentials, Downstream};
-use crate::origin::{ArchiveOrigin, Origin, Pulled, RemoteOrigin};
+use crate::origin::{ArchiveOrigin, Origin, Pulled, RemoteOrigin, Veil};
 use crate::problem::Problem;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ impl Defaults {
         &self,
         project: &str,
         settings: &ProjectSettings,
+        engine: &Engine,
+        crosswalk: &Crosswalk,
     ) -> Result<Arc<dyn Origin>, Problem> {
         match settings.origin.unwrap_or(self.source) {
             Source::Archive => Ok(Arc::new(self.held.of(project))),
@@ -65,7 +68,15 @@ impl Defaults {
                 let client = self.downstream(settings)?;
                 Ok(Arc::new(RemoteOrigin::new(client, project, self.pulled.clone())))
             }
-            Source::Veil => Err(Problem::Internal("this origin is not wired yet")),
+            // There is one downstream server a project: what is forwarded would come to lie among the originals.
+            Source::Veil if settings.destination.unwrap_or(self.route) == Route::Forward => {
+                Err(Problem::Internal("a project forwards to the clinical server that its veil hides"))
+            }
+            Source::Veil => {
+                let client = self.downstream(settings)?;
+                let (engine, crosswalk) = (engine.clone(), crosswalk.clone());
+                Ok(Arc::new(Veil::over_server(project, engine, crosswalk, client, self.pulled.clone())))
+            }
         }
     }
 

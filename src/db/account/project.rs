@@ -274,6 +274,9 @@ impl Own {
         if (forwards || pulls) && self.url.is_none() && !wish.server_forwards {
             return Err(Fault::NoDownstream);
         }
+        if forwards && self.origin.as_deref() == Some(Source::Veil.word()) {
+            return Err(Fault::BehindVeil);
+        }
         let places = wish.destination.is_some() || wish.origin.is_some();
         Ok(places || wish.downstream_url.is_some() || wish.downstream_login.is_some())
     }
