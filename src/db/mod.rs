@@ -9,6 +9,7 @@ pub mod account;
 pub mod billing;
 pub mod catalog;
 pub mod chain;
+pub mod crosswalk;
 pub mod held;
 pub mod seal;
 pub mod usage;
@@ -27,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_tenants_usage_audit_billing.sql"),
     include_str!("../../migrations/0003_search.sql"),
     include_str!("../../migrations/0004_origin.sql"),
+    include_str!("../../migrations/0006_crosswalk.sql"),
 ];
 
 /// How long a request waits for a connection before it is answered with 503.

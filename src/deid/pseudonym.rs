@@ -94,9 +94,34 @@ impl Pseudonyms {
     }
 }
 
+/// Marks of texts under a key derived from the project's secret: equal texts have equal marks, and without the secret no
+/// text can be told from its mark, not even by trying.
+#[derive(Clone)]
+pub struct KeyedIndex(HmacSha256);
+
+impl KeyedIndex {
+    /// The index of this purpose.
+    pub fn new(key: &ProjectKey, purpose: &str) -> Self {
+        Self(derive(key, purpose.as_bytes()))
+    }
+
+    /// The mark of a text among those of its kind: the first 16 bytes of HMAC-SHA256. A kind has no line end.
+    pub fn mark(&self, kind: &str, text: &str) -> [u8; 16] {
+        first_16(&mac(&self.0, &[kind.as_bytes(), b"\n", text.as_bytes()]))
+    }
+}
+
+/// A key of its own for a purpose, derived from the project's secret.
+pub fn sub_key(key: &ProjectKey, purpose: &str) -> [u8; 32] {
+    derived(key, purpose.as_bytes())
+}
+
 fn derive(key: &ProjectKey, purpose: &[u8]) -> HmacSha256 {
-    let sub_key = mac(&keyed(&key.0), &[b"veilgate/1/", purpose]);
-    keyed(&sub_key)
+    keyed(&derived(key, purpose))
+}
+
+fn derived(key: &ProjectKey, purpose: &[u8]) -> [u8; 32] {
+    mac(&keyed(&key.0), &[b"veilgate/1/", purpose])
 }
 
 /// HMAC takes keys of any length, so there is no failure to report.
@@ -161,6 +186,24 @@ mod tests {
         assert_eq!(project(1).patient_id("A"), project(1).patient_id("A"));
         assert_ne!(project(1).patient_id("A"), project(1).patient_id("B"));
         assert_eq!(project(1).patient_id("A").len(), 17);
+    }
+
+    #[test]
+    fn marks_and_keys_differ_by_text_kind_purpose_and_project() {
+        let key = |byte| ProjectKey::from_bytes([byte; 32]);
+        let mark = |byte, purpose, kind, text| KeyedIndex::new(&key(byte), purpose).mark(kind, text);
+        let one = mark(1, "index", "uid", "1.2.3");
+        assert_eq!(one, mark(1, "index", "uid", "1.2.3"));
+        for other in [
+            mark(2, "index", "uid", "1.2.3"),
+            mark(1, "other", "uid", "1.2.3"),
+            mark(1, "index", "patient", "1.2.3"),
+            mark(1, "index", "uid", "1.2.4"),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert_ne!(sub_key(&key(1), "seal"), sub_key(&key(1), "index"));
+        assert_ne!(sub_key(&key(1), "seal"), sub_key(&key(2), "seal"));
     }
 
     #[test]
