@@ -6,8 +6,10 @@ mod accounts;
 
 pub use accounts::Account;
 mod charge;
+mod names;
 
 pub use charge::Charge;
+pub use names::Names;
 
 use crate::archive;
 use crate::db;
@@ -60,8 +62,12 @@ pub enum Problem {
     NoAdminKey,
     /// Not the admin key.
     BadAdminKey,
+    /// The API key may not do that: it lacks this right.
+    NoRight(db::account::Right),
     /// What an admin asked of a customer, project or key cannot be done.
     Account(Account),
+    /// It is about pseudonyms and originals.
+    Names(Names),
     /// The key sent too many requests.
     TooOften {
         /// Seconds until another one is taken.
@@ -185,7 +191,9 @@ impl Problem {
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
             Self::Account(account) => account.sentence(),
+            Self::Names(names) => names.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
@@ -236,7 +244,9 @@ impl Problem {
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::NoRight(right) => Some(format!("the right is {}", right.word())),
             Self::Account(account) => account.detail(),
+            Self::Names(names) => names.detail(),
             Self::Charge(charge) => Some(charge.detail()),
             _ => None,
         }
@@ -259,6 +269,10 @@ impl Problem {
                 None
             }
             Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
+            Self::Names(Names::InUrl) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+                None
+            }
             Self::RangeBeyond { length } => {
                 let value = HeaderValue::from_str(&format!("bytes */{length}"));
                 headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));

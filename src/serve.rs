@@ -8,6 +8,7 @@ mod listen;
 pub mod master;
 #[cfg(feature = "billing")]
 mod meter;
+mod trim;
 mod warden;
 pub mod witness;
 
@@ -120,6 +121,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
+    let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
     let defaults = defaults(&config, archive, db.clone())?;
     let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
@@ -134,6 +136,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
     warden.abort();
+    trim.abort();
     sink.iter().for_each(tokio::task::JoinHandle::abort);
     #[cfg(feature = "billing")]
     if let Some(meter) = meter {
@@ -202,6 +205,7 @@ fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failu
             Destination::Forward => Route::Forward,
         },
         downstream,
+        keeps_pushed: config.accounts.keeps_pushed,
         elsewhere: config.downstream_of_projects.clone(),
     })
 }

@@ -22,7 +22,7 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 18] = [
+const ACTIONS: [Action; 19] = [
     Action::Store,
     Action::Retrieve,
     Action::Search,
@@ -31,6 +31,7 @@ const ACTIONS: [Action; 18] = [
     Action::MakeProject,
     Action::ChangeProfile,
     Action::ChangeProject,
+    Action::ChangePseudonyms,
     Action::MakeKey,
     Action::RevokeKey,
     Action::RotateMasterKey,

@@ -6,8 +6,9 @@ use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
 use veilgate::archive::Archive;
 use veilgate::audit::key::SigningKey;
-use veilgate::db::account::Tier;
+use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
+use veilgate::db::crosswalk::Crosswalk;
 use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
@@ -69,8 +70,10 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         key: "bench".to_owned(),
         tier: Tier::Enterprise,
         rate: None,
-        rights: String::new(),
+        rights: Rights::default(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+        crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
+        keeps_pushed: true,
         target: None,
         origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench")),
     }

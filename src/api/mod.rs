@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 #[cfg(feature = "billing")]
 mod billing;
+mod body;
 mod bulk;
 mod capabilities;
 mod digest;
@@ -13,6 +14,7 @@ mod frames;
 mod framing;
 mod health;
 mod intake;
+mod lookup;
 mod metadata;
 mod outcome;
 mod path;
@@ -30,6 +32,7 @@ pub use billing::Billing;
 pub use path::tidy_path;
 pub use vault::Vault;
 
+use crate::audit::action::Action;
 use crate::db::Db;
 use crate::db::chain::Keeper;
 use crate::db::usage::Quotas;
@@ -40,6 +43,7 @@ use crate::dicomweb::links::Links;
 use crate::problem::Problem;
 use axum::Router;
 use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, options, post};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,6 +144,8 @@ fn pulled() -> Router<Arc<Service>> {
 fn own() -> Router<Arc<Service>> {
     let router = Router::new()
         .route("/v1/usage", get(usage::usage))
+        .route("/v1/reidentify", post(lookup::reidentify))
+        .route("/v1/pseudonym", post(lookup::pseudonym).get(lookup::in_url))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
         .route("/v1/audit/checkpoint", post(audit::checkpoint))
@@ -162,6 +168,13 @@ pub fn metered(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies/{study}", post(store::study))
         .merge(alone)
         .with_state(service)
+}
+
+/// Tells the audit layer what was asked for, refused or not.
+fn on_record(action: Action, answer: Result<Response, Problem>) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(action);
+    response
 }
 
 /// The Accept header; without one, what the setting says (PS3.18 8.4.1.1).

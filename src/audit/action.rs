@@ -36,13 +36,16 @@ pub enum Action {
     ChangeProfile,
     /// Other settings of a project were changed.
     ChangeProject,
+    /// A project's own pseudonyms of patients were changed.
+    ChangePseudonyms,
     /// An API key was made.
     MakeKey,
     /// An API key was revoked.
     RevokeKey,
     /// Secrets were wrapped anew under another master key.
     RotateMasterKey,
-    /// A pseudonym was led back to its original.
+    /// Originals were asked for by their pseudonyms, or pseudonyms by their originals. A request's counts are of names found
+    /// and not.
     Reidentify,
     /// Entries of this chain were read page by page.
     ReadAudit,

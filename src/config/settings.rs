@@ -114,6 +114,18 @@ pub const SETTINGS: &[Setting] = &[
         "Name of a built-in profile, or the path of a profile file.",
     ),
     plain(
+        "crosswalk.keep",
+        "VEILGATE_CROSSWALK_KEEP",
+        "always",
+        "Whose names are kept, encrypted, so that pseudonyms can be led back to originals: always (pushed and pulled) or pull (only what is pulled through the gateway).",
+    ),
+    plain(
+        "crosswalk.rows",
+        "VEILGATE_CROSSWALK_ROWS",
+        "5000000",
+        "Most names kept of a project; beyond that the longest unseen go, looked at every hour.",
+    ),
+    plain(
         "limits.head",
         "VEILGATE_LIMITS_HEAD",
         "64 MiB",

@@ -7,6 +7,7 @@ mod founding;
 mod key;
 mod own;
 mod project;
+mod rights;
 mod rotation;
 
 pub use customer::{Customer, CustomerWish, Quota};
@@ -15,6 +16,7 @@ pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
 pub use own::{Login, OwnProfile, Route, Source};
 pub use project::{Project, ProjectSettings, ProjectWish};
+pub use rights::{Right, Rights};
 
 use super::chain::{self, Keeper};
 use super::seal::{MasterKey, hex};

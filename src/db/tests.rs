@@ -30,6 +30,13 @@ pub(crate) async fn fresh(folder: &Path) -> Db {
     Db::open(&place(folder).await).await.unwrap()
 }
 
+/// A database that nobody has connected to.
+pub(crate) fn absent() -> Db {
+    sqlx::any::install_default_drivers();
+    let all = AnyPoolOptions::new().connect_lazy("sqlite::memory:").unwrap();
+    Db { readers: all.clone(), writers: all.clone(), relaxed: all, kind: Kind::Sqlite }
+}
+
 /// A new database with its first customer, project and key (of SHA-256 3333…); the project's name.
 pub(crate) async fn founded(folder: &Path) -> (Db, String) {
     let db = fresh(folder).await;

@@ -5,6 +5,8 @@ use super::action::{Action, Decided};
 use super::dates;
 use super::dummy;
 use super::facts::Facts;
+use super::own_pseudonyms::PseudonymMap;
+use super::patient::Patient;
 use super::pixel::{PixelFacts, PixelVerdict, judge};
 use super::plan::Plan;
 use super::private;
@@ -90,6 +92,11 @@ impl Engine {
         Self { plan: plan.into(), pseudonyms: Arc::new(Pseudonyms::new(key)) }
     }
 
+    /// The same, where the project's own pseudonyms of patients take the place of generated ones.
+    pub fn with_own_pseudonyms(self, own: Arc<PseudonymMap>) -> Self {
+        Self { pseudonyms: Arc::new(self.pseudonyms.as_ref().clone().with_own(own)), ..self }
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -119,6 +126,16 @@ impl Engine {
             false => self.plan.decide(sop, place.path, tag, vr),
         };
         decided.action == Action::Shift
+    }
+
+    /// The Patient ID that a patient has in the output, if the plan replaces it.
+    pub fn patient(&self, patient: &Patient) -> String {
+        self.pseudonyms.patient_id(&patient.text())
+    }
+
+    /// What becomes of a UID, as the plan has it for SOP Instance UID.
+    pub fn uid(&self, original: &str) -> String {
+        self.name(self.plan.sop(""), SOP_INSTANCE, original)
     }
 
     /// Admits an instance or refuses it, by all that its head says (fail closed).
@@ -276,7 +293,7 @@ impl Engine {
         let id = match nested.is_empty() {
             _ if same => subject.patient_id.clone(),
             true => return Decision::Empty,
-            false => self.pseudonyms.patient_id(&format!("id\n{nested}\n")),
+            false => self.pseudonyms.patient_id(&Patient::of(&nested, "", "").text()),
         };
         Decision::Value(padded(id.into_bytes(), VR::LO), Fate::Replaced)
     }

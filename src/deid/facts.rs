@@ -2,6 +2,7 @@
 //! Nothing is judged here but contradictions.
 
 use super::claims::Claims;
+use super::patient::Patient;
 use super::refusal::Refusal;
 use crate::dicom::{uid, value};
 use dicom_core::Tag;
@@ -223,14 +224,9 @@ impl Facts {
         decode(raw, &self.character_set)
     }
 
-    /// One text per patient and issuer. Without a Patient ID nobody can tell whether two
-    /// studies belong to one patient, so the study stands for the patient.
+    /// One text per patient and issuer.
     pub fn patient(&self) -> String {
-        if self.patient_id.is_empty() {
-            format!("study\n{}", self.study)
-        } else {
-            format!("id\n{}\n{}", self.patient_id, self.issuer)
-        }
+        Patient::of(&self.patient_id, &self.issuer, &self.study).text()
     }
 }
 

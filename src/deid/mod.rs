@@ -23,6 +23,8 @@ pub mod name;
 pub mod object;
 pub mod option;
 mod outcome;
+pub mod own_pseudonyms;
+pub mod patient;
 pub mod pixel;
 pub mod plan;
 pub mod private;

@@ -1,14 +1,19 @@
 //! Keyed, deterministic replacements under a project's secret: UIDs, patient IDs, date
 //! shifts. Which attribute gets which is decided in `plan` and `engine`.
 
+use super::own_pseudonyms::PseudonymMap;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use std::sync::Arc;
 
 type HmacSha256 = Hmac<Sha256>;
 
 /// Where version and variant stand in the 128 bits of a UUID (RFC 9562 4.1, 4.2).
 const VERSION: u128 = 0xF << 76;
 const VARIANT: u128 = 0b11 << 62;
+
+/// Of generated Patient IDs.
+const DIGITS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Most days by which dates move into the past.
 pub const MAX_SHIFT_DAYS: u32 = 3650;
@@ -61,12 +66,19 @@ pub struct Pseudonyms {
     uid: HmacSha256,
     patient: HmacSha256,
     shift: HmacSha256,
+    own: Option<Arc<PseudonymMap>>,
 }
 
 impl Pseudonyms {
     /// The derivations of this project.
     pub fn new(key: &ProjectKey) -> Self {
-        Self { uid: derive(key, b"uid"), patient: derive(key, b"patient"), shift: derive(key, b"shift") }
+        let [uid, patient, shift] = ["uid", "patient", "shift"].map(|purpose| derive(key, purpose));
+        Self { uid, patient, shift, own: None }
+    }
+
+    /// The same, where the project's own pseudonyms of patients take the place of generated ones.
+    pub fn with_own(self, own: Arc<PseudonymMap>) -> Self {
+        Self { own: Some(own), ..self }
     }
 
     /// The replacement of a UID: `2.25.` and a version 8 UUID (RFC 9562, PS3.5 B.2)
@@ -78,9 +90,11 @@ impl Pseudonyms {
         format!("2.25.{uuid}")
     }
 
-    /// The replacement of a patient's ID: `P` and 80 bits in base 32.
+    /// The replacement of a patient's ID: the project's own, else `P` and 80 bits in base 32.
     pub fn patient_id(&self, patient: &str) -> String {
-        const DIGITS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+        if let Some(own) = self.own.as_ref().and_then(|own| own.get(patient)) {
+            return own.to_owned();
+        }
         let bits = u128::from_be_bytes(first_16(&mac(&self.patient, &[patient.as_bytes()])));
         let digit = |place: u32| {
             let index = usize::try_from((bits >> (5 * place)) & 31).unwrap_or(0);
@@ -103,6 +117,12 @@ pub fn is_shaped(uid: &str) -> bool {
     bits.is_some_and(|bits| bits & VERSION == 8 << 76 && bits & VARIANT == 0b10 << 62)
 }
 
+/// True if a Patient ID has the form of a generated one.
+pub(super) fn is_generated(id: &str) -> bool {
+    let digits = id.strip_prefix('P').unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|digit| DIGITS.contains(&digit))
+}
+
 /// Marks of texts under a key derived from the project's secret: equal texts have equal marks, and without the secret no
 /// text can be told from its mark, not even by trying.
 #[derive(Clone)]
@@ -111,7 +131,7 @@ pub struct KeyedIndex(HmacSha256);
 impl KeyedIndex {
     /// The index of this purpose.
     pub fn new(key: &ProjectKey, purpose: &str) -> Self {
-        Self(derive(key, purpose.as_bytes()))
+        Self(derive(key, purpose))
     }
 
     /// The mark of a text among those of its kind: the first 16 bytes of HMAC-SHA256. A kind has no line end.
@@ -122,15 +142,11 @@ impl KeyedIndex {
 
 /// A key of its own for a purpose, derived from the project's secret.
 pub fn sub_key(key: &ProjectKey, purpose: &str) -> [u8; 32] {
-    derived(key, purpose.as_bytes())
+    mac(&keyed(&key.0), &[b"veilgate/1/", purpose.as_bytes()])
 }
 
-fn derive(key: &ProjectKey, purpose: &[u8]) -> HmacSha256 {
-    keyed(&derived(key, purpose))
-}
-
-fn derived(key: &ProjectKey, purpose: &[u8]) -> [u8; 32] {
-    mac(&keyed(&key.0), &[b"veilgate/1/", purpose])
+fn derive(key: &ProjectKey, purpose: &str) -> HmacSha256 {
+    keyed(&sub_key(key, purpose))
 }
 
 /// HMAC takes keys of any length, so there is no failure to report.
@@ -209,7 +225,9 @@ mod tests {
     fn patient_pseudonyms_are_stable_and_distinct() {
         assert_eq!(project(1).patient_id("A"), project(1).patient_id("A"));
         assert_ne!(project(1).patient_id("A"), project(1).patient_id("B"));
-        assert_eq!(project(1).patient_id("A").len(), 17);
+        let id = project(1).patient_id("A");
+        assert!(id.len() == 17 && is_generated(&id), "{id}");
+        assert!(!["P", "S-001", "PABCDEFGHIJKLMNOP", ""].into_iter().any(is_generated));
     }
 
     #[test]

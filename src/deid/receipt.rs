@@ -1,6 +1,7 @@
 //! What was done to an instance, without any value of it. Who writes it where
 //! (JSON lines, audit, database) is decided above.
 
+use super::patient::Patient;
 use super::refusal::Refusal;
 use serde::Serialize;
 
@@ -75,6 +76,15 @@ pub struct Originals {
     pub study: String,
     /// Patient ID, decoded.
     pub patient_id: String,
+    /// Issuer of Patient ID, decoded.
+    pub issuer: String,
+}
+
+impl Originals {
+    /// The patient.
+    pub fn patient(&self) -> Patient {
+        Patient::of(&self.patient_id, &self.issuer, &self.study)
+    }
 }
 
 /// What was done to one instance.

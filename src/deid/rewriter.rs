@@ -329,6 +329,7 @@ impl Tally {
                 series: facts.series,
                 study: facts.study,
                 patient_id: facts.patient_id,
+                issuer: facts.issuer,
             }),
         }
     }

@@ -1,8 +1,10 @@
 //! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing
-//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld.
+//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld. Beside that
+//! commit the crosswalk is told of new names.
 
 use super::billing::Charged;
-use super::context::{Caller, Done, RequestId, Tally};
+use super::context::{Asked, Caller, Done, RequestId, Tally};
+use super::cross;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -32,7 +34,7 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let mut response = next.run(request).await;
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
-    let settled = writer.settle(settlement).await;
+    let (settled, ()) = tokio::join!(writer.settle(settlement), cross::enter(&caller, &tally));
     finish(response, tally, settled).await
 }
 
@@ -78,8 +80,11 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
 }
 
 fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
-    let done = tally.delivered() as u64;
-    let refused = (tally.instances.len() as u64).saturating_sub(done);
+    let (done, refused) = match response.extensions().get::<Asked>() {
+        Some(asked) => (asked.found, asked.unknown),
+        None => (tally.delivered(), tally.instances.len().saturating_sub(tally.delivered())),
+    };
+    let (done, refused) = (done as u64, refused as u64);
     let status = response.status();
     let outcome = match (done, refused) {
         _ if status.is_server_error() => Outcome::Failed,

@@ -35,7 +35,8 @@ mod tests {
 
     fn receipt() -> Box<Receipt> {
         let text = String::new;
-        let originals = Originals { instance: text(), series: text(), study: text(), patient_id: text() };
+        let (patient_id, issuer) = (text(), text());
+        let originals = Originals { instance: text(), series: text(), study: text(), patient_id, issuer };
         Box::new(Receipt {
             names: Names { sop_class: text(), instance: text(), series: text(), study: text() },
             sent: None,

@@ -1,12 +1,14 @@
 //! The only three values that layers and handlers exchange, as extensions of request
 //! and response: who calls, what is left to them, what was done. `RequestId` is the layers' own.
 
-use crate::db::account::Tier;
+use crate::db::account::{Right, Rights, Tier};
+use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
 use crate::destination::{Custody, Target};
 use crate::origin::Origin;
+use crate::problem::Problem;
 use std::sync::Arc;
 
 /// The request's name, made by `trace`.
@@ -26,17 +28,40 @@ pub struct Caller {
     pub tier: Tier,
     /// The key's own rate: requests a minute.
     pub rate: Option<u64>,
-    /// What the key may do beyond the common, as words.
-    pub rights: String,
+    /// What the key may do beyond what every key may.
+    pub rights: Rights,
     /// Decides about the project's instances.
     pub engine: Engine,
+    /// What the project's pseudonyms stand for.
+    pub crosswalk: Crosswalk,
+    /// What is pushed is entered there, too.
+    pub keeps_pushed: bool,
     /// Where the project's instances go, if it is not where the server's settings say.
     pub target: Option<Target>,
     /// Where the project's pulled resources come from.
     pub origin: Arc<dyn Origin>,
 }
 
+impl Caller {
+    /// Refuses who lacks a right.
+    ///
+    /// # Errors
+    /// The key lacks it.
+    pub fn must(&self, right: Right) -> Result<(), Problem> {
+        if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
+    }
+}
+
 pub use super::quota::Allowance;
+
+/// How many names were asked for, of those that no instance came with; put into the response by handlers for the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Answered.
+    pub found: usize,
+    /// Not known.
+    pub unknown: usize,
+}
 
 /// What was done, put into the response by handlers, settled by the audit layer.
 #[derive(Clone, Default)]
@@ -75,6 +100,7 @@ impl Tally {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::db::tests::absent;
     use crate::deid::plan::Plan;
     use crate::deid::profile::Profile;
     use crate::deid::pseudonym::ProjectKey;
@@ -129,14 +155,17 @@ pub(super) mod tests {
     /// A caller of a tier, for tests of layers.
     pub(in crate::layer) fn caller(project: &str, key: &str, tier: Tier) -> Caller {
         let plan = Plan::new(&Profile::preset("basic").unwrap());
+        let key_of_project = ProjectKey::from_bytes([7; 32]);
         Caller {
             customer: "customer".to_owned(),
             project: project.to_owned(),
             key: key.to_owned(),
             tier,
             rate: None,
-            rights: String::new(),
-            engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
+            rights: Rights::default(),
+            engine: Engine::new(plan, &key_of_project),
+            crosswalk: Crosswalk::new(absent(), project, &key_of_project),
+            keeps_pushed: false,
             target: None,
             origin: Arc::new(Nowhere),
         }

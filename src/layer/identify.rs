@@ -5,6 +5,7 @@ use super::context::Caller;
 use super::own::Defaults;
 use crate::db::Db;
 use crate::db::account::KeyOwner;
+use crate::db::crosswalk::Crosswalk;
 use crate::db::seal::Keyring;
 use crate::deid::engine::Engine;
 use crate::destination::Target;
@@ -38,6 +39,7 @@ pub struct Accounts {
 struct Known {
     changed: i64,
     engine: Engine,
+    crosswalk: Crosswalk,
     target: Option<Target>,
     origin: Arc<dyn Origin>,
 }
@@ -64,6 +66,8 @@ impl Accounts {
             rate: owner.rate,
             rights: owner.rights,
             engine: known.engine,
+            crosswalk: known.crosswalk,
+            keeps_pushed: self.defaults.keeps_pushed,
             target: known.target,
             origin: known.origin,
         })
@@ -79,6 +83,7 @@ impl Accounts {
         let known = Known {
             changed: owner.changed,
             engine: self.defaults.engine(&settings),
+            crosswalk: Crosswalk::new(db.clone(), project, &settings.secret),
             target: self.defaults.target(&settings)?,
             origin: self.defaults.origin(project, &settings)?,
         };

@@ -7,6 +7,7 @@ mod billing;
 pub mod body;
 pub mod context;
 mod cors;
+mod cross;
 mod headers;
 mod identify;
 mod limits;

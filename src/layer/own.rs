@@ -25,6 +25,8 @@ pub struct Defaults {
     pub route: Route,
     /// The server to forward to, if one is named.
     pub downstream: Option<(downstream::Settings, Downstream)>,
+    /// Names of what is pushed are entered in the crosswalk, too.
+    pub keeps_pushed: bool,
     /// For other servers: times and bounds, without anything that is meant for the one above.
     pub elsewhere: downstream::Settings,
 }

@@ -8,11 +8,14 @@ const TABLE: &str = "\
 401 right 0124 retry=- BadKey
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
+403 right 0124 retry=- NoRight(Reidentify)
 400 request 0110 retry=- Account(Json { line: 1, column: 2 })
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
 409 request 0110 retry=- Account(Ended)
 422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
+400 request A700 retry=- Names(TooMany { limit: 1 })
+405 request 0110 retry=- Names(InUrl)
 429 right A700 retry=3 TooOften { retry_after: 3 }
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
@@ -64,11 +67,14 @@ fn all() -> Vec<Problem> {
         Problem::BadKey,
         Problem::NoAdminKey,
         Problem::BadAdminKey,
+        Problem::NoRight(db::account::Right::Reidentify),
         Problem::Account(Account::Json { line: 1, column: 2 }),
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),
         Problem::Account(Account::Ended),
         Problem::Account(Account::Member { name: "", why: String::new() }),
+        Problem::Names(Names::TooMany { limit: 1 }),
+        Problem::Names(Names::InUrl),
         Problem::TooOften { retry_after: 3 },
         Problem::NotFound,
         Problem::MethodNotAllowed,

@@ -216,8 +216,12 @@ fn subject_of(action: Action, subject: &str) -> Object {
 
 fn counts(event: &Event) -> Vec<(&'static str, String)> {
     let [done, refused] = event.instances();
-    let named = [("instances-done", done), ("instances-refused", refused)];
-    named.into_iter().filter_map(|(name, number)| Some((name, number?.to_string()))).collect()
+    let names = match event.action() {
+        Action::Reidentify => ["names-found", "names-unknown"],
+        _ => ["instances-done", "instances-refused"],
+    };
+    let named = names.into_iter().zip([done, refused]);
+    named.filter_map(|(name, number)| Some((name, number?.to_string()))).collect()
 }
 
 /// The entry in its chain, with all that has no place of its own in the forms.

@@ -60,6 +60,7 @@ pub fn receipt(number: u64) -> Receipt {
             series: original(2),
             study: original(3),
             patient_id: "Doe-7781".into(),
+            issuer: "Hospital-7781".into(),
         }),
     }
 }

@@ -8,12 +8,10 @@ mod projects;
 use crate::db::Db;
 use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
-use crate::layer::body::BodyFault;
 use crate::problem::{Account, Problem};
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::routing::{get, post};
-use futures_util::StreamExt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use std::sync::Arc;
 
@@ -49,27 +47,9 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .with_state(admin)
 }
 
-/// Reads a body that is to be this JSON. What is wrong with it is told by place alone: it may hold secrets.
+/// Reads a body that is to be this JSON.
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let bytes = bounded(body).await?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-    serde_json::from_slice(text)
-        .map_err(|error| Problem::Account(Account::Json { line: error.line(), column: error.column() }))
-}
-
-async fn bounded(body: Body) -> Result<Bytes, Problem> {
-    const TOO_LARGE: Problem = Problem::BodyTooLarge { limit: MOST };
-    if body.size_hint().lower() > MOST {
-        return Err(TOO_LARGE);
-    }
-    let (mut bytes, mut chunks) = (Vec::new(), body.into_data_stream());
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk.map_err(|error| Problem::from(BodyFault::of(&error)))?);
-        if bytes.len() as u64 > MOST {
-            return Err(TOO_LARGE);
-        }
-    }
-    Ok(bytes.into())
+    super::body::json(body, MOST).await
 }
 
 /// Tells a member that is null from one that is absent.

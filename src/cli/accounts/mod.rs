@@ -106,7 +106,7 @@ fn table(rows: Vec<Vec<String>>) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The first line of a text, `-` for nothing.
+/// The first line of a text, what stands in a list, `-` for nothing.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -115,6 +115,8 @@ fn cell(value: &Value) -> String {
             None if text.is_empty() => "-".to_owned(),
             None => text.clone(),
         },
+        Value::Array(all) if all.is_empty() => "-".to_owned(),
+        Value::Array(all) => all.iter().map(cell).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }

@@ -187,6 +187,9 @@ pub enum KeyCommand {
         /// Requests a minute, if not those of the tier.
         #[arg(long, value_name = "N")]
         rate: Option<u64>,
+        /// What it may do beyond what every key may: reidentify.
+        #[arg(long = "right", value_name = "WORD")]
+        rights: Vec<String>,
         /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,

@@ -28,11 +28,13 @@ Examples:
 pub const KEY: &str = "\
 Only a key's SHA-256 is kept: who loses a key makes another. A project may have several
 keys at once, so that rotating them changes no pseudonym.
+Every key may push and pull. Only one with --right reidentify may ask for originals.
 
 Exit status: 0 done; 1 the database fails; 2 no such key, or wrong usage.
 
 Examples:
   veilgate key add trial-7 scanner-3 --expires 2027-01-31
+  veilgate key add trial-7 study-office --right reidentify
   veilgate key rotate scanner-3 --old-expires 7d
   veilgate key revoke vg_AbCdE";
 
