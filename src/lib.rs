@@ -46,6 +46,7 @@
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
 //! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
 //! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
+//! | 2 | `spool` | bytes that wait, in memory or in an unlinked file | what they mean |
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
@@ -125,3 +126,5 @@ pub mod secret;
 pub mod serve;
 #[cfg(feature = "server")]
 pub mod sink;
+#[cfg(feature = "server")]
+pub mod spool;

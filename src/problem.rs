@@ -279,9 +279,9 @@ impl Problem {
                 None
             }
             Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
-            Self::Downstream(downstream::Fault::Busy { retry_after }) => {
-                Some(retry_after.unwrap_or(RETRY_AFTER))
-            }
+            Self::Downstream(
+                fault @ (downstream::Fault::Busy { .. } | downstream::Fault::Resting { .. }),
+            ) => Some(fault.retry_after().unwrap_or(RETRY_AFTER)),
             _ => None,
         };
         if let Some(seconds) = retry {
@@ -303,11 +303,15 @@ fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'
         Fault::Unreachable | Fault::CutOff => {
             (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays.")
         }
-        Fault::Denied | Fault::Refused(_) | Fault::Nonsense => {
-            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server.")
-        }
+        Fault::Denied
+        | Fault::Refused(_)
+        | Fault::Nonsense
+        | Fault::NotFound
+        | Fault::Unsupported
+        | Fault::Failing
+        | Fault::TooLarge => (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server."),
         Fault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "Try again later."),
-        Fault::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
+        Fault::Busy { .. } | Fault::Resting { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
     };
     (Blame::Downstream, status, RESOURCES, "the downstream server did not take the request", remedy)
 }
@@ -363,6 +367,7 @@ impl From<origin::Fault> for Problem {
             origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
                 fault.into()
             }
+            origin::Fault::Spool(_) => Self::Internal("the spool fails"),
             origin::Fault::Archive(archive::Fault::Store) => {
                 Self::Internal("the archive's object store fails")
             }

@@ -29,7 +29,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
-use crate::origin::ArchiveOrigin;
+use crate::origin::{ArchiveOrigin, Decoders};
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -197,7 +197,7 @@ fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failu
     };
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
-        held: ArchiveOrigin::new(archive.clone(), db, ""),
+        held: ArchiveOrigin::new(archive.clone(), db, "", Decoders::default()),
         archive,
         source: config.origin,
         route: match config.destination {

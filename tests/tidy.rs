@@ -12,7 +12,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["dicom", "secret"],
     &["deid"],
-    &["dicomweb", "audit", "db", "downstream", "billing", "raster"],
+    &["dicomweb", "audit", "db", "downstream", "billing", "raster", "spool"],
     &["archive", "destination", "origin", "sink"],
     &["layer", "problem"],
     &["api", "page"],

@@ -19,7 +19,7 @@ use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
-use veilgate::origin::ArchiveOrigin;
+use veilgate::origin::{ArchiveOrigin, Decoders};
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -75,6 +75,6 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
         keeps_pushed: true,
         target: None,
-        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench")),
+        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
     }
 }

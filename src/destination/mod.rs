@@ -6,7 +6,6 @@ mod forward;
 mod keep;
 mod packer;
 mod respond;
-mod spool;
 
 pub use answer::Answer;
 pub use packer::Packing;
@@ -37,6 +36,12 @@ pub enum Fault {
     /// The request broke off before the instance was delivered.
     #[error("the request broke off before the instance was delivered")]
     BrokenOff,
+}
+
+impl From<crate::spool::Fault> for Fault {
+    fn from(_: crate::spool::Fault) -> Self {
+        Self::Storage
+    }
 }
 
 impl Fault {

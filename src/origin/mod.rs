@@ -3,10 +3,13 @@
 
 pub mod archive;
 pub mod part;
+mod recent;
+mod stored;
 
 pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
-pub use part::{Content, Part, Parts};
+pub use part::{ByteStream, Content, Part, Parts};
+pub use stored::{Decoders, Pulled};
 
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
@@ -84,6 +87,21 @@ pub enum Model {
     Xml,
 }
 
+impl Model {
+    /// The media type of a part.
+    pub fn media(self) -> &'static str {
+        match self {
+            Self::Json => "application/dicom+json",
+            Self::Xml => "application/dicom+xml",
+        }
+    }
+}
+
+/// The path of an instance below the DICOMweb root (PS3.18 10.1.1.3).
+pub(crate) fn resource(study: &str, series: &str, instance: &str) -> String {
+    format!("studies/{study}/series/{series}/instances/{instance}")
+}
+
 /// One page of the results of a search.
 #[derive(Clone, Default)]
 pub struct Page {
@@ -126,4 +144,7 @@ pub enum Fault {
     /// The catalog fails.
     #[error(transparent)]
     Catalog(#[from] crate::db::Fault),
+    /// The spool of what was pulled fails.
+    #[error(transparent)]
+    Spool(#[from] crate::spool::Fault),
 }

@@ -68,7 +68,7 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> 
         described: crate::db::catalog::described::Described::default(),
     };
     enter(&db, &project, &[entry]).await.unwrap();
-    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project) }
+    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project, Decoders::default()) }
 }
 
 async fn frame(rig: &Rig, number: u32) -> Vec<u8> {
