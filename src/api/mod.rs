@@ -19,6 +19,7 @@ mod metadata;
 mod outcome;
 mod path;
 mod rendered;
+mod restore;
 mod retrieve;
 mod search;
 mod source;
@@ -36,7 +37,6 @@ use crate::audit::action::Action;
 use crate::db::Db;
 use crate::db::chain::Keeper;
 use crate::db::usage::Quotas;
-use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
@@ -59,8 +59,6 @@ pub struct Service {
     pub keeper: Keeper,
     /// Instances a month by tier.
     pub quotas: Quotas,
-    /// Where a pushed instance goes unless it is asked back.
-    pub destination: Target,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.

@@ -124,6 +124,9 @@ pub enum Fault {
     /// There is no server to forward to.
     #[error("to forward, the project or the server's settings must name a downstream server")]
     NoDownstream,
+    /// There is no veil behind which instances could be restored.
+    #[error("what is sent can be restored only where the origin is the veil")]
+    NoVeil,
 }
 
 impl From<sqlx::Error> for Fault {

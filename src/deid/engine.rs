@@ -114,9 +114,9 @@ impl Engine {
         }
     }
 
-    /// By how many days the dates of a patient move back; the patient as `Facts::patient` has it.
-    pub fn shift_days(&self, patient: &str) -> u32 {
-        self.pseudonyms.shift_days(patient)
+    /// By how many days the dates of a patient move back.
+    pub fn shift_days(&self, patient: &Patient) -> u32 {
+        self.pseudonyms.shift_days(&patient.text())
     }
 
     /// True if the dates of an attribute move (PS3.15 E.3.6), in an instance of this SOP class.

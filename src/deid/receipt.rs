@@ -113,6 +113,13 @@ pub struct Receipt {
     pub originals: Phi<Originals>,
 }
 
+impl Receipt {
+    /// The SOP Instance UID under which the instance arrives where it goes.
+    pub fn arrives_as(&self) -> &str {
+        self.sent.as_deref().unwrap_or(&self.names.instance)
+    }
+}
+
 /// A refused instance: why, and under which pseudonymous names it may be reported.
 #[derive(Debug, Clone)]
 pub struct Refused {

@@ -10,7 +10,8 @@ mod survey;
 
 pub use study::Study;
 
-use super::engine::{Engine, SERIES, SOP_INSTANCE, STUDY};
+use super::engine::Engine;
+use super::patient::Patient;
 use super::receipt::{Names, Phi, Receipt, Refused};
 use super::refusal::Refusal;
 use super::rewriter::{check_order, filter};
@@ -22,12 +23,8 @@ use crate::dicom::{Encoding, Fault, FaultKind, meta};
 use bytes::Bytes;
 use carry::{Carrier, Subject};
 use chrono::NaiveDate;
-use dicom_core::Tag;
 use std::collections::{HashMap, VecDeque};
 use survey::Survey;
-
-/// Top-level attributes by which an instance says which one it is.
-const IDENTITY: [Tag; 4] = [Tag(0x0008, 0x0016), SOP_INSTANCE, STUDY, SERIES];
 
 /// What the caller wants of one instance.
 #[derive(Debug, Clone)]
@@ -55,7 +52,7 @@ pub struct Asked {
 pub struct Known {
     /// Originals by their pseudonyms, those that are known.
     pub uids: HashMap<String, Phi<String>>,
-    /// The patient, as `Facts::patient` has it.
+    /// The text of the patient.
     pub patient: Option<Phi<String>>,
     /// The project restored an instance of that name before.
     pub restored: bool,
@@ -78,7 +75,7 @@ pub struct Found {
     /// The study.
     pub study: Study,
     /// The patients of the other studies, named or referred to.
-    pub patients: Vec<Phi<String>>,
+    pub patients: Vec<Patient>,
     /// The origin has an instance of this SOP Instance UID.
     pub is_taken: bool,
 }
@@ -284,7 +281,7 @@ impl Restorer {
         let Survey { facts, .. } = survey;
         let subject = Subject {
             sop: self.engine.plan().sop(&facts.sop_class),
-            shift_days: self.engine.shift_days(study.patient().expose()),
+            shift_days: self.engine.shift_days(study.patient()),
             today: self.options.today,
             pseudonym: facts.patient_id.clone().into_bytes(),
             signed_pixels: facts.signed_pixels,
@@ -301,7 +298,8 @@ impl Restorer {
             header.header_only(bulk.tag, bulk.vr, bulk.len);
             bytes.extend(header.finish());
         }
-        let receipt = judge::receipt(&self.engine, &facts, &subject.known, transfer_syntax, counts);
+        let patient = subject.study.patient();
+        let receipt = judge::receipt(&self.engine, &facts, &subject.known, patient, transfer_syntax, counts);
         let filter = filter(head, &facts, 0)?;
         Ok((Flow { subject, receipt, encoding: head.encoding, bulk: head.bulk, filter, tail: None }, bytes))
     }
@@ -341,7 +339,13 @@ impl Restorer {
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> Refused {
+    /// The names under which the instance may be spoken of, once they are known.
+    pub fn names(&self) -> Option<Box<Names>> {
+        self.refused_as.names.clone()
+    }
+
+    /// This refusal, under those names.
+    pub fn refused(&self, refusal: Refusal) -> Refused {
         let RefusedAs { names, sent } = &self.refused_as;
         Refused { refusal, names: names.clone(), sent: sent.clone() }
     }

@@ -70,7 +70,7 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
 
 fn event(by: &By, plan: &Plan, done: &Done) -> Event {
     match done {
-        Done::Delivered(receipt) => Event::instance(by, plan, receipt),
+        Done::Delivered(receipt) | Done::Restored(receipt) => Event::instance(by, plan, receipt),
         Done::Undelivered(receipt, reason) => {
             Event::undelivered(by, plan, receipt, crate::deid::refusal::FailureReason(*reason))
         }
@@ -82,7 +82,7 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
 fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
     let (done, refused) = match response.extensions().get::<Asked>() {
         Some(asked) => (asked.found, asked.unknown),
-        None => (tally.delivered(), tally.instances.len().saturating_sub(tally.delivered())),
+        None => (tally.done(), tally.instances.len().saturating_sub(tally.done())),
     };
     let (done, refused) = (done as u64, refused as u64);
     let status = response.status();

@@ -40,7 +40,7 @@ struct Known {
     changed: i64,
     engine: Engine,
     crosswalk: Crosswalk,
-    target: Option<Target>,
+    target: Target,
     origin: Arc<dyn Origin>,
 }
 
@@ -80,11 +80,12 @@ impl Accounts {
         }
         let (db, project) = (&self.db, owner.project.as_str());
         let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let crosswalk = Crosswalk::new(db.clone(), project, &settings.secret);
         let known = Known {
             changed: owner.changed,
             engine: self.defaults.engine(&settings),
-            crosswalk: Crosswalk::new(db.clone(), project, &settings.secret),
-            target: self.defaults.target(&settings)?,
+            target: self.defaults.target(&settings, &crosswalk)?,
+            crosswalk,
             origin: self.defaults.origin(project, &settings)?,
         };
         self.projects().insert(owner.project.clone(), known.clone());

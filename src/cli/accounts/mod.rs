@@ -52,7 +52,8 @@ fn wrong(called: &str, fault: Fault) -> Failure {
         | Fault::Ambiguous
         | Fault::Name
         | Fault::Ended
-        | Fault::NoDownstream => Failure::Usage(format!("{called}: {fault}")),
+        | Fault::NoDownstream
+        | Fault::NoVeil => Failure::Usage(format!("{called}: {fault}")),
         fault => Failure::Machine(fault.to_string()),
     }
 }

@@ -5,6 +5,7 @@ use super::survey::{Names, Survey};
 use super::{Found, Known, Options, Wanted};
 use crate::deid::engine::{Engine, PATIENT_ID, STUDY};
 use crate::deid::facts::Facts;
+use crate::deid::patient::Patient;
 use crate::deid::pseudonym;
 use crate::deid::receipt::{self, Counts, Originals, Phi, Receipt};
 use crate::deid::refusal::Refusal;
@@ -46,11 +47,11 @@ pub(super) fn judge(
 
 /// By what the origin says: one patient, and no instance whose place it takes.
 pub(super) fn check(known: &Known, found: &Found) -> Result<(), Refusal> {
-    let patient = known.patient.as_ref();
-    if patient != Some(found.study.patient()) {
+    let patient = known.patient.as_ref().and_then(|text| Patient::parse(text.expose()));
+    if patient.as_ref() != Some(found.study.patient()) {
         return Err(Refusal::OtherPatient(PATIENT_ID));
     }
-    if found.patients.iter().any(|other| Some(other) != patient) {
+    if found.patients.iter().any(|other| Some(other) != patient.as_ref()) {
         return Err(Refusal::OtherPatient(SOME_UID));
     }
     if found.is_taken && !known.restored { Err(Refusal::Duplicate) } else { Ok(()) }
@@ -104,10 +105,15 @@ pub(super) fn receipt(
     engine: &Engine,
     facts: &Facts,
     known: &Known,
+    patient: &Patient,
     transfer_syntax: &'static str,
     counts: Counts,
 ) -> Receipt {
     let there = at_origin(facts, known);
+    let (patient_id, issuer) = match patient {
+        Patient::Id(id, issuer) => (id.clone(), issuer.clone()),
+        Patient::Study(_) => (String::new(), String::new()),
+    };
     Receipt {
         names: engine.names(&there),
         sent: Some(facts.instance.as_str().into()),
@@ -122,7 +128,8 @@ pub(super) fn receipt(
             instance: there.instance,
             series: there.series,
             study: there.study,
-            patient_id: String::new(),
+            patient_id,
+            issuer,
         }),
     }
 }

@@ -2,9 +2,8 @@
 
 use super::modules;
 use crate::deid::dates;
-use crate::deid::facts::Gather;
-use crate::deid::receipt::Phi;
-use crate::deid::refusal::Refusal;
+use crate::deid::engine::{PATIENT_ID, STUDY};
+use crate::deid::patient::Patient;
 use crate::dicom::token::Token;
 use crate::dicom::value;
 use crate::dicom::walker::Walker;
@@ -13,10 +12,9 @@ use crate::dicom::{Encoding, Fault};
 use chrono::NaiveDate;
 use dicom_core::Tag;
 
-const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 const STUDY_DATE: Tag = Tag(0x0008, 0x0020);
 const PATIENT_NAME: Tag = Tag(0x0010, 0x0010);
-const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
+const ISSUER: Tag = Tag(0x0010, 0x0021);
 
 /// Nesting in a study's own attributes.
 const DEPTH: usize = 64;
@@ -26,8 +24,8 @@ const DEPTH: usize = 64;
 pub struct Study {
     /// Its attributes, ascending, each encoded; texts in UTF-8.
     pub(super) elements: Vec<(Tag, Vec<u8>)>,
-    /// As `Facts::patient` has it.
-    pub(super) patient: Phi<String>,
+    uid: String,
+    patient: Patient,
     pub(super) name: Vec<u8>,
     pub(super) id: Vec<u8>,
     pub(super) date: Option<NaiveDate>,
@@ -38,21 +36,19 @@ pub struct Study {
 impl Study {
     /// True for top-level attributes of an instance that tell of its study.
     pub fn wants(tag: Tag) -> bool {
-        modules::is_of_study(tag) || super::IDENTITY.contains(&tag)
+        modules::is_of_study(tag) || tag == STUDY
     }
 
     /// The study of an instance with these top-level elements, each of them encoded in Explicit VR Little Endian with its
     /// texts in UTF-8.
     ///
     /// # Errors
-    /// They cannot be read, or do not say which instance they are of.
-    pub fn new(elements: Vec<(Tag, Vec<u8>)>) -> Result<Self, Refusal> {
-        let mut read = Reading { gather: Gather::default(), is_ascii: true, ..Reading::default() };
-        read.gather.see(CHARACTER_SET, b"ISO_IR 192")?;
+    /// They cannot be read.
+    pub fn new(elements: Vec<(Tag, Vec<u8>)>) -> Result<Self, Fault> {
+        let mut read = Reading { is_ascii: true, ..Reading::default() };
         for (_, element) in &elements {
             read.element(element)?;
         }
-        let facts = read.gather.finish()?;
         let mut elements: Vec<_> =
             elements.into_iter().filter(|(tag, _)| modules::is_of_study(*tag)).collect();
         for (tag, vr) in modules::REQUIRED {
@@ -63,54 +59,54 @@ impl Study {
             }
         }
         elements.sort_by_key(|(tag, _)| *tag);
+        let text = |tag: Tag| String::from_utf8_lossy(read.top(tag)).into_owned();
         Ok(Self {
             elements,
-            patient: Phi::new(facts.patient()),
-            name: read.name,
-            id: read.id,
-            date: read.date,
+            patient: Patient::of(&text(PATIENT_ID), &text(ISSUER), &text(STUDY)),
+            uid: text(STUDY),
+            name: read.top(PATIENT_NAME).to_vec(),
+            id: read.top(PATIENT_ID).to_vec(),
+            date: dates::day(read.top(STUDY_DATE)),
             is_ascii: read.is_ascii,
         })
     }
 
-    /// Whose it is, as `Facts::patient` has it.
-    pub fn patient(&self) -> &Phi<String> {
+    /// Study Instance UID.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// Whose it is.
+    pub fn patient(&self) -> &Patient {
         &self.patient
     }
 }
 
 #[derive(Default)]
 struct Reading {
-    gather: Gather,
-    name: Vec<u8>,
-    id: Vec<u8>,
-    date: Option<NaiveDate>,
+    top: Vec<(Tag, Vec<u8>)>,
     is_ascii: bool,
 }
 
 impl Reading {
     /// One top-level element with all that is nested in it.
-    fn element(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    fn element(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let mut walker = Walker::new(bytes, Encoding::ExplicitLittle, DEPTH);
-        while let Some(token) = walker.next_token().map_err(without_tag)? {
+        while let Some(token) = walker.next_token()? {
             let Token::Element { tag, vr, value, .. } = token else { continue };
             self.is_ascii &= !super::carry::is_text(vr) || value.is_ascii();
-            if walker.depth() > 0 {
-                continue;
-            }
-            self.gather.see(tag, value)?;
-            match tag {
-                PATIENT_NAME => self.name = value::trimmed(value).to_vec(),
-                PATIENT_ID => self.id = value::trimmed(value).to_vec(),
-                STUDY_DATE => self.date = dates::day(value),
-                _ => {}
+            if walker.depth() == 0 {
+                self.top.push((tag, value::trimmed(value).to_vec()));
             }
         }
         Ok(())
     }
-}
 
-/// A fault of the origin's data is not one of the attribute that was sent.
-fn without_tag(fault: Fault) -> Refusal {
-    Refusal::from(Fault::from(fault.kind))
+    fn top(&self, tag: Tag) -> &[u8] {
+        self.top
+            .iter()
+            .find(|(there, _)| *there == tag)
+            .map(|(_, value)| value.as_slice())
+            .unwrap_or_default()
+    }
 }
