@@ -238,11 +238,7 @@ impl<'a> Carrier<'a> {
     /// Text in UTF-8. What is not in the set that the instance names is not guessed.
     fn unicode(&self, tag: Tag, value: &[u8]) -> Result<Vec<u8>, Refusal> {
         let named = self.levels.iter().rev().find_map(|level| level.charset.as_ref());
-        let text = named.ok_or(Refusal::Text(tag))?.decode(value);
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            Err(Refusal::Text(tag))
-        } else {
-            Ok(text.into_bytes())
-        }
+        let text = named.and_then(|charset| charset.decode_exactly(value)).ok_or(Refusal::Text(tag))?;
+        Ok(text.into_bytes())
     }
 }
