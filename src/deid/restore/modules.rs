@@ -61,6 +61,14 @@ pub(super) fn is_of_study(tag: Tag) -> bool {
 const NO_INSTANCES: &[Tag] =
     &[Tag(0x0008, 0x1110), Tag(0x0008, 0x1111), Tag(0x0008, 0x1120), Tag(0x0008, 0x1125)];
 
+/// RT Referenced Study Sequence: what it refers to as an instance is a study (PS3.3 C.8.8.5).
+const A_STUDY: Tag = Tag(0x3006, 0x0012);
+
+/// True if what stands directly inside these sequences refers to a study.
+pub(super) fn refers_to_a_study(path: &[Tag]) -> bool {
+    path.last() == Some(&A_STUDY)
+}
+
 /// True if what stands inside these sequences refers to instances.
 pub(super) fn refers_to_instances(path: &[Tag]) -> bool {
     !path.iter().any(|tag| NO_INSTANCES.contains(tag))

@@ -98,10 +98,10 @@ impl Names {
                 continue;
             }
             self.uids.insert(part.to_owned());
-            if nested && tag == STUDY {
+            let is_study = tag == REFERENCE && modules::refers_to_a_study(&self.path);
+            if is_study || nested && tag == STUDY {
                 self.studies.insert(part.to_owned());
-            }
-            if tag == REFERENCE && modules::refers_to_instances(&self.path) {
+            } else if tag == REFERENCE && modules::refers_to_instances(&self.path) {
                 self.references.insert(part.to_owned());
             }
         }
