@@ -14,3 +14,9 @@ CREATE TABLE crosswalk (
     PRIMARY KEY (project_id, kind, pseudonym)
 );
 CREATE INDEX crosswalk_by_age ON crosswalk (project_id, seen_ms);
+
+-- A project's own pseudonyms of patients, all in one text, encrypted under a key of the project.
+CREATE TABLE pseudonym_table (
+    project_id TEXT NOT NULL PRIMARY KEY REFERENCES project (id),
+    value TEXT NOT NULL
+);

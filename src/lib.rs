@@ -21,6 +21,8 @@
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
+//! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
+//! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
 //! | seal another secret | the list in `db/account/rotation.rs` |
 //! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
@@ -44,7 +46,7 @@
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
-//! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
+//! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the crosswalk, the archive's catalog | everything else |
 //! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
 //! | 2 | `spool` | bytes that wait, in memory or in an unlinked file | what they mean |
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |

@@ -12,7 +12,7 @@ mod trim;
 mod warden;
 pub mod witness;
 
-pub use folder::{database_beside, project_key, unlock_beside};
+pub use folder::{database_beside, first_project, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
 use crate::api::{self, Service};
@@ -123,7 +123,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
     let defaults = defaults(&config, archive, db.clone())?;
-    let service = service(&config, &folder, db.clone(), keeper.clone(), address)?;
+    let service = service(&config, &folder, db.clone(), keys.clone(), keeper.clone(), address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
@@ -236,6 +236,7 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    keys: Keyring,
     keeper: Keeper,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
@@ -245,6 +246,7 @@ fn service(
         #[cfg(feature = "billing")]
         billing: billing(config, &keeper)?,
         db,
+        keys,
         keeper,
         quotas: config.accounts.quotas,
         links: config.public.clone().map_or_else(own, Ok)?,

@@ -253,7 +253,10 @@ fn the_help_of_each_command_about_accounts_is_as_recorded() {
     let scene = Scene::new();
     let groups = [
         ("customer", vec!["add", "list", "show", "set"]),
-        ("project", vec!["add", "list", "show", "set"]),
+        (
+            "project",
+            vec!["add", "list", "show", "set", "pseudonyms", "pseudonyms import", "pseudonyms export"],
+        ),
         ("key", vec!["add", "list", "show", "revoke", "rotate"]),
         ("master-key", vec!["rotate"]),
         ("db", vec!["migrate"]),
@@ -262,7 +265,8 @@ fn the_help_of_each_command_about_accounts_is_as_recorded() {
     let mut all = String::new();
     for (group, commands) in groups {
         assert!(main.contains(&format!("\n  {group}")), "{main}");
-        for command in std::iter::once(vec![group]).chain(commands.iter().map(|it| vec![group, it])) {
+        let below = commands.iter().map(|it| std::iter::once(group).chain(it.split(' ')).collect());
+        for command in std::iter::once(vec![group]).chain(below) {
             let run = scene.run(&[&command[..], &["--help"]].concat());
             assert_eq!(run.status, 0, "{run:?}");
             all += &format!("$ veilgate {} --help\n{}\n", command.join(" "), run.out);

@@ -9,6 +9,7 @@ use veilgate::audit::key::SigningKey;
 use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
 use veilgate::db::crosswalk::Crosswalk;
+use veilgate::db::seal::{Keyring, MasterKey};
 use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
@@ -41,6 +42,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     Arc::new(Service {
         destination: Target::Archive(archive),
         db,
+        keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
         quotas: Quotas { free: None, pro: None, enterprise: None },
         links: Links::new("http://localhost/dicom-web").expect("links"),

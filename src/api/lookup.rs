@@ -63,8 +63,7 @@ impl Person {
 
     /// Nothing if it names nobody.
     fn patient(&self) -> Option<Patient> {
-        let trimmed = |text: &str| text.trim_matches(' ').to_owned();
-        let (id, issuer) = (trimmed(&self.patient_id), trimmed(&self.issuer));
+        let (id, issuer) = (bare(&self.patient_id), bare(&self.issuer));
         let study = self.study.as_deref().unwrap_or_default();
         match id.is_empty() {
             true if !uid::is_legal(study) => None,
@@ -110,21 +109,30 @@ async fn originals(caller: &Caller, body: Body) -> Result<Response, Problem> {
     caller.must(Right::Reidentify)?;
     let Pseudonyms { uids, patients } = body::json(body, BYTES).await?;
     bounded(uids.len() + patients.len())?;
-    let known = caller.crosswalk.originals(Kind::Uid, &uids).await?;
-    let uids = uids.into_iter().map(|uid| {
-        let original = known.get(&uid).map(|original| original.expose().clone());
-        (uid, original)
-    });
-    let uids: BTreeMap<_, _> = uids.collect();
-    let known = caller.crosswalk.originals(Kind::Patient, &patients).await?;
-    let patients = patients.into_iter().map(|patient| {
-        let original = known.get(&patient).and_then(|text| Patient::parse(text.expose()));
-        (patient, original.map(Person::of))
-    });
-    let patients: BTreeMap<_, _> = patients.collect();
+    let uids = known(caller, Kind::Uid, uids, |uid| Some(uid.clone())).await?;
+    let person = |text: &String| Patient::parse(text).map(Person::of);
+    let patients = known(caller, Kind::Patient, patients, person).await?;
     let found = uids.values().flatten().count() + patients.values().flatten().count();
     let asked = Asked { found, unknown: uids.len() + patients.len() - found };
     Ok((Extension(asked), Json(Originals { uids, patients })).into_response())
+}
+
+/// What the names stand for, by name as it was sent.
+async fn known<T>(
+    caller: &Caller,
+    kind: Kind,
+    names: Vec<String>,
+    read: impl Fn(&String) -> Option<T>,
+) -> Result<BTreeMap<String, Option<T>>, Problem> {
+    let bare: Vec<String> = names.iter().map(|name| bare(name)).collect();
+    let known = caller.crosswalk.originals(kind, &bare).await?;
+    let found = bare.iter().map(|name| known.get(name).and_then(|original| read(original.expose())));
+    Ok(names.into_iter().zip(found).collect())
+}
+
+/// A value without the padding that it may have in an instance (PS3.5 6.2).
+fn bare(value: &str) -> String {
+    value.trim_matches([' ', '\0']).to_owned()
 }
 
 async fn pseudonyms(caller: &Caller, body: Body) -> Result<Response, Problem> {

@@ -18,6 +18,7 @@ mod lookup;
 mod metadata;
 mod outcome;
 mod path;
+mod pseudonyms;
 mod rendered;
 mod restore;
 mod retrieve;
@@ -36,6 +37,7 @@ pub use vault::Vault;
 use crate::audit::action::Action;
 use crate::db::Db;
 use crate::db::chain::Keeper;
+use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
@@ -55,6 +57,8 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness, and what a customer used.
     pub db: Db,
+    /// Opens what a project keeps sealed.
+    pub keys: Keyring,
     /// Signs what is told of audit chains.
     pub keeper: Keeper,
     /// Instances a month by tier.
@@ -143,6 +147,7 @@ fn own() -> Router<Arc<Service>> {
     let router = Router::new()
         .route("/v1/usage", get(usage::usage))
         .route("/v1/reidentify", post(lookup::reidentify))
+        .route("/v1/pseudonyms", get(pseudonyms::export).put(pseudonyms::import))
         .route("/v1/pseudonym", post(lookup::pseudonym).get(lookup::in_url))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod billing;
 pub mod deid;
 pub mod explain;
+mod files;
 mod help;
 mod key;
 pub mod profile;

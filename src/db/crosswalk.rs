@@ -8,6 +8,7 @@ mod rows;
 
 use super::seal::SealKey;
 use super::{Db, Fault, now};
+use crate::deid::own_pseudonyms::OwnPseudonyms;
 use crate::deid::pseudonym::{KeyedIndex, ProjectKey, sub_key};
 use crate::deid::receipt::Phi;
 use memory::Memory;
@@ -57,6 +58,8 @@ struct Inner {
     index: KeyedIndex,
     seal: SealKey,
     memory: Mutex<Memory>,
+    /// Patients with a pseudonym of the project's own; these hold, whatever was met before.
+    own: HashMap<String, Phi<String>>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -66,9 +69,14 @@ struct Job {
 }
 
 impl Crosswalk {
-    /// The crosswalk of a project. Its task, which ends with the last clone, writes for all who wait at once. To be called
+    /// The crosswalk of a project. Its task, which ends with the last clone, writes for all who wait together. To be called
     /// within the runtime.
     pub fn new(db: Db, project: &str, key: &ProjectKey) -> Self {
+        Self::with_own(db, project, key, &OwnPseudonyms::default())
+    }
+
+    /// As `new`, of a project with pseudonyms of its own.
+    pub fn with_own(db: Db, project: &str, key: &ProjectKey, own: &OwnPseudonyms) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(run(db.clone(), project.to_owned(), queue));
         Self(Arc::new(Inner {
@@ -77,6 +85,7 @@ impl Crosswalk {
             index: KeyedIndex::new(key, "crosswalk-index"),
             seal: SealKey::new(sub_key(key, "crosswalk-seal")),
             memory: Mutex::default(),
+            own: own.pairs().map(|(name, patient)| (name.to_owned(), Phi::new(patient.text()))).collect(),
             jobs,
         }))
     }
@@ -128,6 +137,10 @@ impl Crosswalk {
         {
             let mut memory = self.memory();
             for pseudonym in pseudonyms {
+                if let Some(own) = self.0.own.get(pseudonym).filter(|_| kind == Kind::Patient) {
+                    found.insert(pseudonym.clone(), own.clone());
+                    continue;
+                }
                 let mark = self.mark(kind, pseudonym);
                 match memory.get(&mark) {
                     Some((original, _)) => drop(found.insert(pseudonym.clone(), original)),
@@ -186,7 +199,7 @@ impl Crosswalk {
     }
 }
 
-/// Writes what waits, all of it in one transaction.
+/// Writes what waits, all of it at once.
 async fn run(db: Db, project: String, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::new();
     while queue.recv_many(&mut jobs, QUEUE).await > 0 {

@@ -111,7 +111,7 @@ impl OwnPseudonyms {
                 Ok(false) => break,
                 Err(_) => return Err(vec![Mistake { line: reader.position().line(), wrong: Wrong::Fields }]),
             }
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = record.position().map_or(0, |position| line(text, position));
             match headed {
                 true => check.take(line, &record),
                 false if record.iter().eq(HEADER.map(str::as_bytes)) => headed = true,
@@ -212,6 +212,13 @@ impl Check {
     }
 }
 
+/// The line that a record begins in: its position is where the one before ended, and empty lines are between.
+fn line(text: &[u8], position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|at| text.get(at..)).unwrap_or_default();
+    let between = rest.iter().take_while(|byte| b"\r\n".contains(byte));
+    position.line() + between.filter(|byte| **byte == b'\n').count() as u64
+}
+
 fn row(record: &ByteRecord) -> Result<Row, Wrong> {
     let mut fields = record.iter().map(|field| std::str::from_utf8(field).map(|text| text.trim_matches(' ')));
     let mut field = || fields.next().ok_or(Wrong::Fields)?.map_err(|_| Wrong::NotText);
@@ -256,6 +263,9 @@ impl PseudonymMap {
 
     /// The pseudonym of the patient of this text, if the project has one.
     pub(super) fn get(&self, patient: &str) -> Option<&str> {
+        if self.pseudonyms.is_empty() {
+            return None;
+        }
         self.pseudonyms.get(&self.index.mark("patient", patient)).map(String::as_str)
     }
 }

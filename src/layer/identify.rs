@@ -80,7 +80,7 @@ impl Accounts {
         }
         let (db, project) = (&self.db, owner.project.as_str());
         let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
-        let crosswalk = Crosswalk::new(db.clone(), project, &settings.secret);
+        let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {
             changed: owner.changed,
             engine: self.defaults.engine(&settings),

@@ -5,6 +5,7 @@ use crate::archive::Archive;
 use crate::db::account::{Login, ProjectSettings, Route, Source};
 use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
+use crate::deid::own_pseudonyms::PseudonymMap;
 use crate::deid::plan::Plan;
 use crate::destination::{Clinic, Target};
 use crate::downstream::{self, Credentials, Downstream};
@@ -36,7 +37,9 @@ impl Defaults {
     /// The project's engine.
     pub(super) fn engine(&self, settings: &ProjectSettings) -> Engine {
         let plan = settings.profile.as_ref().map(|profile| Arc::new(profile.plan()));
-        Engine::new(plan.unwrap_or_else(|| Arc::clone(&self.plan)), &settings.secret)
+        let engine = Engine::new(plan.unwrap_or_else(|| Arc::clone(&self.plan)), &settings.secret);
+        let own = PseudonymMap::new(&settings.own_pseudonyms, &settings.secret);
+        engine.with_own_pseudonyms(Arc::new(own))
     }
 
     /// Where the project's instances go; names stand in its crosswalk.

@@ -17,6 +17,7 @@ const TABLE: &str = "\
 422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
 400 request A700 retry=- Names(TooMany { limit: 1 })
 405 request 0110 retry=- Names(InUrl)
+422 request C000 retry=- Names(Table([]))
 429 right A700 retry=3 TooOften { retry_after: 3 }
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
@@ -77,6 +78,7 @@ fn all() -> Vec<Problem> {
         Problem::Account(Account::Member { name: "", why: String::new() }),
         Problem::Names(Names::TooMany { limit: 1 }),
         Problem::Names(Names::InUrl),
+        Problem::Names(Names::Table(Vec::new())),
         Problem::TooOften { retry_after: 3 },
         Problem::NotFound,
         Problem::MethodNotAllowed,

@@ -4,6 +4,7 @@
 mod customers;
 mod keys;
 mod projects;
+mod pseudonyms;
 
 use crate::db::Db;
 use crate::db::account::Places;
@@ -42,6 +43,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/customers/{customer}/projects", get(projects::list).post(projects::add))
         .route("/admin/v1/projects/{project}", get(projects::show).patch(projects::change))
         .route("/admin/v1/projects/{project}/keys", get(keys::list).post(keys::add))
+        .route("/admin/v1/projects/{project}/pseudonyms", get(pseudonyms::export).put(pseudonyms::import))
         .route("/admin/v1/keys/{key}", get(keys::show).delete(keys::revoke))
         .route("/admin/v1/keys/{key}/rotate", post(keys::rotate))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)

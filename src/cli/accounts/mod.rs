@@ -4,6 +4,7 @@
 mod customer;
 mod key;
 mod project;
+mod pseudonyms;
 mod store;
 
 pub use customer::run as customer;

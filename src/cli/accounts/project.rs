@@ -1,6 +1,6 @@
 //! `veilgate project`.
 
-use super::{Desk, at_desk, list, show, value, wrong};
+use super::{Desk, at_desk, list, pseudonyms, show, value, wrong};
 use crate::cli::args::{AccountArgs, OwnArgs, ProjectCommand};
 use crate::cli::{Exit, Failure, profile, stdio};
 use crate::db::Fault;
@@ -42,6 +42,7 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
             })?;
             show(common, &value(&found))
         }
+        ProjectCommand::Pseudonyms(command) => pseudonyms::run(command),
         ProjectCommand::Set { project, own, common } => {
             let wish = wish(own)?;
             let parts = [

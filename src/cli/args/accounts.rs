@@ -162,6 +162,34 @@ pub enum ProjectCommand {
         #[command(flatten)]
         common: AccountArgs,
     },
+    /// Set and read its own pseudonyms of patients.
+    #[command(subcommand, after_help = help::PSEUDONYMS)]
+    Pseudonyms(PseudonymsCommand),
+}
+
+/// The commands below `veilgate project pseudonyms`.
+#[derive(Debug, Subcommand)]
+pub enum PseudonymsCommand {
+    /// Put the pseudonyms of a CSV file in the place of all that the project had of its own.
+    Import {
+        /// Its id, its name if only one has it, or CUSTOMER/NAME.
+        project: String,
+        /// The file: patient_id,issuer,pseudonym.
+        file: PathBuf,
+        /// Where the data is, and how results are shown.
+        #[command(flatten)]
+        common: AccountArgs,
+    },
+    /// Write the project's own pseudonyms into a new file. It identifies patients.
+    Export {
+        /// Its id, its name if only one has it, or CUSTOMER/NAME.
+        project: String,
+        /// The file; one that is there is not overwritten.
+        file: PathBuf,
+        /// Where the data is, and how results are shown.
+        #[command(flatten)]
+        common: AccountArgs,
+    },
 }
 
 /// Arguments of `veilgate key`.

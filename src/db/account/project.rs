@@ -6,6 +6,7 @@ use crate::audit::action::Action;
 use crate::audit::value::Time;
 use crate::db::seal::MasterKey;
 use crate::db::{Db, Fault, Write, now};
+use crate::deid::own_pseudonyms::OwnPseudonyms;
 use crate::deid::pseudonym::ProjectKey;
 use serde::Serialize;
 use sqlx::Row;
@@ -68,6 +69,8 @@ pub struct ProjectSettings {
     pub downstream_url: Option<String>,
     /// Credentials for it.
     pub downstream_login: Option<Login>,
+    /// Its own pseudonyms of patients.
+    pub own_pseudonyms: OwnPseudonyms,
 }
 
 const COLUMNS: &str = "SELECT id, customer_id, name, profile, destination, downstream_url, \
@@ -172,8 +175,10 @@ impl Db {
         let login = login.map(|sealed| {
             Login::from_bytes(&master.open_bytes(&login_owner(project), &sealed)?).ok_or_else(damaged)
         });
+        let secret = master.open(project, &sealed).map(ProjectKey::from_bytes)?;
         Ok(ProjectSettings {
-            secret: master.open(project, &sealed).map(ProjectKey::from_bytes)?,
+            own_pseudonyms: self.own_pseudonyms(project, &secret).await?,
+            secret,
             profile: profile.transpose()?,
             destination: route.transpose()?,
             origin: origin.transpose()?,

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use sqlx::{AssertSqlSafe, Row as _};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What stands behind a pseudonym's mark.
 pub(super) struct Row {
@@ -28,8 +29,9 @@ pub(super) struct Stored {
 /// Rows in one statement. Both databases take ten times as many.
 const AT_ONCE: usize = 500;
 
-/// Rows removed in one transaction: others wait for no more than that.
-const REMOVED: i64 = 1000;
+/// Rows removed in one transaction, and how long others have for theirs before the next.
+const REMOVED: i64 = 500;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// As it is stored.
 pub(super) fn text(bytes: &[u8]) -> String {
@@ -38,10 +40,11 @@ pub(super) fn text(bytes: &[u8]) -> String {
 
 /// Enters rows. One that is there already stays as it is, unless it was seen too long ago or tells of another original.
 pub(super) async fn write(db: &Db, project: &str, rows: &Rows) -> Result<(), Fault> {
-    let mut transaction = db.write_relaxed().await?;
     let seen = now();
     let rows: Vec<_> = rows.iter().collect();
     for rows in rows.chunks(AT_ONCE) {
+        // One for each: whoever commits an account meanwhile waits for no more than that.
+        let mut transaction = db.write_relaxed().await?;
         let values: Vec<String> = (0..rows.len())
             .map(|row| {
                 let first = 4 + row * 4;
@@ -61,8 +64,9 @@ pub(super) async fn write(db: &Db, project: &str, rows: &Rows) -> Result<(), Fau
             query = query.bind(kind.word()).bind(text(mark)).bind(text(&row.original)).bind(text(&row.value));
         }
         query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 /// The rows of these marks, as far as there are any.
@@ -114,6 +118,7 @@ impl Db {
             while over > 0 {
                 let gone = self.forget(&project, over.min(REMOVED)).await?;
                 removed += gone;
+                tokio::time::sleep(PAUSE).await;
                 // Others may have removed them meanwhile.
                 over = if gone == 0 { 0 } else { over.saturating_sub(signed(gone)) };
             }

@@ -132,6 +132,20 @@ async fn a_pseudonym_that_names_another_patient_now_tells_of_that_one() {
 }
 
 #[tokio::test]
+async fn a_pseudonym_of_the_project_s_own_holds_whatever_was_met_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, project) = founded(folder.path()).await;
+    let table = b"patient_id,issuer,pseudonym\nB,,S-001\nC,,S-002\n";
+    let own = OwnPseudonyms::parse(table, &key(1)).ok().unwrap();
+    let crosswalk = Crosswalk::with_own(db.clone(), &project, &key(1), &own);
+    let met = vec![pair(Kind::Patient, "S-001", "id\nA\n"), pair(Kind::Uid, "S-002", "1.2.3")];
+    crosswalk.enter(met).await.unwrap();
+    assert_eq!(original(&crosswalk, Kind::Patient, "S-001").await.as_deref(), Some("id\nB\n"));
+    assert_eq!(original(&crosswalk, Kind::Patient, "S-002").await.as_deref(), Some("id\nC\n"));
+    assert_eq!(original(&crosswalk, Kind::Uid, "S-002").await.as_deref(), Some("1.2.3"), "kinds are apart");
+}
+
+#[tokio::test]
 async fn beyond_the_bound_the_longest_unseen_go_and_what_is_used_stays() {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;

@@ -195,6 +195,27 @@ async fn a_request_whose_client_left_is_on_record_all_the_same() {
 }
 
 #[tokio::test]
+async fn names_that_were_asked_for_are_counted_and_withheld_where_that_is_not_on_record() {
+    let rig = rig().await;
+    let handler = async || {
+        let mut response = "an original".into_response();
+        response.extensions_mut().insert(Action::Reidentify);
+        response.extensions_mut().insert(Asked { found: 3, unknown: 2 });
+        response
+    };
+    let answered = rig.app(post(handler)).oneshot(request()).await.unwrap();
+    assert_eq!(answered.status(), StatusCode::OK);
+    let event = rig.entries().await[0].body.event.clone();
+    assert_eq!((event.action(), event.outcome()), (Action::Reidentify, Outcome::Partial));
+    assert_eq!(event.instances(), [Some(3), Some(2)]);
+    rig.db.close().await;
+    let withheld = rig.app(post(handler)).oneshot(request()).await.unwrap();
+    assert_eq!(withheld.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body = axum::body::to_bytes(withheld.into_body(), 1 << 16).await.unwrap();
+    assert!(!String::from_utf8_lossy(&body).contains("an original"));
+}
+
+#[tokio::test]
 async fn what_the_handler_says_was_asked_for_is_what_is_recorded() {
     let rig = rig().await;
     let handler = async || {
