@@ -21,7 +21,7 @@ pub use settings::SETTINGS;
 use crate::api;
 use crate::archive::{Bucket, Site};
 use crate::db::Address;
-use crate::db::account::Source;
+use crate::db::account::{Places, Route, Source};
 use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::destination::Packing;
@@ -53,7 +53,7 @@ pub struct Config {
     /// Public URL of the DICOMweb root; `None`: the address listened on.
     pub public: Option<Links>,
     /// Where instances go that are not asked back.
-    pub destination: Destination,
+    pub destination: Route,
     /// Where pulled resources come from.
     pub origin: Source,
     /// Where the archive lies.
@@ -89,16 +89,6 @@ pub struct Config {
     pub log_json: bool,
     /// Least severe level that is logged.
     pub log_level: Level,
-}
-
-/// Where instances go that are not asked back by Accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Destination {
-    /// The embedded archive.
-    #[default]
-    Archive,
-    /// The downstream server.
-    Forward,
 }
 
 /// Bounds of one instance and of what is held for a request, in bytes.
@@ -202,6 +192,11 @@ impl Config {
         }
     }
 
+    /// What holds for projects that say nothing else.
+    pub fn places(&self) -> Places {
+        Places { route: self.destination, source: self.origin, downstream: self.downstream.is_some() }
+    }
+
     fn build(from: &mut Sources) -> Option<Self> {
         let listen = from.take("listen", |text| text.parse().map(Some).map_err(|_| not_an_address(text)));
         let data = PathBuf::from(from.text("data"));
@@ -210,7 +205,7 @@ impl Config {
             text => Links::new(text).map(Some).map_err(|error| error.to_string()),
         });
         let destination = from.take("destination", |text| {
-            values::one_of(text, &[("archive", Destination::Archive), ("forward", Destination::Forward)])
+            Route::parse(text).ok_or_else(|| format!("`{text}` is none of archive, forward, restore"))
         });
         let downstream = forwarding::settings(from);
         let downstream_of_projects = downstream::Settings {
@@ -220,7 +215,7 @@ impl Config {
             ..downstream.clone()
         };
         let downstream = Some(downstream).filter(|settings| !settings.url.is_empty());
-        if destination == Destination::Forward && downstream.is_none() {
+        if destination == Route::Forward && downstream.is_none() {
             from.wrong("destination", "forward needs downstream.url".to_owned());
         }
         let origin = from.take("origin", |text| {
@@ -229,8 +224,11 @@ impl Config {
         if origin != Source::Archive && downstream.is_none() {
             from.wrong("origin", format!("{} needs downstream.url", origin.word()));
         }
-        if origin == Source::Veil && destination == Destination::Forward {
+        if origin == Source::Veil && destination == Route::Forward {
             from.wrong("origin", "veil and destination = forward would put pseudonymized instances into the clinical server: take destination = archive, or another server for projects".to_owned());
+        }
+        if destination == Route::Restore && origin != Source::Veil {
+            from.wrong("destination", "restore needs the origin veil".to_owned());
         }
         #[cfg(not(feature = "billing"))]
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {

@@ -65,6 +65,8 @@ pub enum Problem {
     BadAdminKey,
     /// The API key may not do that: it lacks this right.
     NoRight(db::account::Right),
+    /// The project leads what is sent to it back to its originals, and gives nothing of it to anybody but their origin.
+    OnlyRestores,
     /// What an admin asked of a customer, project or key cannot be done.
     Account(Account),
     /// It is about pseudonyms and originals.
@@ -198,6 +200,7 @@ impl Problem {
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::OnlyRestores => (Request, S::CONFLICT, DENIED, "the project leads instances back to their origin and gives out none", "Send without asking for the instances back, or use a key of another project."),
             Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
             Self::Account(account) => account.sentence(),
             Self::Names(names) => names.sentence(),

@@ -17,14 +17,13 @@ pub use folder::{database_beside, first_project, project_key, unlock_beside};
 use crate::api::admin::Admin;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive, Site};
-use crate::config::{Config, Destination, Level};
-use crate::db::account::{Hand, Installation, Route};
+use crate::config::{Config, Level};
+use crate::db::account::{Hand, Installation};
 use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
 use crate::db::writer::{Terms, Writer};
 use crate::db::{self, Db};
 use crate::deid::plan::Plan;
-use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
@@ -123,8 +122,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
-    let defaults = defaults(&config, &folder, archive, db.clone())?;
-    let service = service(&config, &folder, db.clone(), keys.clone(), keeper.clone(), &defaults, address)?;
+    let defaults = defaults(&config, &folder, archive.clone(), db.clone())?;
+    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
@@ -166,12 +165,8 @@ impl Failure {
 
 /// The admin API, if it has a key.
 fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<layer::Admin> {
-    let admin = Admin {
-        db: db.clone(),
-        keys: keys.clone(),
-        quotas: config.accounts.quotas,
-        forwards: config.downstream.is_some(),
-    };
+    let admin =
+        Admin { db: db.clone(), keys: keys.clone(), quotas: config.accounts.quotas, server: config.places() };
     let key = config.accounts.admin_key.clone()?;
     Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
 }
@@ -207,10 +202,7 @@ fn defaults(config: &Config, folder: &Folder, archive: Archive, db: Db) -> Resul
         pulled: Pulled::new(folder.spool(), config.limits.spool_memory, decoders),
         archive,
         source: config.origin,
-        route: match config.destination {
-            Destination::Archive => Route::Archive,
-            Destination::Forward => Route::Forward,
-        },
+        route: config.destination,
         downstream,
         keeps_pushed: config.accounts.keeps_pushed,
         elsewhere: config.downstream_of_projects.clone(),
@@ -257,15 +249,11 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    archive: Archive,
     keys: Keyring,
     keeper: Keeper,
-    defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
-    let destination = match (defaults.route, &defaults.downstream) {
-        (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
-        _ => Target::Archive(defaults.archive.clone()),
-    };
     let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
@@ -274,9 +262,8 @@ fn service(
         db,
         keys,
         keeper,
-        archive: defaults.archive.clone(),
+        archive,
         quotas: config.accounts.quotas,
-        destination,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,

@@ -20,6 +20,7 @@ mod outcome;
 mod path;
 mod pseudonyms;
 mod rendered;
+mod restore;
 mod retrieve;
 mod search;
 mod source;
@@ -39,7 +40,6 @@ use crate::db::Db;
 use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
-use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
@@ -66,8 +66,6 @@ pub struct Service {
     pub keeper: Keeper,
     /// Instances a month by tier.
     pub quotas: Quotas,
-    /// Where a pushed instance goes unless it is asked back.
-    pub destination: Target,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.

@@ -57,7 +57,7 @@ pub const SETTINGS: &[Setting] = &[
         "destination",
         "VEILGATE_DESTINATION",
         "archive",
-        "Where a pushed instance goes unless Accept asks for it back: archive or forward.",
+        "Where a pushed instance goes unless Accept asks for it back: archive, forward or restore (with the origin veil: back to that server, led back to its originals).",
     ),
     plain(
         "origin",

@@ -123,6 +123,20 @@ impl Engine {
         }
     }
 
+    /// By how many days the dates of a patient move back.
+    pub fn shift_days(&self, patient: &Patient) -> u32 {
+        self.pseudonyms.shift_days(&patient.text())
+    }
+
+    /// True if the dates of an attribute move (PS3.15 E.3.6), in an instance of this SOP class.
+    pub fn moves(&self, sop: SopKind, place: Place<'_>, tag: Tag, vr: VR) -> bool {
+        let decided = match dictionary::is_private(tag) {
+            true => self.plan.decide_private(sop, place.creator, tag, vr, place.path),
+            false => self.plan.decide(sop, place.path, tag, vr),
+        };
+        decided.action == Action::Shift
+    }
+
     /// The Patient ID that a patient has in the output, if the plan replaces it.
     pub fn patient(&self, patient: &Patient) -> String {
         self.pseudonyms.patient_id(&patient.text())
@@ -329,7 +343,7 @@ impl Engine {
 
 /// What an attribute means whatever its encoding says: UN hides a standard attribute's
 /// VR, it does not change it (PS3.5 6.2.2).
-fn meaning(tag: Tag, vr: VR) -> VR {
+pub(super) fn meaning(tag: Tag, vr: VR) -> VR {
     if vr == VR::UN { dictionary::vr_of(tag, false).unwrap_or(VR::UN) } else { vr }
 }
 

@@ -78,7 +78,7 @@ fn used(tally: &Tally, response: &mut Response) -> u64 {
 
 fn event(by: &By, plan: &Plan, done: &Done) -> Event {
     match done {
-        Done::Delivered(receipt) => Event::instance(by, plan, receipt),
+        Done::Delivered(receipt) | Done::Restored(receipt) => Event::instance(by, plan, receipt),
         Done::Undelivered(receipt, reason) => {
             Event::undelivered(by, plan, receipt, crate::deid::refusal::FailureReason(*reason))
         }
@@ -91,9 +91,9 @@ fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
     let (done, refused) = match response.extensions().get::<Asked>() {
         Some(asked) => (asked.found as u64, asked.unknown as u64),
         None => {
-            let delivered = tally.delivered() as u64;
-            let refused = (tally.instances.len() as u64).saturating_sub(delivered);
-            (delivered.saturating_add(tally.read), refused)
+            let done = tally.done() as u64;
+            let refused = (tally.instances.len() as u64).saturating_sub(done);
+            (done.saturating_add(tally.read), refused)
         }
     };
     let status = response.status();

@@ -41,6 +41,7 @@ mod tests {
         let originals = Originals { instance: text(), series: text(), study: text(), patient_id, issuer };
         Box::new(Receipt {
             names: Names { sop_class: text(), instance: text(), series: text(), study: text() },
+            sent: None,
             patient_id: text(),
             transfer_syntax: "1.2.840.10008.1.2.1",
             counts: Counts::default(),

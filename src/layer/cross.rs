@@ -7,28 +7,32 @@ use crate::deid::receipt::{Phi, Receipt};
 
 type Pair = (Kind, String, Phi<String>);
 
-/// Enters the names of what was delivered, if the server's settings want that. Without them the push is still a push:
-/// that they are missing is logged.
+/// Enters the names of what was delivered, if the server's settings want that, and of what was led back, so that it can be
+/// pulled. Without them the push is still a push: that they are missing is logged.
 pub(super) async fn enter(caller: &Caller, tally: &Tally) {
-    if !caller.keeps_pushed {
-        return;
-    }
-    if let Err(fault) = caller.crosswalk.enter(pairs(tally)).await {
+    if let Err(fault) = caller.crosswalk.enter(pairs(tally, caller.keeps_pushed)).await {
         tracing::error!(%fault, "names of pushed instances are missing in the crosswalk");
     }
 }
 
-fn pairs(tally: &Tally) -> Vec<Pair> {
+fn pairs(tally: &Tally, keeps_pushed: bool) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let mut before = None;
     for done in &tally.instances {
-        let Done::Delivered(receipt) = done else { continue };
+        let receipt = match done {
+            Done::Delivered(receipt) if keeps_pushed => receipt,
+            Done::Restored(receipt) => receipt,
+            _ => continue,
+        };
         // Instances of one series mostly come together.
         let above = (&receipt.patient_id, &receipt.names.study, &receipt.names.series);
         if before.replace(above) != Some(above) {
             pairs.extend(parents(receipt));
         }
         pairs.push(uid(&receipt.names.instance, &receipt.originals.expose().instance));
+        if let Some(sent) = &receipt.sent {
+            pairs.push((Kind::Restored, sent.to_string(), Phi::new(sent.to_string())));
+        }
     }
     pairs
 }
@@ -72,6 +76,7 @@ mod tests {
         };
         Box::new(Receipt {
             names,
+            sent: None,
             patient_id: text("PABC"),
             transfer_syntax: "1.2.840.10008.1.2.1",
             counts: Counts::default(),
@@ -94,7 +99,7 @@ mod tests {
         ];
         let told = |(_, name, original): Pair| format!("{name} {}", original.expose().replace('\n', "/"));
         let told: Vec<String> =
-            pairs(&Tally { instances, ..Tally::default() }).into_iter().map(told).collect();
+            pairs(&Tally { instances, ..Tally::default() }, true).into_iter().map(told).collect();
         let expected = [
             "PABC id/7/H",
             "2.25.1 1.2.1",

@@ -45,7 +45,7 @@ struct Known {
     changed: i64,
     engine: Engine,
     crosswalk: Crosswalk,
-    target: Option<Target>,
+    target: Target,
     origin: Arc<dyn Origin>,
 }
 
@@ -89,7 +89,7 @@ impl Accounts {
         let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {
             changed: owner.changed,
-            target: self.defaults.target(&settings)?,
+            target: self.defaults.target(&settings, &crosswalk)?,
             origin: self.defaults.origin(project, &settings, &engine, &crosswalk)?,
             engine,
             crosswalk,

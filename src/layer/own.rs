@@ -7,7 +7,7 @@ use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::deid::own_pseudonyms::PseudonymMap;
 use crate::deid::plan::Plan;
-use crate::destination::Target;
+use crate::destination::{Clinic, Target};
 use crate::downstream::{self, Credentials, Downstream};
 use crate::origin::{ArchiveOrigin, Origin, Pulled, RemoteOrigin, Veil};
 use crate::problem::Problem;
@@ -44,13 +44,16 @@ impl Defaults {
         engine.with_own_pseudonyms(Arc::new(own))
     }
 
-    /// Where the project's instances go; `None` for where the server's settings say.
-    pub(super) fn target(&self, settings: &ProjectSettings) -> Result<Option<Target>, Problem> {
-        let own = settings.downstream_url.is_some() || settings.downstream_login.is_some();
+    /// Where the project's instances go; names stand in its crosswalk.
+    pub(super) fn target(&self, settings: &ProjectSettings, names: &Crosswalk) -> Result<Target, Problem> {
+        let source = settings.origin.unwrap_or(self.source);
         match settings.destination.unwrap_or(self.route) {
-            _ if settings.destination.is_none() && !own => Ok(None),
-            Route::Archive => Ok(Some(Target::Archive(self.archive.clone()))),
-            Route::Forward => self.downstream(settings).map(|client| Some(Target::Forward(client))),
+            Route::Archive => Ok(Target::Archive(self.archive.clone())),
+            Route::Forward => self.downstream(settings).map(Target::Forward),
+            Route::Restore if source != Source::Veil => {
+                Err(Problem::Internal("a project restores, and its origin is not the veil"))
+            }
+            Route::Restore => Ok(Target::Restore(Clinic::new(self.downstream(settings)?, names.clone()))),
         }
     }
 

@@ -9,6 +9,7 @@ const TABLE: &str = "\
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
 403 right 0124 retry=- NoRight(Reidentify)
+409 request 0124 retry=- OnlyRestores
 400 request 0110 retry=- Account(Json { line: 1, column: 2 })
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
@@ -70,6 +71,7 @@ fn all() -> Vec<Problem> {
         Problem::NoAdminKey,
         Problem::BadAdminKey,
         Problem::NoRight(db::account::Right::Reidentify),
+        Problem::OnlyRestores,
         Problem::Account(Account::Json { line: 1, column: 2 }),
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),
