@@ -134,7 +134,7 @@ pub fn day(value: &[u8]) -> Option<NaiveDate> {
 pub fn later(text: &str, days: u32) -> Option<String> {
     let (date, rest) = text.split_at_checked(8)?;
     let moved =
-        parse(date, 8)?.checked_add_days(Days::new(days.into())).filter(|date| date.year() <= 9999)?;
+        parse(date, 8)?.date.checked_add_days(Days::new(days.into())).filter(|date| date.year() <= 9999)?;
     Some(format!("{:04}{:02}{:02}{rest}", moved.year(), moved.month(), moved.day()))
 }
 

@@ -33,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-
 /// How the gateway names itself to the downstream server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {

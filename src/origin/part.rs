@@ -49,6 +49,13 @@ impl Parts {
         Self::of_one(stream::iter([Ok(part)]).boxed())
     }
 
+    /// Representations of so many instances, at most one each. What comes to the origin while its answer is given is not in
+    /// it: it was not counted.
+    pub fn counted(partial: bool, instances: u64, parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
+        let most = usize::try_from(instances).unwrap_or(usize::MAX);
+        Self { partial, instances, parts: parts.take(most).boxed() }
+    }
+
     /// Representations of one instance.
     pub fn of_one(parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
         Self { partial: false, instances: 1, parts }

@@ -89,7 +89,7 @@ impl ArchiveOrigin {
                 })
             }
         });
-        Ok(Parts { partial, instances, parts: parts.take(most(instances)).boxed() })
+        Ok(Parts::counted(partial, instances, parts.boxed()))
     }
 
     /// The instance byte by byte as it lies in the store.
@@ -154,7 +154,7 @@ impl ArchiveOrigin {
         // What has no picture shows only when its turn comes; it is counted, for it was looked at.
         let instances = self.syntaxes(place).await?.values().sum();
         let (origin, study) = (self.clone(), place.study.clone());
-        let parts = self.held(place).take(most(instances)).try_filter_map(move |held| {
+        let parts = self.held(place).try_filter_map(move |held| {
             let (origin, path) = (origin.clone(), path(&study, &held));
             async move {
                 match origin.known(&held).await?.rendered(&path, None, wish).await {
@@ -165,7 +165,7 @@ impl ArchiveOrigin {
                 }
             }
         });
-        Ok(Parts { partial: false, instances, parts: parts.try_flatten().boxed() })
+        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
     }
 
     /// One picture that stands for all below a place: of the middle, or of what else has one.
@@ -186,11 +186,6 @@ impl ArchiveOrigin {
         }
         Err(failed)
     }
-}
-
-/// What comes into the archive while an answer is given is not in it: it was not counted.
-fn most(instances: u64) -> usize {
-    usize::try_from(instances).unwrap_or(usize::MAX)
 }
 
 fn path(study: &str, held: &Held) -> String {

@@ -61,9 +61,7 @@ impl RemoteOrigin {
             // The answer has begun without saying that it leaves something out: then it must not end well.
             async move { origin.given(arrival, &wishes).await?.ok_or(CANNOT_BE_GIVEN) }
         });
-        // What came to the server since was not counted.
-        let parts = stream::iter([Ok(first)]).chain(rest).take(usize::try_from(count).unwrap_or(usize::MAX));
-        Ok(Parts { partial, instances: count, parts: parts.boxed() })
+        Ok(Parts::counted(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// An instance in the first of the syntaxes wished for that it can be given in.

@@ -46,8 +46,7 @@ impl RemoteOrigin {
             return self.picture(place, frame, wish).await;
         }
         let (origin, instances) = (self.clone(), self.remote.count(place).await?);
-        let most = usize::try_from(instances).unwrap_or(usize::MAX);
-        let parts = self.remote.below(place).take(most).try_filter_map(move |Below { place, .. }| {
+        let parts = self.remote.below(place).try_filter_map(move |Below { place, .. }| {
             let origin = origin.clone();
             async move {
                 match origin.picture(&place, None, wish).await {
@@ -58,7 +57,7 @@ impl RemoteOrigin {
                 }
             }
         });
-        Ok(Parts { partial: false, instances, parts: parts.try_flatten().boxed() })
+        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
     }
 
     /// One picture that stands for all below a place: of the middle, or of what else has one.

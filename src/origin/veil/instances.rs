@@ -25,11 +25,11 @@ impl Veil {
     /// The instances below a place.
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
         let original = self.original(place).await?;
-        let mut refused = false;
+        let (mut refused, mut count) = (false, 1);
         if original.instance.is_none() {
             // Whether some are left out is said before the first comes.
             let judged = self.judge(&original).await?;
-            refused = judged.refused > 0;
+            (refused, count) = (judged.refused > 0, judged.passed);
             if judged.passed == 0 {
                 return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
             }
@@ -47,7 +47,7 @@ impl Veil {
                 }
             }
         });
-        Ok(Parts { partial: behind.partial || refused, parts: parts.boxed() })
+        Ok(Parts::counted(behind.partial || refused, count, parts.boxed()))
     }
 
     /// A rewritten instance in the first of the syntaxes wished for that it can be given in.

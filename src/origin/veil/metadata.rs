@@ -70,7 +70,7 @@ impl Veil {
             let part = read.ok().map(|described| part(&described, form, &root));
             async move { Ok(part) }
         });
-        Ok(Parts { partial, parts: stream::iter(held).chain(rest).boxed() })
+        Ok(Parts { partial, instances: 0, parts: stream::iter(held).chain(rest).boxed() })
     }
 
     /// The data sets of the instances below an original place; what they name is in the crosswalk, what was decided
