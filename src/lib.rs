@@ -32,6 +32,7 @@
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | change a command | `cli` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
+//! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
 //! # Floors
@@ -52,6 +53,7 @@
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
 //! | 3 | `origin` | where a pulled resource comes from: the archive | |
+//! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api` | one file a route family | SQL, DICOM bytes |
@@ -106,6 +108,8 @@ pub mod api;
 pub mod archive;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod conform;
 #[cfg(feature = "server")]
 pub mod db;
 #[cfg(feature = "server")]

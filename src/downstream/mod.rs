@@ -2,6 +2,7 @@
 //! instances are grouped into requests is `destination`'s.
 
 mod body;
+pub mod probe;
 
 pub use body::{Feed, Feeder};
 
