@@ -173,8 +173,8 @@ fn two_hundred_readers_at_once_never_exceed_the_quota_by_one() {
     let [study, _, instance] = stored(&server, &key, &[ct(1), ct(2)]);
     let given: u64 = std::thread::scope(|scope| {
         let reader = |number: usize| {
-            let (server, key, target) = (&server, &key, if number % 3 == 0 { &study } else { &instance });
-            let count = if number % 3 == 0 { 2 } else { 1 };
+            let (target, count) = if number.is_multiple_of(3) { (&study, 2) } else { (&instance, 1) };
+            let (server, key) = (&server, &key);
             scope.spawn(move || match get(server, key, target, RELATED).status {
                 200 => count,
                 status => {
