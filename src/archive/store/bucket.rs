@@ -139,7 +139,7 @@ impl Open {
             404 => return Err(Unusable::NoBucket),
             401 | 403 => return Err(Unusable::Denied),
             // S3's way to name the region or address that it wants.
-            300..=399 | 400 => return Err(Unusable::Elsewhere),
+            300..=400 => return Err(Unusable::Elsewhere),
             status => return Err(Unusable::Status(status)),
         }
         // Should we be killed in between, the sweep knows it for ours.
