@@ -85,5 +85,9 @@ pub(super) async fn metadata(
     let form = if offer == JSON { Model::Json } else { Model::Xml };
     let root = service.links.root();
     let parts = Begun::of(caller.origin.metadata(&place, form, root).await?).await?;
-    if form == Model::Json { Ok(parts.array()) } else { parts.multipart("application/dicom+xml", &service) }
+    if form == Model::Json {
+        Ok(parts.array(&service))
+    } else {
+        parts.multipart("application/dicom+xml", &service)
+    }
 }
