@@ -99,16 +99,25 @@ impl Begun {
         Ok(counted(answer(status, "application/zip", body), instances))
     }
 
-    /// As one JSON array, one element a part.
-    pub(super) fn array(self) -> Response {
+    /// As one JSON array, one element a part. That some are left out is told by a Warning: common clients take no other
+    /// status than 200 with metadata.
+    pub(super) fn array(self, service: &Service) -> Response {
+        let warning = self.partial.then(|| left_out(&service.links)).flatten();
         let mut before = "[";
         let elements = self.all().map_ok(move |part| {
             let open = Bytes::from_static(std::mem::replace(&mut before, ",").as_bytes());
             stream::iter([Ok(open)]).chain(part.content.whole())
         });
         let body = elements.try_flatten().chain(stream::iter([Ok(Bytes::from_static(b"]"))]));
-        answer(StatusCode::OK, "application/dicom+json", body.boxed())
+        let mut response = answer(StatusCode::OK, "application/dicom+json", body.boxed());
+        response.headers_mut().extend(warning.map(|warning| (header::WARNING, warning)));
+        response
     }
+}
+
+fn left_out(links: &Links) -> Option<HeaderValue> {
+    let text = "Instances that the project's profile does not let out are left out";
+    HeaderValue::from_str(&format!("299 {}: {text}", links.root())).ok()
 }
 
 fn head(framing: &mut Multipart, media: &'static str, part: &Part, links: &Links) -> Bytes {

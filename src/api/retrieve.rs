@@ -86,7 +86,7 @@ pub(super) async fn metadata(
     let root = service.links.root();
     let parts = Begun::of(caller.origin.metadata(&place, form, root).await?).await?;
     if form == Model::Json {
-        Ok(parts.array())
+        Ok(parts.array(&service))
     } else {
         parts.multipart("application/dicom+xml", &service).await
     }
