@@ -22,8 +22,9 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 19] = [
+const ACTIONS: [Action; 20] = [
     Action::Store,
+    Action::Restore,
     Action::Retrieve,
     Action::Search,
     Action::Delete,

@@ -38,9 +38,7 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
-    let archive = archive(folder, &db);
     Arc::new(Service {
-        destination: Target::Archive(archive.clone()),
         archive,
         db,
         keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
@@ -77,7 +75,7 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
         crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
         keeps_pushed: true,
-        target: None,
+        target: Target::Archive(archive(folder, db)),
         origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
     }
 }

@@ -97,7 +97,7 @@ pub struct OwnArgs {
     /// What happens to the attributes: a preset, a profile file, or `server` for what the server's settings say.
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// Where instances go: archive, forward, restore (with --origin veil: back to that server, under its own names), or
+    /// Where instances go: archive, forward, restore (with --origin veil: to that server, led back to its originals), or
     /// `server` for what the server's settings say.
     #[arg(long)]
     pub destination: Option<String>,
