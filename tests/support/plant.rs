@@ -117,9 +117,9 @@ const START: usize = 8;
 fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<Element> {
     let needed = [(0x0008, 0x0005), (0x0008, 0x0016)];
     let mut out = Vec::new();
+    let mut dates = marks.iter().filter(|mark| mark.dated).count() as u64;
     for (tag, name) in rows.iter().filter(|(tag, _)| !needed.contains(tag)) {
         let number = marks.len() as u64;
-        let dates = marks.iter().filter(|mark| mark.dated).count() as u64;
         let dated = matches!(name, b"DA" | b"DT");
         if *name == *b"SQ" {
             let value = value(*b"LT", number, dates);
@@ -128,6 +128,7 @@ fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<El
             continue;
         }
         let value = value(*name, number, dates);
+        dates += u64::from(dated);
         out.push(bytes(*tag, name, &value));
         marks.push(Mark { tag: *tag, depth, dated, value });
     }
@@ -153,10 +154,11 @@ fn value(name: vr::Vr, number: u64, dates: u64) -> Vec<u8> {
         b"CS" | b"AE" => format!("MARK_{number:06}").into_bytes(),
         b"PN" => format!("Mark^N{number:06}").into_bytes(),
         b"UR" => format!("http://mark.example/{number:06}").into_bytes(),
-        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"FL" | b"OF" | b"SL" | b"UL" | b"OL" | b"FD"
-        | b"OD" | b"OV" | b"SV" | b"UV" => {
-            (0xa5c3_96e1_0000_0000 | number << 8 | 0x7b).to_le_bytes().to_vec()
-        }
+        // Whole numbers, which every writer of JSON spells alike.
+        b"FL" => ((8_388_608 + number) as f32 * 1_048_576.0).to_le_bytes().repeat(2),
+        b"FD" => (7e15 + number as f64).to_le_bytes().to_vec(),
+        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"OF" | b"SL" | b"UL" | b"OL" | b"OD" | b"OV"
+        | b"SV" | b"UV" => (0xa5c3_96e1_0000_0000 | number << 8 | 0x7b).to_le_bytes().to_vec(),
         _ => format!("Mark {number:06}").into_bytes(),
     }
 }
