@@ -35,26 +35,25 @@ fn begin(crawl: &mut Crawl) {
 
 /// What must be refused, with what the asker knows of the patient in it: the answer must not repeat it, nor the log.
 fn provoke(crawl: &mut Crawl) {
-    let guesses = [
-        "/studies?PatientName=Mark%5EN000001",
-        "/studies?PatientID=*Mark*",
-        "/studies?00100020=Mark%20000001&includefield=all",
-        "/studies?StudyDate=10000615-99990615",
-        "/studies?StudyInstanceUID=2.25.987200000000001",
-        "/studies?AccessionNumber=Mark%20000007",
-        "/studies?NoSuchKeyword=Mark%20000007",
-        "/studies?limit=Mark",
-        "/studies?StudyDate=Mark",
-        "/studies/2.25.987200000000001",
-        "/studies/2.25.987200000000001/metadata",
-        "/studies/2.25.987200000000001/series/2.25.987300000000001/instances/2.25.987100000000001",
-        "/studies/2.25.987200000000001/series/2.25.987300000000001/instances/2.25.987100000000001/frames/1",
-        "/studies/Mark%20000001/metadata",
-        "/studies/1.2.3.4",
-        "/studies/00",
-        "/nowhere",
+    let instance = plant::path(0);
+    let study = instance.split("/series").next().unwrap();
+    let places = ["", "/metadata", "/frames/1", "/rendered", "/thumbnail", "/bulk/00420011", "/frames/x"];
+    let known = places.iter().map(|place| format!("{instance}{place}"));
+    let queries = [
+        "PatientName=Mark%5EN000001",
+        "PatientID=*Mark*",
+        "00100020=Mark%20000001&includefield=all",
+        "StudyDate=10000615-99990615",
+        "AccessionNumber=Mark%20000007",
+        "NoSuchKeyword=Mark%20000007",
+        "limit=Mark",
+        "StudyDate=Mark",
+        "includefield=Mark%20000007",
     ];
-    for target in guesses {
+    let queries = queries.iter().map(|query| format!("/studies?{query}"));
+    let rest = [study, "/studies/Mark%20000001/metadata", "/studies/1.2.3.4", "/studies/00", "/nowhere"];
+    let rest = rest.iter().map(|path| path.to_string());
+    for target in known.chain(queries).chain(rest).chain([format!("{study}/metadata")]) {
         for accept in ["application/dicom+json", "image/png", "text/plain;q=x", "multipart/related"] {
             crawl.push(Ask::new("GET", &format!("/dicom-web{target}"), accept));
         }
@@ -62,9 +61,9 @@ fn provoke(crawl: &mut Crawl) {
             crawl.push(Ask::new(method, &format!("/dicom-web{target}"), "*/*"));
         }
     }
-    let by_query =
-        "/wado?requestType=WADO&studyUID=2.25.987200000000001&seriesUID=2.25.98730000000000001&objectUID=";
-    crawl.push(Ask::get(&format!("{by_query}2.25.987100000000001")));
+    let uids: Vec<&str> = instance.split('/').skip(2).step_by(2).collect();
+    let by_query = format!("studyUID={}&seriesUID={}&objectUID={}", uids[0], uids[1], uids[2]);
+    crawl.push(Ask::get(&format!("/wado?requestType=WADO&{by_query}")));
     crawl.push(Ask::get("/wado?requestType=WADO"));
 }
 
@@ -157,9 +156,9 @@ fn the_same_crawl_of_a_clinical_server_without_a_gateway_finds_all_that_was_plan
     instances.iter().for_each(|instance| orthanc.keep(instance));
     let mut search = Search::new(marks);
     let mut crawl = Crawl::new(orthanc.address(), &[]);
-    let whole = format!("{}; transfer-syntax=*", stow::RESPOND);
-    crawl.push(Ask::new("GET", "/dicom-web/studies/2.25.987200000000001", &whole));
     begin(&mut crawl);
+    let document = format!("/dicom-web{}", plant::path(instances.len() - 1));
+    crawl.push(Ask::new("GET", &document, &format!("{}; transfer-syntax=*", stow::RESPOND)));
     // It gives every small value by reference: thousands of URLs that tell nothing new.
     let requests = crawl.run(100, &mut search);
     let (bytes, lost) = (search.bytes, search.lost(|_| true));

@@ -13,13 +13,12 @@ pub const SHORTEST: usize = 7;
 pub fn of(vr: Vr, value: &[u8]) -> Vec<Vec<u8>> {
     let mut out = packed(value);
     out.push(vr::swap(vr, value));
-    if let Some(numbers) = numbers(vr, value) {
-        out.extend([numbers.join(","), numbers.join(", "), in_xml(&numbers)].map(String::into_bytes));
-    } else {
-        out.extend(
-            texts(vr, &String::from_utf8_lossy(value)).iter().flat_map(|text| packed(text.as_bytes())),
-        );
-    }
+    let spelled = match numbers(vr, value) {
+        // From the bracket on: without it the end of a longer number would do.
+        Some(numbers) => vec![format!("[{}", numbers.join(",")), in_xml(&numbers)],
+        None => texts(vr, value),
+    };
+    out.extend(spelled.into_iter().map(String::into_bytes));
     out.retain(|form| form.len() >= SHORTEST);
     out
 }
@@ -43,18 +42,24 @@ fn base64(value: &[u8], before: usize) -> Vec<u8> {
     text.as_bytes()[if before == 0 { 0 } else { 4 }..].to_vec()
 }
 
-/// The parts and spellings of a text: a name by its components, a list by its values as JSON has them, a date with hyphens.
-fn texts(vr: Vr, text: &str) -> Vec<String> {
+/// The parts and spellings of a text: a name by its components, a list by its values, a date with hyphens.
+fn texts(vr: Vr, value: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(value);
+    let list = |values: Vec<String>| vec![values.join("\",\""), values.join("\\\\"), in_xml(&values)];
     match &vr {
         b"PN" => text.split(['^', '=']).map(str::to_owned).collect(),
         b"DA" | b"DT" if text.len() >= 8 && text.is_ascii() => {
             vec![format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..8])]
         }
-        _ => {
-            let values: Vec<String> = text.split('\\').map(str::to_owned).collect();
-            vec![text.replace(' ', "+"), values.join("\",\""), values.join("\\\\"), in_xml(&values)]
-        }
+        b"AT" => list(value.chunks_exact(4).map(tag).collect()),
+        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" => Vec::new(),
+        _ => [list(text.split('\\').map(str::to_owned).collect()), vec![text.replace(' ', "+")]].concat(),
     }
+}
+
+/// A tag as its eight hexadecimal digits.
+fn tag(value: &[u8]) -> String {
+    format!("{:02X}{:02X}{:02X}{:02X}", value[1], value[0], value[3], value[2])
 }
 
 /// Values as the Native DICOM Model has them side by side (PS3.19 A.1).
@@ -75,10 +80,6 @@ fn numbers(vr: Vr, value: &[u8]) -> Option<Vec<String>> {
         // One number is enough, and whether a fraction of zero follows does not count.
         b"FL" => words.map(|word| f32::from_bits(unsigned(word) as u32).to_string()).take(1).collect(),
         b"FD" => words.map(|word| f64::from_bits(unsigned(word)).to_string()).take(1).collect(),
-        b"AT" => value
-            .chunks_exact(4)
-            .map(|tag| format!("{:04X}{:04X}", unsigned(&tag[..2]), unsigned(&tag[2..])))
-            .collect(),
         _ => return None,
     })
 }
@@ -106,11 +107,11 @@ mod tests {
             assert!(has(&name, form), "{form}");
         }
         assert!(has(&of(*b"DA", b"20240229"), "2024-02-29"));
-        assert!(has(&of(*b"US", &[1, 0, 2, 0, 3, 0, 4, 0]), "1,2,3,4"));
+        assert!(has(&of(*b"US", &[1, 0, 2, 0, 3, 0, 4, 0]), "[1,2,3,4"));
         assert!(has(&of(*b"AS", b"001D\\998D"), "001D\",\"998D"));
         assert!(has(&of(*b"UI", b"2.25.7771"), "<Value number=\"1\">2.25.7771</Value>"));
-        assert!(has(&of(*b"FD", &7e15_f64.to_le_bytes()), "7000000000000000"));
-        assert!(has(&of(*b"AT", &[0x10, 0, 0x20, 0, 0x10, 0, 0x30, 0]), "00100020,00100030"));
+        assert!(has(&of(*b"FD", &7e15_f64.to_le_bytes()), "[7000000000000000"));
+        assert!(has(&of(*b"AT", &[0x10, 0, 0x20, 0, 0x10, 0, 0x30, 0]), "00100020\",\"00100030"));
     }
 
     #[test]

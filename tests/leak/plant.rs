@@ -11,14 +11,14 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::StandardDataDictionary;
 use std::collections::BTreeMap;
 
-/// Instances, and what was planted in them.
+/// Instances, and what was planted in them. The last one is the document.
 pub struct Study {
     pub instances: Vec<Vec<u8>>,
     pub marks: Vec<Mark>,
 }
 
 /// Groups of a data set that PS3.6 has attributes of, ranges included.
-const GROUPS: [(u16, u16); 12] = [
+const GROUPS: [(u16, u16); 11] = [
     (0x0008, 0x00ff),
     (0x0100, 0x0100),
     (0x0400, 0x0400),
@@ -30,7 +30,6 @@ const GROUPS: [(u16, u16); 12] = [
     (0x5400, 0x5400),
     (0x5600, 0x5600),
     (0x6000, 0x6000),
-    (0x7fe0, 0x7fe0),
 ];
 
 /// The data set's own identity, and what says how its pixels lie: an instance needs these as they are.
@@ -39,7 +38,9 @@ fn structural(tag: Tag) -> bool {
     // A document is replaced after its type, so it has an instance of its own.
     let document = [(0x0042, 0x0011), (0x0042, 0x0012)];
     let picture = tag.0 == 0x0028 && (0x0002..=0x0103).contains(&tag.1);
-    identity.contains(&tag) || document.contains(&tag) || picture || tag.0 == 0x7fe0
+    // Where a gateway says what it did.
+    let stamp = [(0x0012, 0x0062), (0x0012, 0x0063), (0x0012, 0x0064), (0x0028, 0x0303)];
+    [&identity[..], &document, &stamp].concat().contains(&tag) || picture || tag.0 == 0x7fe0
 }
 
 /// Every attribute of PS3.6 that can hold a mark. (gggg,0000) are lengths.
@@ -129,6 +130,12 @@ fn identity(number: usize) -> [(Tag, String); 3] {
         ((0x0020, 0x000d), "2.25.987200000000001".to_owned()),
         ((0x0020, 0x000e), format!("2.25.9873{:010}1", number % 2)),
     ]
+}
+
+/// Where an instance is at the origin, below its root.
+pub fn path(number: usize) -> String {
+    let [(_, instance), (_, study), (_, series)] = identity(number);
+    format!("/studies/{study}/series/{series}/instances/{instance}")
 }
 
 const NESTED_PRIVATE: (u8, &Vr, &[u8]) = (0x31, b"LO", b"Private value 5");
