@@ -70,8 +70,8 @@ fn tag(text: &str) -> Option<Tag> {
     Some(((number >> 16) as u16, number as u16))
 }
 
-/// The values of an instance that must not come out again, short ones left out.
-pub fn of_file(name: &str, instance: &[u8]) -> Vec<Mark> {
+/// The values of an instance that must not come out again, short ones left out, and what a rule of a profile keeps.
+pub fn of_file(name: &str, instance: &[u8], kept: &[Tag]) -> Vec<Mark> {
     let secrets = Secrets::load();
     let walked = walk(instance);
     assert_eq!(walked.fault, None, "{name}");
@@ -79,7 +79,8 @@ pub fn of_file(name: &str, instance: &[u8]) -> Vec<Mark> {
         let around = leaf.path.iter().any(|(tag, _)| secrets.hold(*tag, *b"SQ"));
         around || secrets.hold(leaf.tag, leaf.vr.unwrap_or(*b"UN"))
     };
-    walked.leaves.iter().filter(|leaf| hides(leaf)).filter_map(|leaf| of_leaf(name, leaf)).collect()
+    let leaves = walked.leaves.iter().filter(|leaf| !kept.contains(&leaf.tag));
+    leaves.filter(|leaf| hides(leaf)).filter_map(|leaf| of_leaf(name, leaf)).collect()
 }
 
 fn of_leaf(name: &str, leaf: &Leaf) -> Option<Mark> {
