@@ -39,7 +39,7 @@ pub fn run() {
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     Arc::new(Service {
-        archive,
+        archive: archive(folder, &db),
         db,
         keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),

@@ -1,7 +1,7 @@
 //! Real components, started through the scripts of `tests/rigs` and ended when dropped.
 //! Where one is not installed: outside CI the test is told so and skips; with `CI` set it fails.
 
-use super::files::rigs_home;
+use super::files::{self, File, rigs_home};
 use super::http::{Request, Response};
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -299,6 +299,47 @@ pub fn dicomweb_client(
     let answer = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("reference_client.py: {}", String::from_utf8_lossy(&output.stderr)));
     Some((answer, output.status.code().unwrap_or(-1)))
+}
+
+/// OHIF's built distribution and what it takes to drive it in a browser.
+pub struct Viewer {
+    /// Folder of the npm packages.
+    pub packages: PathBuf,
+    pub chromium: PathBuf,
+    node: PathBuf,
+}
+
+/// The viewer; None when a piece of it is missing and this is not CI.
+pub fn viewer() -> Option<Viewer> {
+    let (home, chromium) = (rigs_home(), PathBuf::from("/usr/bin/chromium"));
+    let (packages, node) = (home.join("npm/node_modules"), home.join("venv/bin/node"));
+    let pieces = [packages.join("@ohif/app/dist/index.html"), packages.join("playwright-core/package.json")];
+    if pieces.iter().chain([&chromium, &node]).all(|piece| piece.is_file()) {
+        return Some(Viewer { packages, chromium, node });
+    }
+    missing("the viewer (Chromium, Node.js, OHIF)")
+}
+
+impl Viewer {
+    /// Drive OHIF as this plan says (see `tests/rigs/ohif.mjs`), its files beside it; the result.
+    pub fn run(&self, plan: &serde_json::Value, folder: &Path) -> serde_json::Value {
+        let path = folder.join("plan.json");
+        std::fs::write(&path, plan.to_string()).unwrap();
+        let output = Command::new(&self.node).arg(script("ohif.mjs")).arg(path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ohif.mjs, its screenshots in {}: {said}", folder.display());
+        eprintln!("{said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+/// Files of `make-dicom.py` with these arguments, by name; None when Python is missing and this is not CI.
+pub fn made(arguments: &[&str]) -> Option<Vec<File>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Command::new(python()?);
+    let output = run.arg(script("make-dicom.py")).arg(folder.path()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "make-dicom.py: {}", String::from_utf8_lossy(&output.stderr));
+    Some(files::read(folder.path()))
 }
 
 /// A command of the system, such as `dcmdump`; None when it is missing and this is not CI.
