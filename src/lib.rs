@@ -15,7 +15,8 @@
 //! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
-//! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
+//! | change what can be given of an instance, wherever it lies | `origin/stored` |
+//! | change how another server is asked, which of its answers are believed | `downstream/read.rs`, then `origin/remote` |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
@@ -31,6 +32,7 @@
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | change a command | `cli` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
+//! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
 //! # Floors
@@ -47,11 +49,12 @@
 //! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
 //! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
 //! | 2 | `spool` | bytes that wait, in memory or in an unlinked file | what they mean |
-//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
+//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to, or pulled from | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
-//! | 3 | `origin` | where a pulled resource comes from: the archive | |
+//! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server | |
+//! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api` | one file a route family | SQL, DICOM bytes |
@@ -106,6 +109,8 @@ pub mod api;
 pub mod archive;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod conform;
 #[cfg(feature = "server")]
 pub mod db;
 #[cfg(feature = "server")]

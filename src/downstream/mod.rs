@@ -7,12 +7,14 @@
 //! | change how multipart answers are taken apart | `multipart` |
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
+//! | ask a server as a client of its own, to examine it | [`probe`] |
 
 mod address;
 mod body;
 mod breaker;
 mod fault;
 mod multipart;
+pub mod probe;
 mod read;
 mod store;
 
