@@ -16,7 +16,8 @@
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
 //! | keep the archive somewhere else | `archive/store.rs`, one file below it, `config/archive.rs`, `tests/rig_s3.rs` |
-//! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
+//! | change what can be given of an instance, wherever it lies | `origin/stored` |
+//! | change how another server is asked, which of its answers are believed | `downstream/read.rs`, then `origin/remote` |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
@@ -56,7 +57,7 @@
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
-//! | 3 | `origin` | where a pulled resource comes from: the archive | |
+//! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server | |
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
