@@ -16,6 +16,7 @@
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
 //! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
+//! | change what a clinical server's data look like through the veil | `origin/veil.rs`, then the file it names |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
