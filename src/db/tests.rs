@@ -34,7 +34,7 @@ pub(crate) async fn fresh(folder: &Path) -> Db {
 pub(crate) fn absent() -> Db {
     sqlx::any::install_default_drivers();
     let all = AnyPoolOptions::new().connect_lazy("sqlite::memory:").unwrap();
-    Db { readers: all.clone(), writers: all.clone(), relaxed: all, kind: Kind::Sqlite }
+    Db { readers: all.clone(), writers: all, kind: Kind::Sqlite }
 }
 
 /// A new database with its first customer, project and key (of SHA-256 3333…); the project's name.
@@ -90,6 +90,25 @@ async fn a_second_start_finds_the_schema_and_a_newer_one_is_refused() {
     sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&db.writers).await.unwrap();
     db.close().await;
     assert_eq!(Db::open(&address).await.err(), Some(Fault::Newer(99)));
+}
+
+#[tokio::test]
+async fn each_transaction_on_sqlite_is_as_safe_as_it_was_asked_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = fresh(folder.path()).await;
+    if db.kind == Kind::Postgres {
+        return;
+    }
+    let level = async |mut transaction: Write| -> i64 {
+        let level = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *transaction).await.unwrap();
+        transaction.rollback().await.unwrap();
+        level
+    };
+    for _ in 0..2 {
+        assert_eq!(level(db.write_relaxed().await.unwrap()).await, 1, "NORMAL");
+        drop(db.write_relaxed().await.unwrap());
+        assert_eq!(level(db.write().await.unwrap()).await, 2, "FULL");
+    }
 }
 
 #[tokio::test]
