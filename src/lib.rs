@@ -18,6 +18,7 @@
 //! | keep the archive somewhere else | `archive/store.rs`, one file below it, `config/archive.rs`, `tests/rig_s3.rs` |
 //! | change what can be given of an instance, wherever it lies | `origin/stored` |
 //! | change how another server is asked, which of its answers are believed | `downstream/read.rs`, then `origin/remote` |
+//! | change what a clinical server's data look like through the veil | `origin/veil.rs`, then the file it names |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
