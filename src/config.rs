@@ -221,6 +221,9 @@ impl Config {
         if destination == Route::Restore && origin != Source::Veil {
             from.wrong("destination", "restore needs the origin veil".to_owned());
         }
+        if origin == Source::Veil && destination == Route::Forward {
+            from.wrong("origin", "veil and destination = forward would put pseudonymized instances into the clinical server: take destination = archive, or another server for projects".to_owned());
+        }
         #[cfg(not(feature = "billing"))]
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());

@@ -13,10 +13,11 @@ pub use names::Names;
 
 use crate::archive;
 use crate::db;
+use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
-use crate::dicomweb::query::QueryFault;
+use crate::dicomweb::query::{self, QueryFault};
 use crate::downstream;
 use crate::origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -87,6 +88,10 @@ pub enum Problem {
     BadParameter(&'static str),
     /// A parameter of a search cannot be served (PS3.18 8.3.4, 10.6.3.1).
     Query(QueryFault),
+    /// A search asks for values of an attribute that the project's profile hides; its name.
+    Hidden(String),
+    /// The project's profile refuses the instance that is asked for.
+    Withheld(Refusal),
     /// A search would have to look at more than so many data sets one by one (PS3.18 10.6.3.1).
     TooBroad(u64),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
@@ -204,6 +209,8 @@ impl Problem {
             Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
             Self::Query(_) => (Request, S::BAD_REQUEST, PROCESSING, "a parameter of the search cannot be served", "Correct or leave out the parameter."),
+            Self::Hidden(_) => (Request, S::BAD_REQUEST, PROCESSING, "the search asks for a hidden attribute", "Leave the key out: to match values that the profile hides would tell them."),
+            Self::Withheld(refusal) => (Right, S::FORBIDDEN, refusal.reason().0, "the project's profile does not let this instance out", "The operator can change the profile, if it may pass."),
             Self::TooBroad(_) => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the search is too broad", "Add a key that the catalog holds, such as a study, a patient or a date."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
@@ -240,6 +247,8 @@ impl Problem {
             Self::Metadata(why) | Self::Undecodable(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::Query(fault) => Some(fault.to_string()),
+            Self::Hidden(name) => Some(format!("the attribute is {name}")),
+            Self::Withheld(refusal) => Some(refusal.to_string()),
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
             Self::Form(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
@@ -364,12 +373,15 @@ impl From<origin::Fault> for Problem {
     fn from(fault: origin::Fault) -> Self {
         match fault {
             origin::Fault::TooBroad(most) => Self::TooBroad(most),
+            origin::Fault::Hidden(tag) => Self::Hidden(query::name(&[tag])),
+            origin::Fault::Refused(refusal) => Self::Withheld(refusal),
             origin::Fault::NotFound => Self::NotFound,
             origin::Fault::Undecodable(why) => Self::Undecodable(why),
             origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
             origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
                 fault.into()
             }
+            origin::Fault::Downstream(fault) => Self::Downstream(fault),
             origin::Fault::Spool(_) => Self::Internal("the spool fails"),
             origin::Fault::Archive(archive::Fault::Store) => {
                 Self::Internal("the archive's object store fails")

@@ -28,7 +28,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
-use crate::origin::{ArchiveOrigin, Decoders};
+use crate::origin::{ArchiveOrigin, Decoders, Pulled};
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -122,7 +122,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
-    let defaults = defaults(&config, archive, db.clone())?;
+    let defaults = defaults(&config, &folder, archive, db.clone())?;
     let service = service(&config, &folder, db.clone(), keys.clone(), keeper.clone(), address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
@@ -185,14 +185,16 @@ fn app(
 }
 
 /// What holds for projects that say nothing else.
-fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failure> {
+fn defaults(config: &Config, folder: &Folder, archive: Archive, db: Db) -> Result<Defaults, Failure> {
     let downstream = match &config.downstream {
         Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
         None => None,
     };
+    let decoders = Decoders::default();
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
-        held: ArchiveOrigin::new(archive.clone(), db, "", Decoders::default()),
+        held: ArchiveOrigin::new(archive.clone(), db, "", decoders.clone()),
+        pulled: Pulled::new(folder.spool(), config.limits.spool_memory, decoders),
         archive,
         source: config.origin,
         route: config.destination,

@@ -38,9 +38,8 @@ pub(super) async fn answer(
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let stored = caller.origin.syntax(place).await?;
     let pixels = path.is_top_level() && path.tag.group() == 0x7FE0;
-    let chosen = if pixels { Some(frames::choose(asked, &stored, true)?) } else { None };
+    let chosen = if pixels { Some(frames::settled(caller, place, asked, true).await?) } else { None };
     let given = chosen.map_or(As::Stored, |(_, given)| given);
     let parts = Begun::of(caller.origin.bulk(place, path, given).await?).await?;
     let offer = match chosen {

@@ -11,14 +11,12 @@ use crate::dicomweb::zip_out::{self, ZipOut};
 use crate::origin::part::ByteStream;
 use crate::origin::{Content, Fault, Part, Parts};
 use crate::problem::Problem;
+use crate::spool::Spool;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-
-/// Content of a ZIP entry that cannot be read twice is held up to this size, in bytes.
-const HELD: u64 = 64 << 20;
 
 /// Parts whose first is there.
 pub(super) struct Begun {
@@ -74,17 +72,21 @@ impl Begun {
     }
 
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
-    pub(super) fn zip(self) -> Response {
+    pub(super) fn zip(self, service: &Service) -> Response {
         let status = self.status();
-        let archive =
-            stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
+        let (memory, folder) = (service.spool_memory, service.spool.clone());
+        let next = move |(mut parts, zip): (BoxStream<'static, _>, Option<ZipOut>)| {
+            let spool = Spool::new(memory, folder.clone());
+            async move {
                 let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
                 let piece = match parts.try_next().await? {
-                    Some(part) => entry(&mut zip, part).await?,
+                    Some(part) => entry(&mut zip, part, spool).await?,
                     None => return Ok(Some((stream::iter([Ok(zip.finish())]).boxed(), (parts, None)))),
                 };
                 Ok(Some((piece, (parts, Some(zip)))))
-            });
+            }
+        };
+        let archive = stream::try_unfold((self.all(), Some(ZipOut::default())), next);
         answer(status, "application/zip", archive.try_flatten().boxed())
     }
 
@@ -168,10 +170,10 @@ fn has(asked: &HeaderMap, tag: &str) -> bool {
 }
 
 /// One file of a ZIP archive, whose checksum stands before it: it is read once for that, and once more to be sent.
-async fn entry(zip: &mut ZipOut, part: Part) -> Result<ByteStream, Fault> {
+async fn entry(zip: &mut ZipOut, part: Part, spool: Spool) -> Result<ByteStream, Fault> {
     let name =
         format!("{}.dcm", part.path.replace("studies/", "").replace("series/", "").replace("instances/", ""));
-    let content = part.content.again(HELD).await?;
+    let content = part.content.again(spool).await?;
     let (mut crc, mut size) = (flate2::Crc::new(), 0);
     let mut first = content.open();
     while let Some(bytes) = first.try_next().await? {

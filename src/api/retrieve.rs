@@ -50,7 +50,7 @@ pub(super) async fn instances(
     let parts = Begun::of(caller.origin.instances(&place, &wishes).await?).await?;
     match offer {
         SINGLE => parts.single("application/dicom", &headers),
-        ZIP => Ok(parts.zip()),
+        ZIP => Ok(parts.zip(&service)),
         _ => parts.multipart("application/dicom", &service),
     }
 }

@@ -15,6 +15,19 @@ pub struct Place {
     pub instance: Option<String>,
 }
 
+impl Place {
+    /// Its path below the DICOMweb root (PS3.18 10.1.1), without a slash at its start.
+    pub fn path(&self) -> String {
+        let mut path = format!("studies/{}", self.study);
+        for (name, uid) in [("series", &self.series), ("instances", &self.instance)] {
+            if let Some(uid) = uid {
+                path.push_str(&format!("/{name}/{uid}"));
+            }
+        }
+        path
+    }
+}
+
 /// An instance in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {

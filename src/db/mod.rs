@@ -129,6 +129,9 @@ pub enum Fault {
     /// There is no veil behind which instances could be restored.
     #[error("what is sent can be restored only where the origin is the veil")]
     NoVeil,
+    /// The caller's fault: pseudonymized instances would be forwarded to the server that holds the originals.
+    #[error("a project does not forward to the clinical server that it pulls from through the veil")]
+    BehindVeil,
 }
 
 impl From<sqlx::Error> for Fault {

@@ -119,7 +119,7 @@ fn forward(given: Given, days: u32) -> Option<NaiveDate> {
         4 => begins.checked_add_months(Months::new(12))?,
         _ => begins.checked_add_months(Months::new(1))?,
     };
-    Some(if begins < first { following } else { first })
+    Some(if begins < first { following } else { first }).filter(|date| date.year() <= 9999)
 }
 
 /// What tells of a single date: the day it names, and of a year or a month its first.
@@ -127,6 +127,14 @@ pub fn day(value: &[u8]) -> Option<NaiveDate> {
     let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\0']);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count().min(8);
     parse(text.get(..digits)?, digits).map(|given| given.date)
+}
+
+/// A text that begins with the eight digits of a date, with the date moved `days` forward: what [`shift`] undoes. `None`
+/// if it does not, or leaves the calendar of four digits.
+pub fn later(text: &str, days: u32) -> Option<String> {
+    let (date, rest) = text.split_at_checked(8)?;
+    let moved = forward(parse(date, 8)?, days)?;
+    Some(format!("{:04}{:02}{:02}{rest}", moved.year(), moved.month(), moved.day()))
 }
 
 fn back(date: NaiveDate, days: u32) -> Option<NaiveDate> {
@@ -167,6 +175,16 @@ mod tests {
             let (one, two) = (da("20200101", days).unwrap(), da("20200310", days).unwrap());
             let (one, two) = (day(one.as_bytes()).unwrap(), day(two.as_bytes()).unwrap());
             assert_eq!(two - one, chrono::TimeDelta::days(69));
+        }
+    }
+
+    #[test]
+    fn what_was_moved_back_is_found_again_later() {
+        assert_eq!(later("20240229", 1).as_deref(), Some("20240301"));
+        assert_eq!(later("20231231235959.000000", 1).as_deref(), Some("20240101235959.000000"));
+        assert_eq!(later(&da("20240310", 3650).unwrap(), 3650).as_deref(), Some("20240310"));
+        for bad in ["", "2024", "20241301", "99991231"] {
+            assert_eq!(later(bad, 1), None, "{bad}");
         }
     }
 

@@ -38,6 +38,7 @@ pub mod rewriter;
 pub mod rule;
 mod rule_toml;
 mod rules;
+pub mod search;
 pub mod sop;
 mod stamp;
 pub mod table;

@@ -86,6 +86,14 @@ impl Rewriter {
         }
     }
 
+    /// The instance and the transfer syntax in which it goes out, once its head was admitted.
+    pub fn admitted(&self) -> Option<(&Subject, &'static str)> {
+        match &self.stage {
+            Stage::Head => None,
+            Stage::Bulk { instance, .. } => Some((&instance.subject, instance.transfer_syntax)),
+        }
+    }
+
     /// Takes the next bytes of the instance; what can go out is appended to `out`.
     ///
     /// # Errors

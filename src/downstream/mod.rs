@@ -124,6 +124,11 @@ impl Downstream {
         Ok(Self { http, settings: Arc::new(settings), root, places, breaker: Arc::default() })
     }
 
+    /// The configured root.
+    pub fn url(&self) -> &str {
+        &self.settings.url
+    }
+
     /// Waits for a place among the requests that may run at the same time.
     pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).acquire_owned().await.ok()

@@ -80,13 +80,14 @@ impl Accounts {
         }
         let (db, project) = (&self.db, owner.project.as_str());
         let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let engine = self.defaults.engine(&settings);
         let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {
             changed: owner.changed,
-            engine: self.defaults.engine(&settings),
             target: self.defaults.target(&settings, &crosswalk)?,
+            origin: self.defaults.origin(project, &settings, &engine, &crosswalk)?,
+            engine,
             crosswalk,
-            origin: self.defaults.origin(project, &settings)?,
         };
         self.projects().insert(owner.project.clone(), known.clone());
         Ok(known)

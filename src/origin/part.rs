@@ -1,6 +1,7 @@
 //! What an origin gives: representations with their bytes on the way. Framing them as HTTP is the handlers'.
 
 use super::Fault;
+use crate::spool::Spool;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::ops::Range;
@@ -96,20 +97,18 @@ impl Content {
         }
     }
 
-    /// The same, to be read more than once; what comes from start to end only is held, at most `most` bytes of it.
+    /// The same, to be read more than once; what comes from start to end only is put into `spool`.
     ///
     /// # Errors
-    /// It breaks off, or is larger.
-    pub async fn again(self, most: u64) -> Result<Self, Fault> {
+    /// It breaks off, or the spool fails.
+    pub async fn again(self, mut spool: Spool) -> Result<Self, Fault> {
         let Source::Stream(mut stream) = self.source else { return Ok(self) };
-        let mut held = Vec::new();
         while let Some(bytes) = stream.try_next().await? {
-            if (held.len() + bytes.len()) as u64 > most {
-                return Err(Fault::Undecodable("it is too large to be read twice"));
-            }
-            held.extend_from_slice(&bytes);
+            spool.write(bytes).await?;
         }
-        Ok(Self::bytes(held.into()))
+        let whole = spool.whole().await?;
+        let (in_memory, in_file) = whole.lengths();
+        Ok(Self::seekable(in_memory + in_file, move |range| whole.stream(range).map_err(Fault::from).boxed()))
     }
 
     /// All bytes, and again later; nothing if they can be read once only.

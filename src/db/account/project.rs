@@ -279,6 +279,9 @@ impl Own {
         if route == Some(Route::Restore) && source != Some(Source::Veil) {
             return Err(Fault::NoVeil);
         }
+        if forwards && self.origin.as_deref() == Some(Source::Veil.word()) {
+            return Err(Fault::BehindVeil);
+        }
         let places = wish.destination.is_some() || wish.origin.is_some();
         Ok(places || wish.downstream_url.is_some() || wish.downstream_login.is_some())
     }

@@ -3,7 +3,7 @@
 
 use super::{Decoders, Ranged, Stored};
 use crate::origin::recent::{Recent, Weighed};
-use crate::origin::{Answer, ByteStream, Fault};
+use crate::origin::{Answer, ByteStream, Content, Fault};
 use crate::spool::{Spool, Whole};
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, TryStreamExt};
@@ -38,7 +38,11 @@ pub struct Pulled {
     folder: PathBuf,
     threshold: u64,
     decoders: Decoders,
+    /// Nothing is kept, so nothing can be had that must be kept.
+    nothing: bool,
 }
+
+const NOT_KEPT: Fault = Fault::Undecodable("the origin does not give it, and its instances are not kept");
 
 /// One instance, there or on its way. Who asks for it meanwhile waits for the same pull.
 #[derive(Clone)]
@@ -64,7 +68,18 @@ impl Weighed for Pull {
 impl Pulled {
     /// Spools that lie in memory up to `memory` bytes each, in unlinked files in `folder` beyond.
     pub fn new(folder: PathBuf, memory: u64, decoders: Decoders) -> Self {
-        Self { recent: Arc::new(Recent::new(IN_FILES)), folder, threshold: memory.min(EACH), decoders }
+        Self {
+            recent: Arc::new(Recent::new(IN_FILES)),
+            folder,
+            threshold: memory.min(EACH),
+            decoders,
+            nothing: false,
+        }
+    }
+
+    /// The same bounds for somebody whose instances must not lie on a disk: none is pulled.
+    pub(in crate::origin) fn of_nothing(&self) -> Self {
+        Self { recent: Arc::new(Recent::new(0)), nothing: true, ..self.clone() }
     }
 
     /// The instance that is known by this name; if it is not here, `open` gives its bytes in the form of [`Ranged`]. The
@@ -80,6 +95,9 @@ impl Pulled {
     where
         F: Future<Output = Result<ByteStream, Fault>> + Send,
     {
+        if self.nothing {
+            return Err(NOT_KEPT);
+        }
         let pull = self.pull(name);
         if let Some(spooled) = pull.stored.get() {
             return Ok(Arc::clone(&spooled.stored));
@@ -91,21 +109,37 @@ impl Pulled {
         Ok(stored)
     }
 
+    /// Bytes that come once as a content of which ranges can be had. They are not kept for others.
+    ///
+    /// # Errors
+    /// The stream breaks, or the spool fails.
+    pub(in crate::origin) async fn value(&self, bytes: ByteStream) -> Result<Content, Fault> {
+        if self.nothing {
+            return Ok(Content::stream(None, bytes));
+        }
+        let whole = self.spooled(bytes).await?;
+        Ok(Content::seekable(whole.size(), move |range| Ranged::stream(&whole, range)))
+    }
+
     fn pull(&self, name: &str) -> Pull {
         let fresh = |pull: &Pull| pull.since.elapsed() < FRESH;
         self.recent.find_or(name, fresh, || Pull { since: Instant::now(), stored: Arc::default() })
     }
 
-    async fn fill(&self, mut bytes: ByteStream) -> Result<Spooled, Fault> {
+    async fn fill(&self, bytes: ByteStream) -> Result<Spooled, Fault> {
+        let whole = self.spooled(bytes).await?;
+        let lengths = whole.lengths();
+        let stored = Stored::read(Arc::new(whole), self.decoders.clone()).await?;
+        Ok(Spooled { stored: Arc::new(stored), lengths })
+    }
+
+    async fn spooled(&self, mut bytes: ByteStream) -> Result<Whole, Fault> {
         let mut spool = Spool::new(self.threshold, self.folder.clone());
         while let Some(chunk) = bytes.try_next().await? {
             // A slice would hold the whole buffer that it came in.
             spool.write(Bytes::copy_from_slice(&chunk)).await?;
         }
-        let whole = spool.whole().await?;
-        let lengths = whole.lengths();
-        let stored = Stored::read(Arc::new(whole), self.decoders.clone()).await?;
-        Ok(Spooled { stored: Arc::new(stored), lengths })
+        Ok(spool.whole().await?)
     }
 }
 
