@@ -30,6 +30,8 @@ pub struct World {
     pub study: Study,
     pub others: Vec<Patient>,
     pub taken: bool,
+    /// Originals that the origin tells of, and the crosswalk did not know.
+    pub again: HashMap<String, String>,
     pub today: NaiveDate,
     pub path_study: Option<String>,
 }
@@ -53,6 +55,7 @@ pub fn given_out(engine: &Engine, original: &[u8]) -> Option<(Vec<u8>, World)> {
         study: study(original)?,
         others: Vec::new(),
         taken: false,
+        again: HashMap::new(),
         today: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
         path_study: None,
     };
@@ -127,8 +130,12 @@ impl World {
             if restorer.identify(known, out)?.is_none() {
                 continue;
             }
-            let found =
-                Found { study: self.study.clone(), patients: self.others.clone(), is_taken: self.taken };
+            let found = Found {
+                study: self.study.clone(),
+                patients: self.others.clone(),
+                is_taken: self.taken,
+                again: self.again.iter().map(|(name, it)| (name.clone(), Phi::new(it.clone()))).collect(),
+            };
             restorer.restore(found, out)?;
         }
         Ok(())
