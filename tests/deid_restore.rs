@@ -330,7 +330,9 @@ fn an_instance_of_the_origin_is_never_overwritten_and_one_of_the_sender_s_is() {
     assert_eq!(refusal(&world, &named(&own)), Refusal::Duplicate, "its very name");
     world.taken = true;
     assert_eq!(refusal(&world, &instance), Refusal::Duplicate, "the origin has it");
-    world.restored = true;
+    world.restored = Some("2.25.81".to_owned());
+    assert_eq!(refusal(&world, &instance), Refusal::Duplicate, "it was stored in another study");
+    world.restored = Some("2.25.71".to_owned());
     assert!(world.restore(&instance, 7).is_ok(), "a repetition");
 }
 

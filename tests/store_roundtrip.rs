@@ -279,6 +279,13 @@ fn a_result_that_is_sent_again_replaces_itself_and_names_where_to_pull_it() {
         let study =
             format!("https://gateway.example/dicom-web/studies/{}/series/2.25.", stage.rosa.first(STUDY));
         assert!(url.starts_with(&study) && !url.contains(&instance(1)), "{url}");
+        let path = url.strip_prefix("https://gateway.example").unwrap();
+        let metadata = Request::new("GET", &format!("{path}/metadata")).header("Accept", stow::JSON);
+        let pulled = stage.server.send(metadata);
+        assert_eq!(pulled.status, 200, "{}", pulled.text());
+        let name = &pulled.json()[0]["00080018"]["Value"][0];
+        assert!(url.ends_with(&format!("/instances/{}", name.as_str().unwrap())), "{url}: {name}");
+        stage.tells_nothing(&pulled, "what is pulled again");
     }
     assert_eq!(stage.held(), 7);
     // A second result may refer to the first by the name its maker gave.
@@ -354,7 +361,7 @@ fn nothing_restored_is_given_to_anybody_but_the_origin() {
 
 #[test]
 fn an_origin_that_is_gone_is_no_refusal() {
-    let Some(Stage { orthanc, server, key, rosa, .. }) = stage() else { return };
+    let Some(Stage { orthanc, server, key, rosa, _folder, .. }) = stage() else { return };
     drop(orthanc);
     let answer = server.send_bare(push(&[rosa.sr(1)]).header("X-API-Key", &key));
     assert_eq!(answer.status, 502, "{}", answer.text());

@@ -54,8 +54,8 @@ pub struct Known {
     pub uids: HashMap<String, Phi<String>>,
     /// The text of the patient.
     pub patient: Option<Phi<String>>,
-    /// The project restored an instance of that name before.
-    pub restored: bool,
+    /// The original study in which the project restored an instance of that name before.
+    pub restored: Option<Phi<String>>,
 }
 
 /// What is to be asked of the origin, by original names.

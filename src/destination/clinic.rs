@@ -70,7 +70,7 @@ impl Clinic {
             Some(uid) => self.crosswalk.original(Kind::Restored, uid).await.map_err(failing)?,
             None => None,
         };
-        Ok(Known { uids, patient, restored: restored.is_some() })
+        Ok(Known { uids, patient, restored })
     }
 }
 
@@ -226,3 +226,6 @@ fn failing(fault: crate::db::Fault) -> Fault {
     tracing::error!(%fault, "the crosswalk cannot be read");
     Fault::Storage
 }
+
+#[cfg(test)]
+mod tests;

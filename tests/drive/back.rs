@@ -26,7 +26,7 @@ pub struct World {
     /// Originals by pseudonym.
     pub uids: HashMap<String, String>,
     pub patients: HashMap<String, Patient>,
-    pub restored: bool,
+    pub restored: Option<String>,
     pub study: Study,
     pub others: Vec<Patient>,
     pub taken: bool,
@@ -51,7 +51,7 @@ pub fn given_out(engine: &Engine, original: &[u8]) -> Option<(Vec<u8>, World)> {
         engine: engine.clone(),
         uids,
         patients,
-        restored: false,
+        restored: None,
         study: study(original)?,
         others: Vec::new(),
         taken: false,
@@ -125,8 +125,11 @@ impl World {
             let known = asked.uids.iter().filter_map(|uid| Some((uid.clone(), self.uids.get(uid)?)));
             let uids = known.map(|(uid, original)| (uid, Phi::new(original.clone()))).collect();
             let patient = asked.patient.and_then(|id| self.patients.get(&id));
-            let known =
-                Known { uids, patient: patient.map(|it| Phi::new(it.text())), restored: self.restored };
+            let known = Known {
+                uids,
+                patient: patient.map(|it| Phi::new(it.text())),
+                restored: self.restored.clone().map(Phi::new),
+            };
             if restorer.identify(known, out)?.is_none() {
                 continue;
             }

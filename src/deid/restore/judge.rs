@@ -38,7 +38,7 @@ pub(super) fn judge(
     }
     // What is known under its pseudonym, or whose pseudonym is known, is an original.
     let veiled = engine.names(facts).instance;
-    if is_known(&facts.instance) || is_known(&veiled) && !known.restored {
+    if is_known(&facts.instance) || is_known(&veiled) && !is_again(facts, known) {
         return Err(Refusal::Duplicate);
     }
     one_patient(names, |id| facts.decoded(id) == facts.patient_id)
@@ -54,10 +54,15 @@ pub(super) fn check(survey: &Survey, known: &Known, found: &Found) -> Result<(),
         return Err(Refusal::OtherPatient(SOME_UID));
     }
     let is_original = known.uids.contains_key(&survey.facts.instance);
-    if is_original || found.is_taken && !known.restored {
+    if is_original || found.is_taken && !is_again(&survey.facts, known) {
         return Err(Refusal::Duplicate);
     }
     all_known(&survey.names, known)
+}
+
+/// True if the project restored an instance of this name into this study before.
+fn is_again(facts: &Facts, known: &Known) -> bool {
+    known.restored.is_some() && known.restored.as_ref() == known.uids.get(&facts.study)
 }
 
 /// Patients named inside sequences are the same.
