@@ -27,7 +27,8 @@ pub enum Kind {
     Uid,
     /// A patient. The original is the text of `Facts::patient`.
     Patient,
-    /// An instance that was stored at the origin under the UID that its sender gave it. Pseudonym and original are that UID.
+    /// An instance that was led back and stored at the origin under the UID that its sender gave it: that UID, and in the
+    /// place of the original the study that it was stored in.
     Restored,
 }
 

@@ -32,7 +32,11 @@ fn pairs(tally: &Tally, keeps_pushed: bool) -> Vec<Pair> {
         }
         pairs.push(uid(&receipt.names.instance, &receipt.originals.expose().instance));
         if let Some(sent) = &receipt.sent {
-            pairs.push((Kind::Restored, sent.to_string(), Phi::new(sent.to_string())));
+            pairs.push((
+                Kind::Restored,
+                sent.to_string(),
+                Phi::new(receipt.originals.expose().study.clone()),
+            ));
         }
     }
     pairs
@@ -111,6 +115,26 @@ mod tests {
             "2.25.1 1.2.1",
             "2.25.3 1.2.3",
             "2.25.13 1.2.13",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_was_led_back_is_entered_whatever_the_settings_say() {
+        let restored = Receipt { sent: Some("1.2.10".into()), ..*receipt("2.25.2", "2.25.10") };
+        let instances =
+            vec![Done::Delivered(receipt("2.25.2", "2.25.11")), Done::Restored(Box::new(restored))];
+        let pairs = pairs(&Tally { instances, ..Tally::default() }, false);
+        let told: Vec<_> = pairs
+            .iter()
+            .map(|(kind, name, original)| (*kind, name.as_str(), original.expose().as_str()))
+            .collect();
+        let expected = [
+            (Kind::Patient, "PABC", "id\n7\nH"),
+            (Kind::Uid, "2.25.1", "1.2.1"),
+            (Kind::Uid, "2.25.2", "1.2.2"),
+            (Kind::Uid, "2.25.10", "1.2.10"),
+            (Kind::Restored, "1.2.10", "1.2.1"),
         ];
         assert_eq!(told, expected);
     }
