@@ -98,10 +98,15 @@ pub fn noise(len: usize) -> Bytes {
 
 /// A multipart body of `count` instances with `pixels` bytes of pixel data each.
 pub fn body(count: usize, pixels: u64, frames: u32) -> Body {
+    body_from(0, count, pixels, frames)
+}
+
+/// The same, numbered from `first`.
+pub fn body_from(first: usize, count: usize, pixels: u64, frames: u32) -> Body {
     const PIECE: u64 = 1 << 20;
     let piece = noise(PIECE.min(pixels) as usize);
     let mut pieces = Vec::new();
-    for number in 0..count {
+    for number in first..first + count {
         let head = format!("\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n");
         pieces.push(Bytes::from([head.into_bytes(), ct(number, pixels as u32, frames)].concat()));
         let mut left = pixels;

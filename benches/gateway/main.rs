@@ -11,8 +11,10 @@ mod client;
 mod data;
 mod deid;
 mod floor;
+mod get;
 mod orthanc;
 mod process;
+mod pull;
 mod push;
 mod settle;
 mod sink;
@@ -46,6 +48,9 @@ fn main() {
     }
     if wanted("orthanc") {
         orthanc::run(&mut table);
+    }
+    if wanted("pull") {
+        pull::run(&mut table);
     }
     table.print();
 }

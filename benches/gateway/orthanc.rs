@@ -36,8 +36,10 @@ pub fn run(table: &mut Table) {
     );
 }
 
-struct Orthanc {
-    address: String,
+/// A throw-away Orthanc; ended when dropped.
+pub struct Orthanc {
+    /// Host and port.
+    pub address: String,
     pid: String,
 }
 
@@ -52,7 +54,8 @@ fn script(name: &str) -> std::path::PathBuf {
 }
 
 impl Orthanc {
-    fn start() -> Option<Self> {
+    /// Starts one, if it is installed.
+    pub fn start() -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let output = Command::new(script("start-orthanc.sh")).arg(port.to_string()).output().ok()?;
         let line = String::from_utf8(output.stdout).ok()?;
