@@ -55,10 +55,15 @@ impl Pushed {
 /// A server that passes pixels it would doubt.
 fn lenient() -> Server {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
+    // Written once: another server may be reading it.
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let profile = support::rig::script("pass.toml");
+        let settings = format!("profile = '{}'\n", profile.display());
+        std::fs::write(folder.path().join("veilgate.toml"), settings).unwrap();
+        folder
+    });
     let settings = folder.path().join("veilgate.toml");
-    let profile = support::rig::script("pass.toml");
-    std::fs::write(&settings, format!("profile = '{}'\n", profile.display())).unwrap();
     Server::with(&["--config", settings.to_str().unwrap()])
 }
 
