@@ -158,3 +158,22 @@ fn the_reference_client_finds_and_retrieves_as_from_the_server_itself() {
         assert_eq!((file.syntax.as_str(), file.pixels().unwrap().bytes()), (syntax::EXPLICIT_LE, pixels()));
     }
 }
+
+#[test]
+fn what_is_pushed_on_to_orthanc_is_pulled_back_as_the_standard_asks() {
+    let Some(orthanc) = rig::orthanc() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("VEILGATE_DESTINATION", "forward"),
+        ("VEILGATE_ORIGIN", "downstream"),
+        ("VEILGATE_DOWNSTREAM_URL", orthanc.url.as_str()),
+    ];
+    let gateway = Server::on(&folder.path().join("data"), &[], &settings);
+    let url = format!("{}/dicom-web", gateway.url);
+    let mut examine = std::process::Command::new(env!("CARGO_BIN_EXE_veilgate"));
+    let output = examine.args(["conformance", &url, "--key", &gateway.key, "--json"]).output().unwrap();
+    let verdicts: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |state: &str| verdicts.iter().filter(|it| it["state"] == state).collect::<Vec<_>>();
+    assert!(of("broken").is_empty(), "{:#?}", of("broken"));
+    assert!(of("met").len() > 90, "{:#?}", of("skipped"));
+}

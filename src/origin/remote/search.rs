@@ -6,7 +6,7 @@ use crate::dicom::uid;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::foreign;
 use crate::dicomweb::json_objects::Objects;
-use crate::dicomweb::levels::Level;
+use crate::dicomweb::levels::{self, Level};
 use crate::dicomweb::query::written::{Values, is_matched_everywhere};
 use crate::dicomweb::query::{Include, Key, Query};
 use crate::downstream;
@@ -33,6 +33,7 @@ const MODEST: u64 = 100;
 const PAGE_BYTES: u64 = 64 << 20;
 const RESULT_BYTES: usize = 4 << 20;
 
+const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 const STUDY: Tag = Tag(0x0020, 0x000D);
 const SERIES: Tag = Tag(0x0020, 0x000E);
 const INSTANCE: Tag = Tag(0x0008, 0x0018);
@@ -200,15 +201,22 @@ fn fits(query: &Query, result: &DataSet) -> bool {
     Query { keys: keys.collect(), ..query.clone() }.holds(result)
 }
 
-/// A result without references, with the names that its path has.
+/// A result without references and without attributes of a lower level (PS3.18 10.6.1.2.3), with the names that its path
+/// has.
 fn result(query: &Query, mut result: DataSet) -> DataSet {
     result.drop_references();
+    let own = |tag: Tag| tag == CHARACTER_SET || levels::of(tag) <= query.level;
+    result.0.retain(|name, _| u32::from_str_radix(name, 16).is_ok_and(|number| own(tag(number))));
     for (tag, uid) in [(STUDY, &query.study), (SERIES, &query.series)] {
         if let Some(uid) = uid {
             result.put(tag, VR::UI.to_string(), vec![json!(uid)]);
         }
     }
     result
+}
+
+fn tag(number: u32) -> Tag {
+    Tag((number >> 16) as u16, (number & 0xFFFF) as u16)
 }
 
 /// The search for the instances below a place.
