@@ -3,6 +3,7 @@
 //! do not pass here unless nothing else is left to say.
 
 mod accounts;
+mod origins;
 
 pub use accounts::Account;
 mod charge;
@@ -11,15 +12,13 @@ mod names;
 pub use charge::Charge;
 pub use names::Names;
 
-use crate::archive;
 use crate::db;
 use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
-use crate::dicomweb::query::{self, QueryFault};
+use crate::dicomweb::query::QueryFault;
 use crate::downstream;
-use crate::origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -371,34 +370,6 @@ impl From<db::Fault> for Problem {
 impl From<QueryFault> for Problem {
     fn from(fault: QueryFault) -> Self {
         Self::Query(fault)
-    }
-}
-
-impl From<origin::Fault> for Problem {
-    fn from(fault: origin::Fault) -> Self {
-        match fault {
-            origin::Fault::TooBroad(most) => Self::TooBroad(most),
-            origin::Fault::Hidden(tag) => Self::Hidden(query::name(&[tag])),
-            origin::Fault::Refused(refusal) => Self::Withheld(refusal),
-            origin::Fault::NotFound => Self::NotFound,
-            origin::Fault::Undecodable(why) => Self::Undecodable(why),
-            origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
-            origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
-                fault.into()
-            }
-            origin::Fault::Downstream(fault) => Self::Downstream(fault),
-            origin::Fault::Spool(fault) => {
-                tracing::error!(%fault, "spool failure");
-                Self::Storage
-            }
-            origin::Fault::Archive(archive::Fault::Store(trouble)) => {
-                tracing::error!(%trouble, "archive failure");
-                Self::Storage
-            }
-            origin::Fault::Archive(archive::Fault::Lost) => {
-                Self::Internal("an object of the archive is missing")
-            }
-        }
     }
 }
 

@@ -76,7 +76,7 @@ fn holds(bytes: &[u8], mark: &str) -> bool {
     while let Some(at) = multipart::find(rest, mark.as_bytes()) {
         let end = at + mark.len();
         let digit = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.');
-        if !digit(rest.get(end)) && !(at > 0 && digit(rest.get(at - 1))) {
+        if !(digit(rest.get(end)) || at > 0 && digit(rest.get(at - 1))) {
             return true;
         }
         rest = &rest[end..];

@@ -37,18 +37,28 @@ impl Veil {
         if !single && judged.passed == 0 {
             return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
         }
+        let (mut partial, mut parts) = (behind.partial || judged.refused > 0, behind.parts);
+        let mut failed = Fault::NotFound;
+        let first = loop {
+            let part = parts.try_next().await?.ok_or(failed)?;
+            match self.given(part, wishes).await {
+                Err(fault @ (Fault::Refused(_) | OTHER_SYNTAX)) => (partial, failed) = (true, fault),
+                given => break given?,
+            }
+        };
         let (veil, wishes) = (self.clone(), wishes.to_vec());
-        let parts = behind.parts.try_filter_map(move |part| {
+        let rest = parts.try_filter_map(move |part| {
             let (veil, wishes) = (veil.clone(), wishes.clone());
             async move {
                 match veil.given(part, &wishes).await {
-                    Err(Fault::Refused(_) | OTHER_SYNTAX) if !single => Ok(None),
+                    Err(Fault::Refused(_) | OTHER_SYNTAX) if partial => Ok(None),
+                    // An answer that has not said that it leaves something out must not end well.
                     given => given.map(Some),
                 }
             }
         });
-        let (partial, count) = (behind.partial || judged.refused > 0, judged.passed.max(u64::from(single)));
-        Ok(Parts::counted(partial, count, parts.boxed()))
+        let count = if single { 1 } else { judged.passed };
+        Ok(Parts::counted(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// A rewritten instance in the first of the syntaxes wished for that it can be given in.
