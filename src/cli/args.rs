@@ -12,7 +12,7 @@ mod accounts;
 #[cfg(feature = "server")]
 pub use accounts::{
     AccountArgs, CustomerArgs, CustomerCommand, DbArgs, DbCommand, KeyArgs, KeyCommand, MasterKeyArgs,
-    MasterKeyCommand, OwnArgs, ProjectArgs, ProjectCommand, StoreArgs,
+    MasterKeyCommand, OwnArgs, ProjectArgs, ProjectCommand, PseudonymsCommand, StoreArgs,
 };
 
 use super::help;
@@ -172,6 +172,10 @@ pub struct DeidArgs {
     /// File with the project key: 64 hexadecimal digits. Equal keys give equal pseudonyms.
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// File with pseudonyms for some patients (CSV: patient_id,issuer,pseudonym), as `veilgate project pseudonyms` takes it;
+    /// without it those of ./data's project hold where its key does.
+    #[arg(long, value_name = "FILE")]
+    pub pseudonyms: Option<PathBuf>,
     /// Files worked on at the same time [default: the number of cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub jobs: Option<u16>,

@@ -22,6 +22,7 @@ pub mod billing;
 pub mod conformance;
 pub mod deid;
 pub mod explain;
+mod files;
 mod help;
 mod key;
 pub mod profile;

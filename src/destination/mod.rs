@@ -1,13 +1,15 @@
-//! Where the pseudonymized instances of one request go: back in the answer, into the
-//! archive, on to a downstream server. What is sent there is decided above.
+//! Where the instances of one request go: back in the answer, into the archive, on to a downstream server, back to the
+//! clinical origin. What is sent there is decided above.
 
 mod answer;
+mod clinic;
 mod forward;
 mod keep;
 mod packer;
 mod respond;
 
 pub use answer::Answer;
+pub use clinic::{Clinic, Restoring, Stop, Visit};
 pub use packer::Packing;
 pub use respond::Form;
 
@@ -112,6 +114,8 @@ pub enum Target {
     Archive(Archive),
     /// On to the downstream server.
     Forward(Downstream),
+    /// Back to the clinical origin, restored.
+    Restore(Clinic),
 }
 
 impl Delivery {

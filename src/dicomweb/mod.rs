@@ -18,6 +18,7 @@
 //! | build a URL | [`links`] |
 //! | read a search, or know what one asks | [`query`], [`levels`] |
 //! | hold a data set in the DICOM JSON model | [`data_set`] |
+//! | read another server's data set, write one that was pseudonymized | [`object_in`], [`object_out`] |
 //! | read what another server answers | [`json_objects`], [`foreign`], [`retold`] |
 
 pub mod accept;
@@ -43,6 +44,8 @@ mod media_range;
 pub mod metadata;
 pub mod model;
 pub mod multipart_out;
+pub mod object_in;
+pub mod object_out;
 pub mod part_headers;
 pub mod parts;
 mod pixels;
@@ -59,6 +62,6 @@ mod values;
 pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
-mod xml_source;
+pub(crate) mod xml_source;
 pub mod zip_names;
 pub mod zip_out;

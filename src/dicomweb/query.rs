@@ -13,6 +13,7 @@ use super::levels::{self, Level};
 use crate::dicom::dictionary;
 use condition::Condition;
 use dicom_core::{Tag, VR};
+pub use path::name;
 use serde_json::Value;
 
 /// A search.
@@ -184,6 +185,14 @@ impl Query {
             .returned_levels()
             .any(|level| levels::always(level).contains(&tag) || levels::if_known(level).contains(&tag));
         level <= self.level && (asked || key || own || self.is_block_of_key(tag))
+    }
+
+    /// Attributes that a result has in any case, empty if need be: those of its levels, and those used as keys (PS3.18
+    /// 10.6.3.3).
+    pub fn required(&self) -> impl Iterator<Item = Tag> {
+        let keys = self.keys.iter().filter(|key| key.creator.is_none());
+        let keys = keys.filter_map(|key| key.path.first().copied());
+        self.returned_levels().flat_map(levels::always).copied().chain(keys)
     }
 
     /// The private creator of a private key.

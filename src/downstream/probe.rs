@@ -1,7 +1,7 @@
 //! One HTTP exchange with a DICOMweb server, shown as it was: for whoever examines a server. What is examined is
 //! `conform`'s.
 
-use super::Fault;
+use super::fault::{self, Fault};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
@@ -97,10 +97,10 @@ impl Probe {
         if let Some(body) = ask.body {
             request = request.body(body);
         }
-        let mut response = request.send().await.map_err(|error| super::fault::of_error(&error))?;
+        let mut response = request.send().await.map_err(|error| fault::of_error(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| super::fault::of_error(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| fault::of_error(&error))? {
             if body.len() + chunk.len() > MOST {
                 return Err(Fault::Nonsense);
             }

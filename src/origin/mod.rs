@@ -7,19 +7,23 @@ mod pass;
 mod recent;
 pub mod remote;
 mod stored;
+pub mod veil;
 
 pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
 pub use part::{ByteStream, Content, Part, Parts};
 pub use remote::RemoteOrigin;
 pub use stored::{Decoders, Pulled};
+pub use veil::Veil;
 
+use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::wish::Wish;
+use dicom_core::Tag;
 use futures_util::future::BoxFuture;
 
 /// What an origin answers in its own time.
@@ -135,6 +139,12 @@ pub enum Fault {
     /// The caller's fault: there is no such study, series, instance, frame or attribute, or it is not the project's.
     #[error("there is no such resource")]
     NotFound,
+    /// The caller's fault: a search asks for values of an attribute that is hidden; to match them would tell them.
+    #[error("the attribute is hidden")]
+    Hidden(Tag),
+    /// The project's profile refuses the instance, for this reason.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The pixels cannot be given as asked; why, in words without values.
     #[error("{0}")]
     Undecodable(&'static str),

@@ -102,7 +102,7 @@ impl RemoteOrigin {
     pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
         let (sets, root) = (self.remote.metadata(place).await?, root.to_owned());
         let written = move |(path, data): (String, DataSet)| written(data, &path, form, &root);
-        Ok(Parts { partial: false, parts: sets.map_ok(written).boxed() })
+        Ok(Parts { partial: false, instances: 0, parts: sets.map_ok(written).boxed() })
     }
 
     pub(super) async fn bulk(&self, place: &Place, at: &BulkPath, given: As) -> Result<Parts, Fault> {

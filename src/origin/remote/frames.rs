@@ -105,5 +105,5 @@ fn passed(frames: Frames, syntax: &str, numbers: &[u32], path: String) -> Parts 
         }
     };
     let rest = stream::try_unfold((frames.rest, numbers), next);
-    Parts { partial: false, parts: stream::iter([Ok(first)]).chain(rest).boxed() }
+    Parts::of_one(stream::iter([Ok(first)]).chain(rest).boxed())
 }

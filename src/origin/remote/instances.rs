@@ -48,6 +48,7 @@ impl Remote {
 
 impl RemoteOrigin {
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
+        let count = self.remote.count(place).await?;
         let Arrivals { mut partial, mut instances } = self.remote.instances(place).await?;
         let mut none = Fault::NotFound;
         let first = loop {
@@ -63,7 +64,7 @@ impl RemoteOrigin {
             // The answer has begun without saying that it leaves something out: then it must not end well.
             async move { origin.given(arrival, &wishes).await?.ok_or(CANNOT_BE_GIVEN) }
         });
-        Ok(Parts { partial, parts: stream::iter([Ok(first)]).chain(rest).boxed() })
+        Ok(Parts::counted(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// An instance in the first of the syntaxes wished for that it can be given in.

@@ -38,7 +38,11 @@ pub struct Pulled {
     folder: PathBuf,
     threshold: u64,
     decoders: Decoders,
+    /// Nothing is kept, so nothing can be had that must be kept.
+    nothing: bool,
 }
+
+const NOT_KEPT: Fault = Fault::Undecodable("the origin does not give it, and its instances are not kept");
 
 /// One instance, there or on its way. Who asks for it meanwhile waits for the same pull.
 #[derive(Clone)]
@@ -64,7 +68,18 @@ impl Weighed for Pull {
 impl Pulled {
     /// Spools that lie in memory up to `memory` bytes each, in unlinked files in `folder` beyond.
     pub fn new(folder: PathBuf, memory: u64, decoders: Decoders) -> Self {
-        Self { recent: Arc::new(Recent::new(IN_FILES)), folder, threshold: memory.min(EACH), decoders }
+        Self {
+            recent: Arc::new(Recent::new(IN_FILES)),
+            folder,
+            threshold: memory.min(EACH),
+            decoders,
+            nothing: false,
+        }
+    }
+
+    /// The same bounds for somebody whose instances must not lie on a disk: none is pulled.
+    pub(in crate::origin) fn of_nothing(&self) -> Self {
+        Self { recent: Arc::new(Recent::new(0)), nothing: true, ..self.clone() }
     }
 
     /// The instance that is known by this name; if it is not here, `open` gives its bytes in the form of [`Ranged`]. The
@@ -80,6 +95,9 @@ impl Pulled {
     where
         F: Future<Output = Result<ByteStream, Fault>> + Send,
     {
+        if self.nothing {
+            return Err(NOT_KEPT);
+        }
         let pull = self.pull(name);
         if let Some(spooled) = pull.stored.get() {
             return Ok(Arc::clone(&spooled.stored));
@@ -96,6 +114,9 @@ impl Pulled {
     /// # Errors
     /// The stream breaks, or the spool fails.
     pub(in crate::origin) async fn value(&self, bytes: ByteStream) -> Result<Content, Fault> {
+        if self.nothing {
+            return Ok(Content::stream(None, bytes));
+        }
         let whole = self.spooled(bytes).await?;
         Ok(Content::seekable(whole.size(), move |range| Ranged::stream(&whole, range)))
     }
