@@ -27,6 +27,9 @@ use std::time::Instant;
 /// Largest metadata of one instance, in bytes.
 const LARGEST: usize = 64 << 20;
 
+/// Data sets that are decided about at the same time.
+const AHEAD: usize = 8;
+
 /// Metadata up to this size are held, in bytes, so that the answer can say in its head whether instances are left out.
 const HELD: usize = 32 << 20;
 
@@ -90,19 +93,23 @@ impl Veil {
     ) -> Result<BoxStream<'static, Result<Read, Fault>>, Fault> {
         let parts = self.0.behind.metadata(original, Model::Json, "").await?.parts;
         let veil = self.clone();
-        let read = parts.and_then(move |part| {
-            let veil = veil.clone();
-            async move {
-                let read = veil.described(&whole(part.content.whole(), LARGEST).await?)?;
-                if let Ok(described) = &read {
-                    let mut pairs = veil.pairs(&described.subject);
-                    veil.referred(&described.source, &mut pairs);
-                    veil.0.crosswalk.enter(pairs).await?;
-                }
-                Ok(read)
-            }
-        });
+        let sets = parts.and_then(|part| whole(part.content.whole(), LARGEST));
+        // Several at a time: so they are decided about on all cores, and their names entered together.
+        let read = sets.map_ok(move |json| veil.clone().decided(json)).try_buffered(AHEAD);
         Ok(read.boxed())
+    }
+
+    /// One data set of an origin, decided about; its names are entered.
+    async fn decided(self, json: Vec<u8>) -> Result<Read, Fault> {
+        let veil = self.clone();
+        let read = tokio::task::spawn_blocking(move || veil.described(&json));
+        let read = read.await.map_err(|_| Fault::Damaged)??;
+        if let Ok(described) = &read {
+            let mut pairs = self.pairs(&described.subject);
+            self.referred(&described.source, &mut pairs);
+            self.0.crosswalk.enter(pairs).await?;
+        }
+        Ok(read)
     }
 
     /// Pairs for the UIDs that results about an instance refer to, so that they can be led back, too.

@@ -9,6 +9,7 @@ use crate::deid::receipt::Phi;
 use crate::deid::search::Shown;
 use crate::dicomweb::levels::Level;
 use crate::dicomweb::query::{Include, Query};
+use crate::origin::Remaining;
 use dicom_core::{Tag, VR};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -104,15 +105,19 @@ impl Veil {
         if walks.get(study).is_some_and(|at| at.elapsed() < REST) {
             return Ok(());
         }
-        let mut query = everything(study);
+        let (mut query, mut before) = (everything(study), None);
         while query.offset < WALKED {
             let page = self.0.behind.search(&query).await?;
-            let count = page.results.len() as u64;
+            let (count, first) = (page.results.len() as u64, page.results.first().cloned());
+            // An origin that does not count offsets would give the same for ever.
+            let last =
+                count < PAGE && page.remaining == Remaining::None || first.is_none() || first == before;
             self.translated(&query, &query, page.results).await?;
             query.offset += count;
-            if count < PAGE && page.remaining == crate::origin::Remaining::None || count == 0 {
+            if last {
                 break;
             }
+            before = first;
         }
         if walks.len() >= REMEMBERED {
             walks.retain(|_, at| at.elapsed() < REST);

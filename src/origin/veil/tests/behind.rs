@@ -16,13 +16,14 @@ use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
-use crate::origin::{Answer, ArchiveOrigin, Content, Model, Origin, Page, Part, Parts, Place};
+use crate::origin::{Answer, ArchiveOrigin, Content, Model, Origin, Page, Part, Parts, Place, Remaining};
 use crate::raster::wish::Wish;
 use bytes::Bytes;
 use dicom_core::{Tag, VR};
 use futures_util::TryStreamExt;
 use futures_util::stream::StreamExt;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An image of one frame of 4 × 4 pixels.
 #[derive(Clone)]
@@ -167,16 +168,18 @@ pub struct Behind {
     asked: Mutex<Vec<String>>,
     untold_in_search: Mutex<Untold>,
     untold_in_metadata: Mutex<Untold>,
+    /// It gives the same page whatever offset is asked for, and says that there is more.
+    pub repeats: AtomicBool,
 }
 
 impl Behind {
     pub fn new(origin: ArchiveOrigin) -> Self {
-        let nothing = Mutex::default;
         Self {
             origin,
-            asked: nothing(),
+            asked: Mutex::default(),
             untold_in_search: Mutex::default(),
             untold_in_metadata: Mutex::default(),
+            repeats: AtomicBool::new(false),
         }
     }
 
@@ -200,7 +203,12 @@ impl Origin for Behind {
     fn search<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
         self.note(format!("search {:?} {:?} {:?}", query.level, query.keys, query.include));
         Box::pin(async {
-            let mut page = Origin::search(&self.origin, query).await?;
+            let repeats = self.repeats.load(Ordering::Relaxed);
+            let asked = Query { offset: if repeats { 0 } else { query.offset }, ..query.clone() };
+            let mut page = Origin::search(&self.origin, &asked).await?;
+            if repeats {
+                page.remaining = Remaining::MoreThan(0);
+            }
             let untold = self.untold_in_search.lock().unwrap().clone();
             for result in &mut page.results {
                 result.0.retain(|name, _| !untold.contains(&name.as_str()));

@@ -124,6 +124,20 @@ async fn pages_of_what_is_narrowed_are_counted_by_what_fits() {
 }
 
 #[tokio::test]
+async fn an_origin_that_repeats_itself_is_not_believed_to_have_more() {
+    let rig = rig(RESEARCH, &images()).await;
+    rig.behind.repeats.store(true, std::sync::atomic::Ordering::Relaxed);
+    let name = pseudonym(&rig, &images()[0]);
+    let page = rig.search(Level::Study, &format!("PatientID={name}")).await.unwrap();
+    assert_eq!((studies(&page).len(), page.remaining), (2, crate::origin::Remaining::None));
+    let veil = rig.forgetful(RESEARCH, "p", KEY);
+    let place = Place { study: "2.25.1".into(), series: None, instance: None };
+    rig.behind.asked();
+    assert_eq!(veil.metadata(&place, Model::Json, "").await.err(), Some(Fault::NotFound));
+    assert_eq!(rig.behind.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn hidden_attributes_are_not_matched() {
     let rig = rig("name = \"t\"", &images()).await;
     for (query, tag) in [
