@@ -159,6 +159,8 @@ pub enum Problem {
     Overloaded,
     /// The database fails.
     Database,
+    /// The archive's object store, or the disk under the spool, fails.
+    Storage,
     /// Anything else on our side, in words without data.
     Internal(&'static str),
 }
@@ -233,6 +235,7 @@ impl Problem {
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
+            Self::Storage => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the storage of the server fails", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
         };
         Sentence { blame, status, reason, title, remedy }
@@ -290,7 +293,9 @@ impl Problem {
                 headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
                 None
             }
-            Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
+            Self::Overloaded | Self::Database | Self::Storage | Self::Charge(Charge::Unreachable) => {
+                Some(RETRY_AFTER)
+            }
             Self::Downstream(
                 fault @ (downstream::Fault::Busy { .. } | downstream::Fault::Resting { .. }),
             ) => Some(fault.retry_after().unwrap_or(RETRY_AFTER)),
@@ -382,9 +387,16 @@ impl From<origin::Fault> for Problem {
                 fault.into()
             }
             origin::Fault::Downstream(fault) => Self::Downstream(fault),
-            origin::Fault::Spool(_) => Self::Internal("the spool fails"),
-            origin::Fault::Archive(archive::Fault::Store) => {
-                Self::Internal("the archive's object store fails")
+            origin::Fault::Spool(fault) => {
+                tracing::error!(%fault, "spool failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Store(trouble)) => {
+                tracing::error!(%trouble, "archive failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Lost) => {
+                Self::Internal("an object of the archive is missing")
             }
         }
     }

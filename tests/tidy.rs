@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["dicom", "secret"],
     &["deid"],
     &["dicomweb", "audit", "db", "downstream", "billing", "raster", "spool"],
-    &["archive", "destination", "origin", "sink"],
+    &["archive", "conform", "destination", "origin", "sink"],
     &["layer", "problem"],
     &["api", "page"],
     &["config", "cli", "serve", "main", "lib"],

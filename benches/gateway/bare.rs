@@ -4,7 +4,7 @@ use axum::Extension;
 use std::sync::Arc;
 use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
-use veilgate::archive::Archive;
+use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
 use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
@@ -39,6 +39,7 @@ pub fn run() {
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
     Arc::new(Service {
+        archive: archive(folder, &db),
         db,
         keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
@@ -59,7 +60,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
 }
 
 fn archive(folder: &std::path::Path, db: &Db) -> Archive {
-    Archive::open(folder, db.clone()).expect("archive")
+    Archive::open(&Site::Folder(folder.to_owned()), db.clone()).expect("archive")
 }
 
 fn caller(folder: &std::path::Path, db: &Db) -> Caller {

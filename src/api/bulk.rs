@@ -46,7 +46,11 @@ pub(super) async fn answer(
         Some((offer, _)) => offer,
         None => asked.choose(&offers(parts.media()))?.0,
     };
-    if offer.related { parts.multipart(offer.media, service) } else { parts.single(offer.media, headers) }
+    if offer.related {
+        parts.multipart(offer.media, service).await
+    } else {
+        parts.single(offer.media, headers).await
+    }
 }
 
 /// A value of the media type `own` goes as that or as bytes, framed (the default) or alone.

@@ -31,7 +31,11 @@ pub(super) async fn frames(
     let (offer, given) = settled(&caller, &place, &asked, numbers.len() == 1).await?;
     let parts = caller.origin.frames(&place, &numbers, given).await?;
     let parts = Begun::of(parts).await?;
-    if offer.related { parts.multipart(offer.media, &service) } else { parts.single(offer.media, &headers) }
+    if offer.related {
+        parts.multipart(offer.media, &service).await
+    } else {
+        parts.single(offer.media, &headers).await
+    }
 }
 
 /// Frame numbers: from 1, ascending, separated by commas (PS3.18 10.4.1.1.6).

@@ -87,7 +87,7 @@ pub(super) fn whole_failure(records: &[Record]) -> Option<Problem> {
                 cause = Some(Problem::Downstream(*fault));
             }
             Record::Passed(_, Err(Fault::Storage)) | Record::Stuck(_, Fault::Storage) => {
-                cause = Some(Problem::Internal("the destination fails"));
+                cause = Some(Problem::Storage);
             }
             _ => return None,
         }

@@ -62,6 +62,6 @@ mod values;
 pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
-mod xml_source;
+pub(crate) mod xml_source;
 pub mod zip_names;
 pub mod zip_out;

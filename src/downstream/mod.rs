@@ -7,16 +7,21 @@
 //! | change how multipart answers are taken apart | `multipart` |
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
+//! | change how any HTTP client is set up | `client` |
+//! | show an exchange as it was, to whoever examines a server | [`probe`] |
 
 mod address;
 mod body;
 mod breaker;
+mod client;
 mod fault;
 mod multipart;
+pub mod probe;
 mod read;
 mod store;
 
 pub use body::{Feed, Feeder};
+pub use client::for_objects;
 pub use fault::Fault;
 pub use multipart::{PartHead, ReplyParts};
 pub use read::{BodyStream, Reply};
@@ -27,9 +32,6 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(5);
 
 /// How the gateway names itself to the downstream server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,23 +103,9 @@ impl Downstream {
     /// # Errors
     /// The settings cannot be used.
     pub fn new(settings: Settings) -> Result<Self, Unusable> {
-        // A second installation fails and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .http1_only()
-            .no_proxy()
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(settings.connect)
-            // Servers close idle connections; the sooner we do, the rarer both happen at once.
-            .pool_idle_timeout(IDLE)
+        let builder = client::builder(settings.connect, settings.ca.as_deref())?
             .pool_max_idle_per_host(settings.concurrent)
             .default_headers(headers(&settings.headers)?);
-        if let Some(pem) = &settings.ca {
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(pem).map_err(|_| Unusable::Certificates)?;
-            builder = builder.tls_certs_merge(certificates);
-        }
         let http = builder.build().map_err(|_| Unusable::Tls)?;
         let places = Arc::new(Semaphore::new(settings.concurrent.min(Semaphore::MAX_PERMITS)));
         let root = Arc::new(address::root(&settings.url).ok_or(Unusable::Url)?);

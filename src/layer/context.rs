@@ -81,6 +81,8 @@ pub struct Tally {
     pub bytes_out: u64,
     /// Where the instances wait for the account.
     pub custody: Custody,
+    /// Instances of which the answer gives file, frames, bulk data or picture.
+    pub read: u64,
 }
 
 /// What became of one instance.

@@ -1,18 +1,19 @@
-//! What a push gave new names to is entered in the project's crosswalk, so that the names can be led back. Who may ask
-//! is decided in `api`.
+//! What a push gave new names to, as entries of the project's crosswalk, so that the names can be led back. Who may ask is
+//! decided in `api`; entering is part of the request's account.
 
 use super::context::{Caller, Done, Tally};
-use crate::db::crosswalk::Kind;
+use crate::db::crosswalk::{Entries, Kind};
 use crate::deid::receipt::{Phi, Receipt};
 
 type Pair = (Kind, String, Phi<String>);
 
-/// Enters the names of what was delivered, if the server's settings want that, and of what was led back, so that it can be
-/// pulled. Without them the push is still a push: that they are missing is logged.
-pub(super) async fn enter(caller: &Caller, tally: &Tally) {
-    if let Err(fault) = caller.crosswalk.enter(pairs(tally, caller.keeps_pushed)).await {
+/// The names of what was delivered, if the server's settings want that, and of what was led back, so that it can be pulled.
+/// Without them the push is still a push: that they are missing is logged.
+pub(super) fn names(caller: &Caller, tally: &Tally) -> Entries {
+    caller.crosswalk.entries(pairs(tally, caller.keeps_pushed)).unwrap_or_else(|fault| {
         tracing::error!(%fault, "names of pushed instances are missing in the crosswalk");
-    }
+        Entries::default()
+    })
 }
 
 fn pairs(tally: &Tally, keeps_pushed: bool) -> Vec<Pair> {

@@ -20,7 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use subtle::ConstantTimeEq;
+use tokio::time::timeout;
+
+/// How long the database may take to tell who calls. It is asked first of all, so nobody waits longer for one that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest key that is looked at.
 const MAX_KEY: usize = 256;
@@ -100,7 +105,8 @@ impl Accounts {
 
 /// Puts the caller into the request, or refuses it.
 pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Request, next: Next) -> Response {
-    match accounts.caller(request.headers()).await {
+    let caller = timeout(PATIENCE, accounts.caller(request.headers())).await;
+    match caller.unwrap_or(Err(Problem::Database)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

@@ -25,6 +25,8 @@ const TABLE: &str = "\
 400 request 0110 retry=- BadFrames
 400 request 0110 retry=- BadParameter(\"\")
 400 request 0110 retry=- Query(QueryFault { name: \"\", why: BadValue })
+400 request 0110 retry=- Hidden(\"\")
+403 right 0122 retry=- Withheld(PrivateSopClass)
 413 request A700 retry=- TooBroad(1)
 406 request 0110 retry=- NoAccept
 400 request 0110 retry=- Accept(Mixed)
@@ -59,6 +61,7 @@ const TABLE: &str = "\
 429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
+503 us A700 retry=5 Storage
 500 us 0110 retry=- Internal(\"\")
 ";
 
@@ -86,6 +89,8 @@ fn all() -> Vec<Problem> {
         Problem::BadFrames,
         Problem::BadParameter(""),
         Problem::Query(QueryFault { name: String::new(), why: QueryFaultKind::BadValue }),
+        Problem::Hidden(String::new()),
+        Problem::Withheld(Refusal::PrivateSopClass),
         Problem::TooBroad(1),
         Problem::NoAccept,
         Problem::Accept(AcceptError::Mixed),
@@ -115,6 +120,7 @@ fn all() -> Vec<Problem> {
         Problem::QuotaSpent { retry_after: 9 },
         Problem::Overloaded,
         Problem::Database,
+        Problem::Storage,
         Problem::Internal(""),
     ]);
     all

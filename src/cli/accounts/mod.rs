@@ -54,8 +54,8 @@ fn wrong(called: &str, fault: Fault) -> Failure {
         | Fault::Name
         | Fault::Ended
         | Fault::NoDownstream
-        | Fault::NoVeil
-        | Fault::BehindVeil => Failure::Usage(format!("{called}: {fault}")),
+        | Fault::BehindVeil
+        | Fault::NoVeil => Failure::Usage(format!("{called}: {fault}")),
         fault => Failure::Machine(fault.to_string()),
     }
 }

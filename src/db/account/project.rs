@@ -276,11 +276,11 @@ impl Own {
         }
         let route = self.destination.as_deref().map_or(Some(wish.server.route), Route::parse);
         let source = self.origin.as_deref().map_or(Some(wish.server.source), Source::parse);
+        if route == Some(Route::Forward) && source == Some(Source::Veil) {
+            return Err(Fault::BehindVeil);
+        }
         if route == Some(Route::Restore) && source != Some(Source::Veil) {
             return Err(Fault::NoVeil);
-        }
-        if forwards && self.origin.as_deref() == Some(Source::Veil.word()) {
-            return Err(Fault::BehindVeil);
         }
         let places = wish.destination.is_some() || wish.origin.is_some();
         Ok(places || wish.downstream_url.is_some() || wish.downstream_login.is_some())

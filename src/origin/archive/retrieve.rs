@@ -67,7 +67,7 @@ impl ArchiveOrigin {
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
         let syntaxes = self.syntaxes(place).await?;
         let choose = |stored: &str| representation::choose(stored, wishes, Lossy::Stays, decodes);
-        let given = syntaxes.iter().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
+        let given = syntaxes.keys().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
         let given: BTreeMap<String, As> = given.collect();
         if given.is_empty() {
             return Err(Fault::Undecodable(
@@ -75,6 +75,8 @@ impl ArchiveOrigin {
             ));
         }
         let partial = given.len() < syntaxes.len();
+        let instances =
+            syntaxes.iter().filter(|(stored, _)| given.contains_key(*stored)).map(|(_, count)| count).sum();
         let (origin, study) = (self.clone(), place.study.clone());
         let parts = self.held(place).try_filter_map(move |held| {
             let (origin, path) = (origin.clone(), path(&study, &held));
@@ -87,7 +89,7 @@ impl ArchiveOrigin {
                 })
             }
         });
-        Ok(Parts { partial, parts: parts.boxed() })
+        Ok(Parts::counted(partial, instances, parts.boxed()))
     }
 
     /// The instance byte by byte as it lies in the store.
@@ -102,7 +104,8 @@ impl ArchiveOrigin {
         }
     }
 
-    async fn syntaxes(&self, place: &Place) -> Result<Vec<String>, Fault> {
+    /// The transfer syntaxes below a place, and how many instances have each; at least one.
+    async fn syntaxes(&self, place: &Place) -> Result<BTreeMap<String, u64>, Fault> {
         let syntaxes = self.db.held_syntaxes(&self.project, place).await?;
         if syntaxes.is_empty() { Err(Fault::NotFound) } else { Ok(syntaxes) }
     }
@@ -118,7 +121,7 @@ impl ArchiveOrigin {
             }
         };
         let parts = self.held(place).map_ok(one).try_buffered(AHEAD);
-        Ok(Parts { partial: false, parts: parts.boxed() })
+        Ok(Parts { partial: false, instances: 0, parts: parts.boxed() })
     }
 
     pub(super) async fn frames(&self, place: &Place, numbers: &[u32], given: As) -> Result<Parts, Fault> {
@@ -148,7 +151,8 @@ impl ArchiveOrigin {
             let (held, path) = self.one(place).await?;
             return self.known(&held).await?.rendered(&path, frame, wish).await;
         }
-        self.syntaxes(place).await?;
+        // What has no picture shows only when its turn comes; it is counted, for it was looked at.
+        let instances = self.syntaxes(place).await?.values().sum();
         let (origin, study) = (self.clone(), place.study.clone());
         let parts = self.held(place).try_filter_map(move |held| {
             let (origin, path) = (origin.clone(), path(&study, &held));
@@ -161,7 +165,7 @@ impl ArchiveOrigin {
                 }
             }
         });
-        Ok(Parts { partial: false, parts: parts.try_flatten().boxed() })
+        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
     }
 
     /// One picture that stands for all below a place: of the middle, or of what else has one.

@@ -26,12 +26,15 @@ impl Remote {
     /// The instances below a place, as the server keeps them.
     pub(in crate::origin) async fn instances(&self, place: &Place) -> Result<Arrivals, Fault> {
         let reply = self.client.get(&place.path(), ACCEPT, None).await?;
-        let (partial, parts, place) = (reply.partial, reply.parts()?, place.clone());
+        let (partial, parts) = (reply.partial, reply.parts()?);
+        let (remote, place) = (self.clone(), place.clone());
         let next = move |mut parts: crate::downstream::ReplyParts| {
-            let place = place.clone();
+            let (remote, place) = (remote.clone(), place.clone());
             async move {
                 let Some((_, body)) = parts.next().await? else { return Ok(None) };
-                Ok(Some((Arrival::of(bytes(body), &place).await?, parts)))
+                let arrival = Arrival::of(bytes(body), &place).await?;
+                remote.learn(&arrival.path, &arrival.syntax);
+                Ok(Some((arrival, parts)))
             }
         };
         Ok(Arrivals { partial, instances: stream::try_unfold(parts, next).boxed() })
@@ -45,6 +48,7 @@ impl Remote {
 
 impl RemoteOrigin {
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
+        let count = self.remote.count(place).await?;
         let Arrivals { mut partial, mut instances } = self.remote.instances(place).await?;
         let mut none = Fault::NotFound;
         let first = loop {
@@ -60,13 +64,12 @@ impl RemoteOrigin {
             // The answer has begun without saying that it leaves something out: then it must not end well.
             async move { origin.given(arrival, &wishes).await?.ok_or(CANNOT_BE_GIVEN) }
         });
-        Ok(Parts { partial, parts: stream::iter([Ok(first)]).chain(rest).boxed() })
+        Ok(Parts::counted(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// An instance in the first of the syntaxes wished for that it can be given in.
     async fn given(&self, arrival: Arrival, wishes: &[SyntaxWish]) -> Result<Option<Part>, Fault> {
         let Arrival { syntax, path, bytes } = arrival;
-        self.learn(&path, &syntax);
         let known = TransferSyntax::of(&syntax);
         let part = |transfer_syntax, bytes| Part {
             media: DICOM,

@@ -45,7 +45,7 @@ impl RemoteOrigin {
         if place.instance.is_some() {
             return self.picture(place, frame, wish).await;
         }
-        let origin = self.clone();
+        let (origin, instances) = (self.clone(), self.remote.count(place).await?);
         let parts = self.remote.below(place).try_filter_map(move |Below { place, .. }| {
             let origin = origin.clone();
             async move {
@@ -57,7 +57,7 @@ impl RemoteOrigin {
                 }
             }
         });
-        Ok(Parts { partial: false, parts: parts.try_flatten().boxed() })
+        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
     }
 
     /// One picture that stands for all below a place: of the middle, or of what else has one.
@@ -76,7 +76,7 @@ impl RemoteOrigin {
                 shown => {
                     let path = format!("{}/thumbnail", one.place.path());
                     let parts = shown?.parts.map_ok(move |part| Part { path: path.clone(), ..part });
-                    return Ok(Parts { partial: false, parts: parts.boxed() });
+                    return Ok(Parts::of_one(parts.boxed()));
                 }
             }
         }

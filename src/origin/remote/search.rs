@@ -46,10 +46,10 @@ struct Found {
 }
 
 /// An instance below a place.
-pub(super) struct Below {
-    pub(super) place: Place,
+pub(in crate::origin) struct Below {
+    pub(in crate::origin) place: Place,
     /// Number of Frames, if it is said.
-    pub(super) frames: Option<u32>,
+    pub(in crate::origin) frames: Option<u32>,
 }
 
 impl Remote {
@@ -161,8 +161,22 @@ impl Remote {
         Ok(Found { results, remaining })
     }
 
+    /// How many instances stand below a place: as the server counts them, else as a search finds them.
+    pub(in crate::origin) async fn count(&self, place: &Place) -> Result<u64, Fault> {
+        if place.instance.is_some() {
+            return Ok(1);
+        }
+        let (query, related) = counted(place);
+        let page = self.page(&query).await?;
+        let said = page.results.first().and_then(|result| result.values(related).first().and_then(number));
+        match said {
+            Some(count) => Ok(count),
+            None => self.below(place).try_fold(0, |count, _| async move { Ok(count + 1) }).await,
+        }
+    }
+
     /// The instances below a place, page by page.
-    pub(super) fn below(&self, place: &Place) -> BoxStream<'static, Result<Below, Fault>> {
+    pub(in crate::origin) fn below(&self, place: &Place) -> BoxStream<'static, Result<Below, Fault>> {
         let (remote, query) = (self.clone(), below(place));
         let next = move |offset: Option<u64>| {
             let (remote, query) = (remote.clone(), query.clone());
@@ -212,12 +226,35 @@ fn below(place: &Place) -> Query {
     }
 }
 
+/// The search for the study or series itself, and the attribute that counts its instances.
+fn counted(place: &Place) -> (Query, Tag) {
+    let (level, tag, uid, related) = match &place.series {
+        Some(series) => (Level::Series, SERIES, series, Tag(0x0020, 0x1209)),
+        None => (Level::Study, STUDY, &place.study, Tag(0x0020, 0x1208)),
+    };
+    let query = Query {
+        level,
+        study: place.series.is_some().then(|| place.study.clone()),
+        series: None,
+        keys: Key::of(vec![tag], VR::UI, None, uid, false).into_iter().collect(),
+        include: Include::Tags(vec![related]),
+        limit: Some(1),
+        offset: 0,
+        notices: Vec::new(),
+    };
+    (query, related)
+}
+
+/// A number, however it is written.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
 fn instance(result: &DataSet) -> Result<Below, Fault> {
     let name = |tag| Some(result.text(tag).to_owned()).filter(|name| uid::is_legal(name));
     let (Some(study), Some(series), Some(instance)) = (name(STUDY), name(SERIES), name(INSTANCE)) else {
         return Err(downstream::Fault::Nonsense.into());
     };
-    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
     let frames = result.values(FRAMES).first().and_then(number).and_then(|count| u32::try_from(count).ok());
     Ok(Below { place: Place { study, series: Some(series), instance: Some(instance) }, frames })
 }

@@ -42,7 +42,7 @@ impl Stored {
             async move { stored.frame(number, given, path).await }
         };
         let rest = stream::iter(numbers).map(next).buffered(AHEAD);
-        Ok(Parts { partial: false, parts: stream::iter([Ok(first)]).chain(rest).boxed() })
+        Ok(Parts::of_one(stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// Frame `number`, from 1.
@@ -155,7 +155,7 @@ impl Stored {
             let (stored, path) = (Arc::clone(&stored), path.clone());
             async move { stored.frame(number, As::Stored, path).await }
         });
-        Ok(Parts { partial: false, parts: parts.buffered(AHEAD).boxed() })
+        Ok(Parts::of_one(parts.buffered(AHEAD).boxed()))
     }
 
     /// Video is one stream for all frames.

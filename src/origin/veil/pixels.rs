@@ -121,7 +121,7 @@ fn renamed(behind: Parts, path: &str, numbers: &[u32]) -> Parts {
     let paths: Vec<String> = numbers.iter().map(|number| format!("{path}/frames/{number}")).collect();
     let parts =
         behind.parts.zip(stream::iter(paths)).map(|(part, path)| Ok(Part { path, tag: None, ..part? }));
-    Parts { partial: behind.partial, parts: parts.boxed() }
+    Parts { partial: behind.partial, instances: behind.instances, parts: parts.boxed() }
 }
 
 /// The bytes of all parts.

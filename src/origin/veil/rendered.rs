@@ -27,7 +27,7 @@ impl Veil {
             return self.shown(place, frame, wish).await;
         }
         let places = self.places(place, MOST).await?;
-        let veil = self.clone();
+        let (veil, instances) = (self.clone(), places.len() as u64);
         let parts = stream::iter(places.into_iter().map(Ok)).try_filter_map(move |place| {
             let veil = veil.clone();
             async move {
@@ -39,7 +39,7 @@ impl Veil {
                 }
             }
         });
-        Ok(Parts { partial: false, parts: parts.try_flatten().boxed() })
+        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
     }
 
     async fn shown(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Parts, Fault> {

@@ -54,7 +54,7 @@ async fn rig(profile: &str, images: &[Image]) -> Rig {
     let (db, project) = founded(folder.path()).await;
     let objects = folder.path().join("archive");
     std::fs::create_dir(&objects).unwrap();
-    let archive = Archive::open(&objects, db.clone()).unwrap();
+    let archive = Archive::open(&crate::archive::Site::Folder(objects), db.clone()).unwrap();
     enter(&archive, &db, &project, images).await;
     let origin = ArchiveOrigin::new(archive.clone(), db.clone(), &project, Decoders::default());
     let behind = Arc::new(Behind::new(origin));

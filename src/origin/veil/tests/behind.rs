@@ -232,7 +232,7 @@ impl Origin for Behind {
                     Ok(Part { content: Content::bytes(data.to_json().into()), ..part })
                 }
             });
-            Ok(Parts { partial: parts.partial, parts: told.boxed() })
+            Ok(Parts { partial: parts.partial, instances: parts.instances, parts: told.boxed() })
         })
     }
 
