@@ -33,6 +33,9 @@ pub(super) struct Names {
     path: Vec<Tag>,
 }
 
+/// Sees the elements of the top level.
+type See<'a> = &'a mut dyn FnMut(Tag, &[u8]) -> Result<(), Refusal>;
+
 /// A head and what stands in it.
 pub(super) struct Survey {
     pub facts: Facts,
@@ -64,7 +67,7 @@ impl Names {
         bytes: &[u8],
         encoding: Encoding,
         limits: Limits,
-        top: &mut dyn FnMut(Tag, &[u8]) -> Result<(), Refusal>,
+        top: See<'_>,
     ) -> Result<(), Refusal> {
         let mut walker = Walker::new(bytes, encoding, limits.depth);
         while let Some(token) = walker.next_token()? {
