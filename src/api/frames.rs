@@ -1,14 +1,15 @@
 //! GET of frames (PS3.18 10.4.1.1.6): their numbers, and whether they go as stored or decoded.
 
+use super::State;
 use super::ask::{self, Asked, not_acceptable};
 use super::framing::Begun;
-use super::{Service, State};
 use crate::dicomweb::accept::{Offer, SyntaxWish};
 use crate::dicomweb::representation::{self, As, Lossy};
 use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
 use crate::layer::context::Caller;
 use crate::origin::Place;
 use crate::problem::Problem;
+use crate::raster::decode::decodes;
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
@@ -27,11 +28,14 @@ pub(super) async fn frames(
     let place = ask::place(&[study, series, instance])?;
     let numbers = numbers(&list).ok_or(Problem::BadFrames)?;
     let asked = Asked::of(&service, &headers, query.as_deref())?;
-    let stored = stored(&service, &caller, &place).await?;
-    let (offer, given) = choose(&service, &asked, &stored, numbers.len() == 1)?;
-    let parts = service.origin.frames(&caller.project, &place, &numbers, given).await?;
+    let (offer, given) = settled(&caller, &place, &asked, numbers.len() == 1).await?;
+    let parts = caller.origin.frames(&place, &numbers, given).await?;
     let parts = Begun::of(parts).await?;
-    if offer.related { parts.multipart(offer.media, &service) } else { parts.single(offer.media, &headers) }
+    if offer.related {
+        parts.multipart(offer.media, &service).await
+    } else {
+        parts.single(offer.media, &headers).await
+    }
 }
 
 /// Frame numbers: from 1, ascending, separated by commas (PS3.18 10.4.1.1.6).
@@ -41,21 +45,32 @@ pub(super) fn numbers(list: &str) -> Option<Vec<u32>> {
     numbers.is_sorted_by(|one, other| one < other).then_some(numbers)
 }
 
-/// The transfer syntax of an instance.
-pub(super) async fn stored(service: &Service, caller: &Caller, place: &Place) -> Result<String, Problem> {
-    let mut syntaxes = service.origin.syntaxes(&caller.project, place).await?;
-    syntaxes.pop().map(|(syntax, _)| syntax).ok_or(Problem::NotFound)
+/// As [`choose`] says. The origin is asked for the instance's syntax only where the answer depends on it: not for what
+/// viewers send, octets in any syntax.
+pub(super) async fn settled(
+    caller: &Caller,
+    place: &Place,
+    asked: &Asked,
+    alone: bool,
+) -> Result<(Offer, As), Problem> {
+    match asked.choose(&all(alone)) {
+        Ok((OCTETS, choice)) if choice.syntaxes.first() == Some(&SyntaxWish::Any) => Ok((OCTETS, As::Stored)),
+        _ => choose(asked, &caller.origin.syntax(place).await?, alone),
+    }
+}
+
+/// All that pixels of any syntax could be offered as.
+fn all(alone: bool) -> Vec<Offer> {
+    let media = syntaxes::COMPRESSED.iter().map(|row| row.media);
+    let singles = media.clone().chain([OCTET_STREAM]).filter(|_| alone);
+    let by_name = |media| Offer { by_name: true, ..Offer::single(media) };
+    [OCTETS].into_iter().chain(media.map(Offer::related)).chain(singles.map(by_name)).collect()
 }
 
 /// The media type for pixels in the syntax `stored`, and how they go; `alone` if there is one part only.
 ///
 /// Wishes that cannot be met pass the turn to the next media type, as if it had not been offered.
-pub(super) fn choose(
-    service: &Service,
-    asked: &Asked,
-    stored: &str,
-    alone: bool,
-) -> Result<(Offer, As), Problem> {
+fn choose(asked: &Asked, stored: &str, alone: bool) -> Result<(Offer, As), Problem> {
     let media = syntaxes::media_of(stored);
     let mut offers = vec![OCTETS];
     offers.extend((media != OCTET_STREAM).then_some(Offer::related(media)));
@@ -66,7 +81,7 @@ pub(super) fn choose(
     let all = offers.clone();
     while !offers.is_empty() {
         let Ok((offer, choice)) = asked.choose(&offers) else { break };
-        if let Some(given) = given(service, offer, stored, &choice.syntaxes) {
+        if let Some(given) = given(offer, stored, &choice.syntaxes) {
             return Ok((offer, given));
         }
         offers.remove(choice.offer);
@@ -75,11 +90,9 @@ pub(super) fn choose(
     Err(asked.choose(&all).err().unwrap_or_else(|| not_acceptable(all.get(1..).unwrap_or_default())))
 }
 
-fn given(service: &Service, offer: Offer, stored: &str, wishes: &[SyntaxWish]) -> Option<As> {
+fn given(offer: Offer, stored: &str, wishes: &[SyntaxWish]) -> Option<As> {
     if offer.media == OCTET_STREAM {
-        return representation::choose(stored, wishes, Lossy::Decoded, |syntax| {
-            service.origin.decodes(syntax)
-        });
+        return representation::choose(stored, wishes, Lossy::Decoded, decodes);
     }
     // A media type without syntax means whatever of it is stored: the part says which.
     let met = |wish: &SyntaxWish| !matches!(wish, SyntaxWish::Uid(uid) if uid != stored);

@@ -75,19 +75,19 @@ pub(super) async fn answer(
     }
     let png = chosen.as_ref().is_ok_and(|(offer, _)| offer.media == PNG.media);
     wish.file = if png { File::Png } else { File::Jpeg };
-    let parts = service.origin.rendered(&caller.project, &shown.place, shown.frame, wish).await?;
+    let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await?;
     let parts = match Begun::of(parts).await {
         Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
         begun => begun?,
     };
     let own = parts.media();
     if many {
-        return parts.multipart(wish.file.media(), service);
+        return parts.multipart(wish.file.media(), service).await;
     }
     // Documents and video are what they are, whatever picture was hoped for.
     let offer = [Offer { default: true, ..Offer::single(own) }];
     asked.choose(&offer).map_err(|_| not_acceptable(&offer))?;
-    parts.single(own, headers)
+    parts.single(own, headers).await
 }
 
 /// GET …/thumbnail.
@@ -107,8 +107,8 @@ pub(super) async fn thumbnail(
     wish.viewport = wish.viewport.or(Some(THUMBNAIL));
     let (offer, _) = asked.choose(&[JPEG, PNG])?;
     wish.file = if offer == PNG { File::Png } else { File::Jpeg };
-    let parts = service.origin.thumbnail(&caller.project, &shown.place, shown.frame, wish).await?;
-    Begun::of(parts).await?.single(offer.media, &headers).map(|response| warned(response, ignored))
+    let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await?;
+    Begun::of(parts).await?.single(offer.media, &headers).await.map(|response| warned(response, ignored))
 }
 
 /// What the query asks of the picture; `true` if it asks for what is not done.

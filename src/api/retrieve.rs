@@ -6,9 +6,8 @@ use super::framing::Begun;
 use super::{Service, State, bulk};
 use crate::dicomweb::accept::{Offer, SyntaxWish};
 use crate::dicomweb::bulk_path::BulkPath;
-use crate::dicomweb::representation::{self, Lossy};
 use crate::layer::context::Caller;
-use crate::origin::{Given, Model, Place};
+use crate::origin::{Model, Place};
 use crate::problem::Problem;
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
@@ -48,33 +47,12 @@ pub(super) async fn instances(
     // A ZIP archive holds files as they are stored, unless a syntax is named.
     let any = |wish| if offer == ZIP && wish == SyntaxWish::Default { SyntaxWish::Any } else { wish };
     let wishes: Vec<SyntaxWish> = choice.syntaxes.into_iter().map(any).collect();
-    let given = given(&service, &caller, &place, &wishes).await?;
-    if given.is_empty() {
-        return Err(Problem::Undecodable(
-            "no instance can be given in a transfer syntax that the request takes",
-        ));
-    }
-    let parts = Begun::of(service.origin.instances(&caller.project, &place, given).await?).await?;
+    let parts = Begun::of(caller.origin.instances(&place, &wishes).await?).await?;
     match offer {
-        SINGLE => parts.single("application/dicom", &headers),
-        ZIP => Ok(parts.zip()),
-        _ => parts.multipart("application/dicom", &service),
+        SINGLE => parts.single("application/dicom", &headers).await,
+        ZIP => parts.zip(&service).await,
+        _ => parts.multipart("application/dicom", &service).await,
     }
-}
-
-/// How the instances of each syntax below a place are given.
-async fn given(
-    service: &Service,
-    caller: &Caller,
-    place: &Place,
-    wishes: &[SyntaxWish],
-) -> Result<Given, Problem> {
-    let syntaxes = service.origin.syntaxes(&caller.project, place).await?;
-    let choose = |stored: &str| {
-        representation::choose(stored, wishes, Lossy::Stays, |syntax| service.origin.decodes(syntax))
-    };
-    let each = syntaxes.into_iter().filter_map(|(stored, _)| Some((choose(&stored)?, stored)));
-    Ok(each.map(|(given, stored)| (stored, given)).collect())
 }
 
 /// The bulk data of an instance that it has first.
@@ -106,6 +84,10 @@ pub(super) async fn metadata(
     let (offer, _) = asked.choose(&[JSON, XML])?;
     let form = if offer == JSON { Model::Json } else { Model::Xml };
     let root = service.links.root();
-    let parts = Begun::of(service.origin.metadata(&caller.project, &place, form, root).await?).await?;
-    if form == Model::Json { Ok(parts.array()) } else { parts.multipart("application/dicom+xml", &service) }
+    let parts = Begun::of(caller.origin.metadata(&place, form, root).await?).await?;
+    if form == Model::Json {
+        Ok(parts.array(&service))
+    } else {
+        parts.multipart("application/dicom+xml", &service).await
+    }
 }

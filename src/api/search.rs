@@ -104,7 +104,7 @@ async fn search(
     let offer = offer(service, headers, parameters)?;
     let scope = Scope { level, study: study.as_deref(), series: series.as_deref() };
     let query = Query::parse(scope, parameters)?;
-    let mut page = service.origin.search(&caller.project, &query).await?;
+    let mut page = caller.origin.search(&query).await?;
     for result in &mut page.results {
         if let Some(url) = retrieve_url(&service.links, level, result) {
             result.put(Tag(0x0008, 0x1190), "UR", vec![json!(url)]);
@@ -174,6 +174,7 @@ fn warnings(links: &Links, query: &Query, remaining: Remaining, headers: &mut He
     texts.extend(match remaining {
         Remaining::None => None,
         Remaining::Some(count) => Some(format!("There are {count} additional results that can be requested")),
+        Remaining::MoreThan(0) => Some("There are additional results that can be requested".to_owned()),
         Remaining::MoreThan(count) => {
             Some(format!("There are more than {count} additional results that can be requested"))
         }

@@ -5,7 +5,6 @@ use super::framing::Begun;
 use super::{State, rendered};
 use crate::dicom::uid;
 use crate::dicomweb::accept::SyntaxWish;
-use crate::dicomweb::representation::{self, Lossy};
 use crate::layer::context::Caller;
 use crate::problem::Problem;
 use crate::raster::window::{Function, Window};
@@ -43,13 +42,8 @@ pub(super) async fn wado(
     }
     if wanted.as_deref() == Some(DICOM) {
         let wish = syntax(query.get("transferSyntax")?)?;
-        let stored = super::frames::stored(&service, &caller, &place).await?;
-        let decodes = |syntax: &str| service.origin.decodes(syntax);
-        let given = representation::choose(&stored, &[wish], Lossy::Stays, decodes);
-        let given = given.ok_or(Problem::Undecodable("the transfer syntax cannot be given"))?;
-        let given = [(stored, given)].into();
-        let parts = service.origin.instances(&caller.project, &place, given).await?;
-        return Begun::of(parts).await?.single(DICOM, &headers);
+        let parts = caller.origin.instances(&place, &[wish]).await?;
+        return Begun::of(parts).await?.single(DICOM, &headers).await;
     }
     let (wish, frame) = picture(&query)?;
     let asked = Asked::of(&service, &accepted(&headers, wanted.as_deref()), None)?;

@@ -12,7 +12,8 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, String)]) -> R
 fn without_any_source_every_default_is_legal() {
     let config = load("", &[], &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.archive, Path::new("./data/archive"));
+    assert_eq!(config.archive, Site::Folder("./data/archive".into()));
+    assert!(config.archive_is_own);
     assert_eq!(config.limits.head, 64 << 20);
     assert!(config.lenient_accept && !config.store_warning);
     assert!(config.downstream.is_none());
@@ -60,6 +61,17 @@ fn all_mistakes_are_reported_together_with_their_places() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert_eq!(mistakes.0.len(), 6, "{text}");
+}
+
+#[test]
+fn what_lies_behind_the_veil_is_not_forwarded_to() {
+    let url = ("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web");
+    let veil = ("VEILGATE_ORIGIN", "veil");
+    assert_eq!(load("", &[url, veil], &[]).unwrap().origin, Source::Veil);
+    let wrong = load("", &[url, veil, ("VEILGATE_DESTINATION", "forward")], &[]).unwrap_err().to_string();
+    assert!(wrong.contains("into the clinical server"), "{wrong}");
+    let nowhere = load("", &[veil], &[]).unwrap_err().to_string();
+    assert!(nowhere.contains("veil needs downstream.url"), "{nowhere}");
 }
 
 #[test]

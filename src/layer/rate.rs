@@ -172,10 +172,6 @@ where
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::deid::engine::Engine;
-    use crate::deid::plan::Plan;
-    use crate::deid::profile::Profile;
-    use crate::deid::pseudonym::ProjectKey;
     use axum::body::Body;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
@@ -186,19 +182,7 @@ mod tests {
     const RATES: Rates = Rates { free: Some(30), pro: Some(600), enterprise: None };
 
     fn caller(key: &str, tier: Tier) -> Caller {
-        let plan = Arc::new(Plan::new(&Profile::preset("basic").unwrap()));
-        let engine = Engine::new(plan, &ProjectKey::from_bytes([7; 32]));
-        let name = |name: &str| name.to_owned();
-        Caller {
-            customer: name("c"),
-            project: name("p"),
-            key: name(key),
-            tier,
-            rate: None,
-            rights: String::new(),
-            engine,
-            target: None,
-        }
+        crate::layer::context::tests::caller("p", key, tier)
     }
 
     fn rate_of(rates: Rates) -> (FakeRelativeClock, Arc<Rate<FakeRelativeClock>>) {
@@ -292,8 +276,8 @@ mod tests {
         assert_eq!(ask(&rate, &key, &[]).await.0, 429);
     }
 
-    #[test]
-    fn buckets_that_are_full_again_are_dropped() {
+    #[tokio::test]
+    async fn buckets_that_are_full_again_are_dropped() {
         let (clock, rate) = rate_of(RATES);
         for number in 0..SWEEP_EVERY - 1 {
             assert!(rate.take(&caller(&number.to_string(), Tier::Free)).is_ok());

@@ -1,7 +1,7 @@
 //! Projects over the admin API: profile, destination, downstream server.
 
 use super::{Admin, State, given, read};
-use crate::db::account::{Hand, Login, OwnProfile, Project, ProjectWish, Route};
+use crate::db::account::{Hand, Login, OwnProfile, Project, ProjectWish, Route, Source};
 use crate::dicomweb::links::Links;
 use crate::problem::{Account, Problem};
 use crate::secret::Secret;
@@ -19,6 +19,7 @@ struct New {
     name: String,
     profile: Option<String>,
     destination: Option<String>,
+    origin: Option<String>,
     downstream_url: Option<String>,
     downstream_login: Option<LoginBody>,
 }
@@ -31,6 +32,8 @@ struct Change {
     profile: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     destination: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    origin: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     downstream_url: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
@@ -51,14 +54,19 @@ impl Change {
         Ok(ProjectWish {
             profile: with(self.profile, |text| profile(&text))?,
             destination: with(self.destination, |word| {
-                Route::parse(&word).ok_or_else(|| Account::member("destination", "give archive or forward"))
+                let wrong = || Account::member("destination", "give archive, forward or restore");
+                Route::parse(&word).ok_or_else(wrong)
+            })?,
+            origin: with(self.origin, |word| {
+                let wrong = || Account::member("origin", "give archive, downstream or veil");
+                Source::parse(&word).ok_or_else(wrong)
             })?,
             downstream_url: with(self.downstream_url, |url| {
                 let links = Links::new(&url).map_err(|bad| Account::member("downstream_url", bad))?;
                 Ok(links.root().to_owned())
             })?,
             downstream_login: with(self.downstream_login, login)?,
-            server_forwards: admin.forwards,
+            server: admin.server,
         })
     }
 }
@@ -96,10 +104,11 @@ pub(super) async fn add(
     Path(customer): Path<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Project>), Problem> {
-    let New { name, profile, destination, downstream_url, downstream_login } = read(body).await?;
+    let New { name, profile, destination, origin, downstream_url, downstream_login } = read(body).await?;
     let settings = Change {
         profile: profile.map(Some),
         destination: destination.map(Some),
+        origin: origin.map(Some),
         downstream_url: downstream_url.map(Some),
         downstream_login: downstream_login.map(Some),
     };

@@ -1,10 +1,10 @@
 //! `veilgate project`.
 
-use super::{Desk, at_desk, list, show, value, wrong};
+use super::{Desk, at_desk, list, pseudonyms, show, value, wrong};
 use crate::cli::args::{AccountArgs, OwnArgs, ProjectCommand};
 use crate::cli::{Exit, Failure, profile, stdio};
 use crate::db::Fault;
-use crate::db::account::{Login, Project, ProjectWish, Route};
+use crate::db::account::{Login, Places, Project, ProjectWish, Route, Source};
 use crate::dicomweb::links::Links;
 use crate::secret::Secret;
 use std::path::Path;
@@ -29,7 +29,12 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
                 let found = desk.db.projects(customer.as_deref()).await;
                 found.map_err(|fault| wrong(customer.as_deref().unwrap_or_default(), fault))
             })?;
-            list(common, "projects", &all, &["name", "profile", "destination", "changed", "id", "customer"])
+            list(
+                common,
+                "projects",
+                &all,
+                &["name", "profile", "destination", "origin", "changed", "id", "customer"],
+            )
         }
         ProjectCommand::Show { project, common } => {
             let found = at_desk(&common.store, async |desk| {
@@ -37,15 +42,17 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
             })?;
             show(common, &value(&found))
         }
+        ProjectCommand::Pseudonyms(command) => pseudonyms::run(command),
         ProjectCommand::Set { project, own, common } => {
             let wish = wish(own)?;
             let parts = [
                 wish.profile.is_some(),
                 wish.destination.is_some(),
+                wish.origin.is_some(),
                 wish.downstream_url.is_some(),
                 wish.downstream_login.is_some(),
             ];
-            if parts == [false; 4] {
+            if parts == [false; 5] {
                 return Err(Failure::Usage("nothing to change; see --help".to_owned()));
             }
             changed(common, project, wish, async |desk, wish| {
@@ -62,7 +69,7 @@ fn changed(
     change: impl AsyncFnOnce(&Desk, &ProjectWish) -> Result<Project, Fault>,
 ) -> Result<Exit, Failure> {
     let project = at_desk(&common.store, async |desk| {
-        wish.server_forwards = desk.config.downstream.is_some();
+        wish.server = desk.config.places();
         change(desk, &wish).await.map_err(|fault| wrong(called, fault))
     })?;
     show(common, &value(&project))
@@ -72,15 +79,20 @@ fn wish(own: &OwnArgs) -> Result<ProjectWish, Failure> {
     Ok(ProjectWish {
         profile: with(own.profile.as_deref(), profile::own)?,
         destination: with(own.destination.as_deref(), |word| {
-            let wrong = || Failure::Usage("--destination: give archive, forward or server".to_owned());
+            let wrong =
+                || Failure::Usage("--destination: give archive, forward, restore or server".to_owned());
             Route::parse(word).ok_or_else(wrong)
+        })?,
+        origin: with(own.origin.as_deref(), |word| {
+            let wrong = || Failure::Usage("--origin: give archive, downstream, veil or server".to_owned());
+            Source::parse(word).ok_or_else(wrong)
         })?,
         downstream_url: with(own.downstream_url.as_deref(), |url| {
             let links = Links::new(url).map_err(|bad| Failure::Usage(format!("--downstream-url: {bad}")))?;
             Ok(links.root().to_owned())
         })?,
         downstream_login: login(own)?.map(Some),
-        server_forwards: false,
+        server: Places::default(),
     })
 }
 

@@ -6,13 +6,16 @@ use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 /// Where a project's instances go that are not asked back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// Into the embedded archive.
+    #[default]
     Archive,
     /// On to a server.
     Forward,
+    /// Back to the server behind the veil, restored.
+    Restore,
 }
 
 impl Route {
@@ -21,13 +24,54 @@ impl Route {
         match self {
             Self::Archive => "archive",
             Self::Forward => "forward",
+            Self::Restore => "restore",
         }
     }
 
     /// From its word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Archive, Self::Forward].into_iter().find(|route| route.word() == word)
+        [Self::Archive, Self::Forward, Self::Restore].into_iter().find(|route| route.word() == word)
     }
+}
+
+/// Where a project's pulled resources come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The embedded archive.
+    #[default]
+    Archive,
+    /// The downstream server, which holds pseudonymized studies.
+    Downstream,
+    /// The downstream server, which holds identified studies: pseudonymized on their way.
+    Veil,
+}
+
+impl Source {
+    /// As it is stored and told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Downstream => "downstream",
+            Self::Veil => "veil",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Archive, Self::Downstream, Self::Veil].into_iter().find(|source| source.word() == word)
+    }
+}
+
+/// What the server's settings say of places, which holds for projects that say nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Places {
+    /// Where instances go.
+    pub route: Route,
+    /// Where pulled resources come from.
+    pub source: Source,
+    /// There is a downstream server.
+    pub downstream: bool,
 }
 
 /// A profile that a project has for itself: the name of a preset, or the text of a profile, kept as it was given.

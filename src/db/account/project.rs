@@ -1,11 +1,12 @@
 //! Projects: each with its own secret, from which its pseudonyms follow, and what else is its own and not the server's.
 
-use super::own::{Login, OwnProfile, Route};
+use super::own::{Login, OwnProfile, Places, Route, Source};
 use super::{Hand, id, may_seal, name, only, random, time};
 use crate::audit::action::Action;
 use crate::audit::value::Time;
 use crate::db::seal::MasterKey;
 use crate::db::{Db, Fault, Write, now};
+use crate::deid::own_pseudonyms::OwnPseudonyms;
 use crate::deid::pseudonym::ProjectKey;
 use serde::Serialize;
 use sqlx::Row;
@@ -24,7 +25,9 @@ pub struct Project {
     pub profile: Option<String>,
     /// Where its instances go.
     pub destination: Option<Route>,
-    /// Its own server to forward to.
+    /// Where pulled resources come from.
+    pub origin: Option<Source>,
+    /// Its own downstream server.
     pub downstream_url: Option<String>,
     /// Whether it has credentials for it.
     pub downstream_login: bool,
@@ -41,12 +44,14 @@ pub struct ProjectWish {
     pub profile: Option<Option<OwnProfile>>,
     /// Where its instances go.
     pub destination: Option<Option<Route>>,
+    /// Where pulled resources come from.
+    pub origin: Option<Option<Source>>,
     /// Its own server to forward to. With another one, the credentials go unless new ones are given.
     pub downstream_url: Option<Option<String>>,
     /// Credentials for it.
     pub downstream_login: Option<Option<Login>>,
-    /// The server's settings name a server to forward to.
-    pub server_forwards: bool,
+    /// What holds where the project says nothing.
+    pub server: Places,
 }
 
 /// What a project has of its own; `None` is what the server's settings say.
@@ -58,14 +63,18 @@ pub struct ProjectSettings {
     pub profile: Option<OwnProfile>,
     /// Where instances go.
     pub destination: Option<Route>,
+    /// Where pulled resources come from.
+    pub origin: Option<Source>,
     /// The server to forward to.
     pub downstream_url: Option<String>,
     /// Credentials for it.
     pub downstream_login: Option<Login>,
+    /// Its own pseudonyms of patients.
+    pub own_pseudonyms: OwnPseudonyms,
 }
 
 const COLUMNS: &str = "SELECT id, customer_id, name, profile, destination, downstream_url, \
-    CASE WHEN sealed_downstream IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END, created_ms, changed_ms \
+    CASE WHEN sealed_downstream IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END, created_ms, changed_ms, origin \
     FROM project WHERE (id = $1 OR $1 = '') AND (customer_id = $2 OR $2 = '') ORDER BY customer_id, name";
 
 /// By id, name, or the customer's name and its own with a slash between.
@@ -150,7 +159,8 @@ impl Db {
         project: &str,
     ) -> Result<ProjectSettings, Fault> {
         let row = sqlx::query(
-            "SELECT sealed_secret, profile, destination, downstream_url, sealed_downstream FROM project WHERE id = $1",
+            "SELECT sealed_secret, profile, destination, downstream_url, sealed_downstream, origin FROM project \
+             WHERE id = $1",
         )
         .bind(project)
         .fetch_one(&self.readers)
@@ -160,13 +170,18 @@ impl Db {
         let (destination, login): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(4)?);
         let profile = profile.map(|text| OwnProfile::parse(&text).map_err(|_| damaged()));
         let route = destination.map(|word| Route::parse(&word).ok_or_else(damaged));
+        let origin: Option<String> = row.try_get(5)?;
+        let origin = origin.map(|word| Source::parse(&word).ok_or_else(damaged));
         let login = login.map(|sealed| {
             Login::from_bytes(&master.open_bytes(&login_owner(project), &sealed)?).ok_or_else(damaged)
         });
+        let secret = master.open(project, &sealed).map(ProjectKey::from_bytes)?;
         Ok(ProjectSettings {
-            secret: master.open(project, &sealed).map(ProjectKey::from_bytes)?,
+            own_pseudonyms: self.own_pseudonyms(project, &secret).await?,
+            secret,
             profile: profile.transpose()?,
             destination: route.transpose()?,
+            origin: origin.transpose()?,
             downstream_url: row.try_get(3)?,
             downstream_login: login.transpose()?,
         })
@@ -211,6 +226,7 @@ pub(super) async fn insert(
 struct Own {
     profile: Option<String>,
     destination: Option<String>,
+    origin: Option<String>,
     url: Option<String>,
     login: Option<String>,
 }
@@ -218,7 +234,7 @@ struct Own {
 impl Own {
     async fn read(transaction: &mut Write, project: &str) -> Result<Self, Fault> {
         let row = sqlx::query(
-            "SELECT profile, destination, downstream_url, sealed_downstream FROM project WHERE id = $1",
+            "SELECT profile, destination, downstream_url, sealed_downstream, origin FROM project WHERE id = $1",
         )
         .bind(project.to_owned())
         .fetch_one(&mut **transaction)
@@ -228,6 +244,7 @@ impl Own {
             destination: row.try_get(1)?,
             url: row.try_get(2)?,
             login: row.try_get(3)?,
+            origin: row.try_get(4)?,
         })
     }
 
@@ -238,6 +255,9 @@ impl Own {
         }
         if let Some(route) = wish.destination {
             self.destination = route.map(|route| route.word().to_owned());
+        }
+        if let Some(origin) = wish.origin {
+            self.origin = origin.map(|origin| origin.word().to_owned());
         }
         if let Some(url) = &wish.downstream_url {
             if *url != self.url {
@@ -250,10 +270,20 @@ impl Own {
             self.login = login.as_ref().map(seal).transpose()?;
         }
         let forwards = self.destination.as_deref() == Some(Route::Forward.word());
-        if forwards && self.url.is_none() && !wish.server_forwards {
+        let pulls = self.origin.as_deref().is_some_and(|word| word != Source::Archive.word());
+        if (forwards || pulls) && self.url.is_none() && !wish.server.downstream {
             return Err(Fault::NoDownstream);
         }
-        Ok(wish.destination.is_some() || wish.downstream_url.is_some() || wish.downstream_login.is_some())
+        let route = self.destination.as_deref().map_or(Some(wish.server.route), Route::parse);
+        let source = self.origin.as_deref().map_or(Some(wish.server.source), Source::parse);
+        if route == Some(Route::Forward) && source == Some(Source::Veil) {
+            return Err(Fault::BehindVeil);
+        }
+        if route == Some(Route::Restore) && source != Some(Source::Veil) {
+            return Err(Fault::NoVeil);
+        }
+        let places = wish.destination.is_some() || wish.origin.is_some();
+        Ok(places || wish.downstream_url.is_some() || wish.downstream_login.is_some())
     }
 }
 
@@ -272,7 +302,7 @@ async fn change(
     // Later than before, even within one millisecond: caches tell states apart by it.
     sqlx::query(
         "UPDATE project SET profile = $2, destination = $3, downstream_url = $4, sealed_downstream = $5, \
-         changed_ms = CASE WHEN changed_ms >= $6 THEN changed_ms + 1 ELSE $6 END WHERE id = $1",
+         origin = $7, changed_ms = CASE WHEN changed_ms >= $6 THEN changed_ms + 1 ELSE $6 END WHERE id = $1",
     )
     .bind(project.to_owned())
     .bind(row.profile)
@@ -280,6 +310,7 @@ async fn change(
     .bind(row.url)
     .bind(row.login)
     .bind(now())
+    .bind(row.origin)
     .execute(&mut **transaction)
     .await?;
     if let Some(profile) = &wish.profile {
@@ -294,13 +325,14 @@ async fn change(
 
 fn project(row: &AnyRow) -> Result<Project, Fault> {
     let destination: Option<String> = row.try_get(4)?;
-    let login: i64 = row.try_get(6)?;
+    let (login, origin): (i64, Option<String>) = (row.try_get(6)?, row.try_get(9)?);
     Ok(Project {
         id: row.try_get(0)?,
         customer: row.try_get(1)?,
         name: row.try_get(2)?,
         profile: row.try_get(3)?,
         destination: destination.as_deref().and_then(Route::parse),
+        origin: origin.as_deref().and_then(Source::parse),
         downstream_url: row.try_get(5)?,
         downstream_login: login > 0,
         created: time(row.try_get(7)?)?,
