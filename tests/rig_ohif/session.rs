@@ -4,9 +4,14 @@ use super::screen::Picture;
 use crate::support::files::root;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
-/// The result of `tests/rigs/ohif.mjs`.
-pub struct Session(Value);
+/// The result of `tests/rigs/ohif.mjs`, and the folder its files lie in.
+pub struct Session {
+    result: Value,
+    // Held so that the files stay as long as the session.
+    _folder: TempDir,
+}
 
 /// One request and its answer.
 pub struct Exchange {
@@ -51,19 +56,9 @@ impl Exchange {
     }
 }
 
-/// Screenshots that are kept in the repository, with the names they have there.
-const KEPT: [(&str, &str); 6] = [
-    ("thumbnails", "study_list"),
-    ("series-1", "ct"),
-    ("series-2", "ultrasound_rgb"),
-    ("series-6", "jpeg_2000"),
-    ("series-8", "pdf"),
-    ("upload", "upload"),
-];
-
 impl Session {
-    pub fn new(result: Value) -> Session {
-        Session(result)
+    pub fn new(result: Value, folder: TempDir) -> Session {
+        Session { result, _folder: folder }
     }
 
     /// The pixels of the viewport's canvas at a step, or of a series by its number.
@@ -77,21 +72,21 @@ impl Session {
     }
 
     fn file(&self, kind: &str, name: &str) -> &Path {
-        Path::new(self.0[kind][name].as_str().unwrap_or_else(|| panic!("no {name} among the {kind}")))
+        Path::new(self.result[kind][name].as_str().unwrap_or_else(|| panic!("no {name} among the {kind}")))
     }
 
     /// What was noted on the way.
     pub fn notes(&self) -> &Value {
-        &self.0["notes"]
+        &self.result["notes"]
     }
 
     /// Servers besides the viewer's own and the gateway that were asked for something.
     pub fn foreign(&self) -> Value {
-        self.0["record"]["foreign"].clone()
+        self.result["record"]["foreign"].clone()
     }
 
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.0["record"]["responses"].as_array().unwrap().iter().map(Exchange::new).collect()
+        self.result["record"]["responses"].as_array().unwrap().iter().map(Exchange::new).collect()
     }
 
     /// Everything the browser was sent or showed: addresses, headers, bodies, pages, messages on its console.
@@ -104,19 +99,19 @@ impl Session {
             look(&format!("headers of {place}"), headers.as_bytes());
             look(&place, &std::fs::read(&one.body).unwrap());
         }
-        for text in self.0["record"]["texts"].as_array().unwrap() {
+        for text in self.result["record"]["texts"].as_array().unwrap() {
             look(&format!("the page at {}", text["where"]), text["text"].as_str().unwrap().as_bytes());
         }
     }
 
-    /// Put screenshots into `conformance/ohif` where `OHIF_SCREENSHOTS` is set.
-    pub fn keep_screenshots(&self) {
+    /// Put screenshots of these steps into `conformance/ohif` under these names, where `OHIF_SCREENSHOTS` is set.
+    pub fn keep_screenshots(&self, kept: &[(&str, &str)]) {
         if std::env::var_os("OHIF_SCREENSHOTS").is_none() {
             return;
         }
         let folder = root().join("conformance/ohif");
         std::fs::create_dir_all(&folder).unwrap();
-        for (step, name) in KEPT {
+        for (step, name) in kept {
             std::fs::copy(self.file("shots", step), folder.join(format!("{name}.jpg"))).unwrap();
         }
     }

@@ -7,7 +7,7 @@
 //           uploads: [file], uploaded }
 //         packages: the folder of the npm packages; front: the port under which the browser knows the gateway, where
 //         everything is recorded; folder: where screenshots, pictures and the record go; kind of a series: "image" or
-//         "document"; uploaded: the patient of the uploads; all names as the gateway gives them.
+//         "document"; uploaded: the patient of the uploads, if any; all names as the gateway gives them.
 // Prints one JSON object { pictures, shots, notes, record }; exit status 1 with the failed step and a screenshot of it.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -112,6 +112,7 @@ const steps = {
   },
 
   async upload(page, viewer) {
+    if (plan.uploads.length === 0) return;
     await page.goto(viewer.url);
     await page.getByText('Upload', { exact: true }).click();
     await page.locator('input[type=file]').first().setInputFiles(plan.uploads);
