@@ -90,7 +90,9 @@ fn slices(table: &mut Table) {
     let pair = Pair::new(200, 512 << 10, 1);
     let mut sides = pair.sides();
     // What a viewer does first; the gateway then knows the instances.
-    sides.iter_mut().for_each(|side| drop(side.metadata()));
+    for side in &mut sides {
+        side.metadata();
+    }
     let (mut whole, mut one, mut frames) = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![]]);
     for _ in 0..5 {
         for (at, side) in sides.iter_mut().enumerate() {
