@@ -150,11 +150,6 @@ fn nothing_that_was_planted_comes_out_of_the_archive() {
 }
 
 #[test]
-fn nothing_that_was_planted_comes_through_the_veil() {
-    crawls(Origin::Veil);
-}
-
-#[test]
 fn the_same_crawl_of_a_clinical_server_without_a_gateway_finds_all_that_was_planted() {
     let Some(orthanc) = rig::orthanc() else { return };
     let Study { instances, marks } = plant::study();
