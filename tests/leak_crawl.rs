@@ -13,6 +13,7 @@ use leak::crawl::{Ask, Crawl};
 use leak::plant::{self, Study};
 use pulled::{Origin, Pulled};
 use support::rig;
+use support::syntax;
 
 /// Where a crawl begins: what a client knows without being told.
 fn begin(crawl: &mut Crawl) {
@@ -109,9 +110,13 @@ fn at_rest(pulled: &Pulled, search: &mut Search) {
 /// More requests than there are resources: the gateway's crawl ends by itself.
 const MOST: usize = 20_000;
 
-fn crawls(origin: Origin) {
+/// The encodings of a data set.
+const ALL: [&str; 5] =
+    [syntax::EXPLICIT_LE, syntax::IMPLICIT_LE, syntax::EXPLICIT_BE, syntax::DEFLATED_LE, syntax::RLE];
+
+fn crawls(origin: Origin, encodings: &[&str]) {
     let Some(pulled) = origin.start("pass.toml", &[("VEILGATE_LOG_LEVEL", "trace")]) else { return };
-    let Study { instances, marks } = plant::study();
+    let Study { instances, marks } = plant::study(encodings);
     pulled.hold(&instances);
     let mut search = Search::new(marks);
     let mut crawl = Crawl::new(pulled.server.address(), &[("X-API-Key", &pulled.server.key)]);
@@ -146,13 +151,19 @@ fn crawls(origin: Origin) {
 
 #[test]
 fn nothing_that_was_planted_comes_out_of_the_archive() {
-    crawls(Origin::Archive);
+    crawls(Origin::Archive, &ALL);
+}
+
+#[test]
+fn nothing_that_was_planted_comes_through_the_veil() {
+    // Others are the origin's to read, and it is slow.
+    crawls(Origin::Veil, &[syntax::EXPLICIT_LE, syntax::RLE]);
 }
 
 #[test]
 fn the_same_crawl_of_a_clinical_server_without_a_gateway_finds_all_that_was_planted() {
     let Some(orthanc) = rig::orthanc() else { return };
-    let Study { instances, marks } = plant::study();
+    let Study { instances, marks } = plant::study(&ALL);
     instances.iter().for_each(|instance| orthanc.keep(instance));
     let mut search = Search::new(marks);
     let mut crawl = Crawl::new(orthanc.address(), &[]);

@@ -44,12 +44,8 @@ const OBJECTS: &[&str] = &[
     "application/dicom; transfer-syntax=*",
     "application/zip",
 ];
-const TEXTS: &[&str] = &[
-    "application/dicom+json",
-    "multipart/related; type=\"application/dicom+xml\"",
-    "application/json",
-    "text/html",
-];
+const TEXTS: &[&str] =
+    &["application/dicom+json", "multipart/related; type=\"application/dicom+xml\"", "text/html"];
 const OCTETS: &[&str] = &[
     "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*",
     "multipart/related; type=\"application/octet-stream\"",

@@ -55,8 +55,9 @@ fn dictionary() -> Vec<(Tag, Vr)> {
     tags.filter_map(known).collect()
 }
 
-/// One study of two series: an instance in each encoding, all with the same marks but for their own UIDs, and a document.
-pub fn study() -> Study {
+/// One study of two series: an instance in each of these transfer syntaxes, all with the same marks but for their own UIDs,
+/// and a document.
+pub fn study(encodings: &[&str]) -> Study {
     let attributes: BTreeMap<Tag, Vr> = dictionary().into_iter().collect();
     assert!(attributes.len() > 4000, "the dictionary has only {} attributes", attributes.len());
     let rows: Vec<(Tag, Vr)> = attributes.iter().map(|(tag, vr)| (*tag, *vr)).collect();
@@ -64,20 +65,17 @@ pub fn study() -> Study {
     let mut marks = of_dictionary(&planted, &attributes);
     marks.extend(of_private());
     marks.push(mark((0x0042, 0x0011), true, *b"OB", DOCUMENT, ""));
-    let mut instances: Vec<Vec<u8>> = ENCODINGS
+    let mut instances: Vec<Vec<u8>> = encodings
         .iter()
         .enumerate()
         .map(|(at, encoding)| instance(&planted.file, encoding, at).write())
         .collect();
-    instances.push(document(ENCODINGS.len()));
+    instances.push(document(encodings.len()));
     for number in 0..instances.len() {
         marks.extend(identity(number).map(|(tag, uid)| mark(tag, true, *b"UI", uid.as_bytes(), "")));
     }
     Study { instances, marks }
 }
-
-const ENCODINGS: [&str; 5] =
-    [syntax::EXPLICIT_LE, syntax::IMPLICIT_LE, syntax::EXPLICIT_BE, syntax::DEFLATED_LE, syntax::RLE];
 
 /// Sequences to nest in that no row of the table names, so that their items are met: Anatomic Region, Purpose of Reference
 /// Code. Two levels: with more the dates would come too close to each other.
