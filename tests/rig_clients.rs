@@ -166,6 +166,21 @@ fn orthanc_pulls_from_the_archive_what_the_gateway_made() {
 }
 
 #[test]
+fn the_reference_client_pulls_through_the_veil_in_every_form() {
+    the_reference_client_pulls(Origin::Veil);
+}
+
+#[test]
+fn the_reference_client_searches_through_the_veil_at_every_level() {
+    the_reference_client_searches(Origin::Veil);
+}
+
+#[test]
+fn orthanc_pulls_from_orthanc_through_the_veil() {
+    orthanc_pulls(Origin::Veil);
+}
+
+#[test]
 fn orthanc_pushes_an_identified_study_and_pulls_it_back_pseudonymized() {
     let Some(files) = rig::made(&["--slices", "2", "--size", "64"]) else { return };
     let Some(pulled) = Origin::Archive.start("pass.toml", &[]) else { return };
