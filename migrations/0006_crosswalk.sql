@@ -3,7 +3,7 @@
 -- Nothing here can be read without the project's secret: `pseudonym` and `original` are marks made by HMAC-SHA256, `value`
 -- is the original, encrypted under a key of the project and bound to the row. All three in base64.
 
--- `kind` is `uid` or `patient`. `seen_ms`, which is exact to a day, tells which rows go first when there are too many.
+-- `kind` is `uid`, `patient` or `restored`. `seen_ms`, which is exact to a day, tells which rows go first when there are too many.
 CREATE TABLE crosswalk (
     project_id TEXT NOT NULL,
     kind TEXT NOT NULL,

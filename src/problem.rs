@@ -13,10 +13,11 @@ pub use names::Names;
 
 use crate::archive;
 use crate::db;
+use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
-use crate::dicomweb::query::QueryFault;
+use crate::dicomweb::query::{self, QueryFault};
 use crate::downstream;
 use crate::origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -64,6 +65,8 @@ pub enum Problem {
     BadAdminKey,
     /// The API key may not do that: it lacks this right.
     NoRight(db::account::Right),
+    /// The project leads what is sent to it back to its originals, and gives nothing of it to anybody but their origin.
+    OnlyRestores,
     /// What an admin asked of a customer, project or key cannot be done.
     Account(Account),
     /// It is about pseudonyms and originals.
@@ -85,6 +88,10 @@ pub enum Problem {
     BadParameter(&'static str),
     /// A parameter of a search cannot be served (PS3.18 8.3.4, 10.6.3.1).
     Query(QueryFault),
+    /// A search asks for values of an attribute that the project's profile hides; its name.
+    Hidden(String),
+    /// The project's profile refuses the instance that is asked for.
+    Withheld(Refusal),
     /// A search would have to look at more than so many data sets one by one (PS3.18 10.6.3.1).
     TooBroad(u64),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
@@ -152,6 +159,8 @@ pub enum Problem {
     Overloaded,
     /// The database fails.
     Database,
+    /// The archive's object store, or the disk under the spool, fails.
+    Storage,
     /// Anything else on our side, in words without data.
     Internal(&'static str),
 }
@@ -191,6 +200,7 @@ impl Problem {
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::OnlyRestores => (Request, S::CONFLICT, DENIED, "the project leads instances back to their origin and gives out none", "Send without asking for the instances back, or use a key of another project."),
             Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
             Self::Account(account) => account.sentence(),
             Self::Names(names) => names.sentence(),
@@ -201,6 +211,8 @@ impl Problem {
             Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
             Self::Query(_) => (Request, S::BAD_REQUEST, PROCESSING, "a parameter of the search cannot be served", "Correct or leave out the parameter."),
+            Self::Hidden(_) => (Request, S::BAD_REQUEST, PROCESSING, "the search asks for a hidden attribute", "Leave the key out: to match values that the profile hides would tell them."),
+            Self::Withheld(refusal) => (Right, S::FORBIDDEN, refusal.reason().0, "the project's profile does not let this instance out", "The operator can change the profile, if it may pass."),
             Self::TooBroad(_) => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the search is too broad", "Add a key that the catalog holds, such as a study, a patient or a date."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
@@ -223,6 +235,7 @@ impl Problem {
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
+            Self::Storage => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the storage of the server fails", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
         };
         Sentence { blame, status, reason, title, remedy }
@@ -237,6 +250,8 @@ impl Problem {
             Self::Metadata(why) | Self::Undecodable(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::Query(fault) => Some(fault.to_string()),
+            Self::Hidden(name) => Some(format!("the attribute is {name}")),
+            Self::Withheld(refusal) => Some(refusal.to_string()),
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
             Self::Form(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
@@ -278,10 +293,12 @@ impl Problem {
                 headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
                 None
             }
-            Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
-            Self::Downstream(downstream::Fault::Busy { retry_after }) => {
-                Some(retry_after.unwrap_or(RETRY_AFTER))
+            Self::Overloaded | Self::Database | Self::Storage | Self::Charge(Charge::Unreachable) => {
+                Some(RETRY_AFTER)
             }
+            Self::Downstream(
+                fault @ (downstream::Fault::Busy { .. } | downstream::Fault::Resting { .. }),
+            ) => Some(fault.retry_after().unwrap_or(RETRY_AFTER)),
             _ => None,
         };
         if let Some(seconds) = retry {
@@ -303,11 +320,15 @@ fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'
         Fault::Unreachable | Fault::CutOff => {
             (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays.")
         }
-        Fault::Denied | Fault::Refused(_) | Fault::Nonsense => {
-            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server.")
-        }
+        Fault::Denied
+        | Fault::Refused(_)
+        | Fault::Nonsense
+        | Fault::NotFound
+        | Fault::Unsupported
+        | Fault::Failing
+        | Fault::TooLarge => (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server."),
         Fault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "Try again later."),
-        Fault::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
+        Fault::Busy { .. } | Fault::Resting { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
     };
     (Blame::Downstream, status, RESOURCES, "the downstream server did not take the request", remedy)
 }
@@ -357,14 +378,25 @@ impl From<origin::Fault> for Problem {
     fn from(fault: origin::Fault) -> Self {
         match fault {
             origin::Fault::TooBroad(most) => Self::TooBroad(most),
+            origin::Fault::Hidden(tag) => Self::Hidden(query::name(&[tag])),
+            origin::Fault::Refused(refusal) => Self::Withheld(refusal),
             origin::Fault::NotFound => Self::NotFound,
             origin::Fault::Undecodable(why) => Self::Undecodable(why),
             origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
             origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
                 fault.into()
             }
-            origin::Fault::Archive(archive::Fault::Store) => {
-                Self::Internal("the archive's object store fails")
+            origin::Fault::Downstream(fault) => Self::Downstream(fault),
+            origin::Fault::Spool(fault) => {
+                tracing::error!(%fault, "spool failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Store(trouble)) => {
+                tracing::error!(%trouble, "archive failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Lost) => {
+                Self::Internal("an object of the archive is missing")
             }
         }
     }

@@ -4,7 +4,7 @@ use axum::Extension;
 use std::sync::Arc;
 use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
-use veilgate::archive::Archive;
+use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
 use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
@@ -20,7 +20,7 @@ use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
-use veilgate::origin::ArchiveOrigin;
+use veilgate::origin::{ArchiveOrigin, Decoders};
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -38,9 +38,8 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
-    let archive = archive(folder, &db);
     Arc::new(Service {
-        destination: Target::Archive(archive),
+        archive: archive(folder, &db),
         db,
         keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
@@ -61,7 +60,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
 }
 
 fn archive(folder: &std::path::Path, db: &Db) -> Archive {
-    Archive::open(folder, db.clone()).expect("archive")
+    Archive::open(&Site::Folder(folder.to_owned()), db.clone()).expect("archive")
 }
 
 fn caller(folder: &std::path::Path, db: &Db) -> Caller {
@@ -76,7 +75,7 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
         crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
         keeps_pushed: true,
-        target: None,
-        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench")),
+        target: Target::Archive(archive(folder, db)),
+        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
     }
 }

@@ -20,6 +20,7 @@ mod outcome;
 mod path;
 mod pseudonyms;
 mod rendered;
+mod restore;
 mod retrieve;
 mod search;
 mod source;
@@ -33,12 +34,12 @@ pub use billing::Billing;
 pub use path::tidy_path;
 pub use vault::Vault;
 
+use crate::archive::Archive;
 use crate::audit::action::Action;
 use crate::db::Db;
 use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
-use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
@@ -57,14 +58,14 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness, and what a customer used.
     pub db: Db,
+    /// For readiness.
+    pub archive: Archive,
     /// Opens what a project keeps sealed.
     pub keys: Keyring,
     /// Signs what is told of audit chains.
     pub keeper: Keeper,
     /// Instances a month by tier.
     pub quotas: Quotas,
-    /// Where a pushed instance goes unless it is asked back.
-    pub destination: Target,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.
@@ -90,6 +91,16 @@ pub struct Service {
     pub billing: Option<Billing>,
 }
 
+const STUDY: &str = "/dicom-web/studies/{study}";
+const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
+const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
+const FRAMES: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}";
+
+/// A resource below a place.
+fn below(place: &str, resource: &str) -> String {
+    format!("{place}/{resource}")
+}
+
 type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
@@ -109,23 +120,19 @@ pub fn open(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// Routes that need an API key.
+/// Routes that need an API key: what is there, and what a caller asks about its own account.
 pub fn guarded(service: Arc<Service>) -> Router {
-    pulled().merge(own()).with_state(service)
+    let described = [STUDY, SERIES, INSTANCE].into_iter().fold(Router::new(), |router, place| {
+        router.route(&below(place, "metadata"), get(retrieve::metadata))
+    });
+    described.merge(searches()).merge(own()).with_state(service)
 }
 
-/// What is pulled over DICOMweb.
-fn pulled() -> Router<Arc<Service>> {
-    const STUDY: &str = "/dicom-web/studies/{study}";
-    const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
-    const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
-    const FRAMES: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}";
-    let below = |place: &str, resource: &str| format!("{place}/{resource}");
+/// Routes that need an API key, and whose answers give instances or something of them.
+pub fn read(service: Arc<Service>) -> Router {
     let mut router = Router::new();
     for place in [STUDY, SERIES, INSTANCE] {
-        router = router
-            .route(place, get(retrieve::instances))
-            .route(&below(place, "metadata"), get(retrieve::metadata));
+        router = router.route(place, get(retrieve::instances));
     }
     for place in [STUDY, SERIES, INSTANCE, FRAMES] {
         router = router
@@ -136,6 +143,11 @@ fn pulled() -> Router<Arc<Service>> {
         .route("/wado", get(wado_uri::wado))
         .route(FRAMES, get(frames::frames))
         .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
+        .with_state(service)
+}
+
+fn searches() -> Router<Arc<Service>> {
+    Router::new()
         .route("/dicom-web/studies", get(search::studies))
         .route("/dicom-web/series", get(search::series))
         .route("/dicom-web/instances", get(search::instances))

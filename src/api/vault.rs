@@ -41,6 +41,9 @@ pub(super) async fn upload(
     Extension(allowance): Extension<Allowance>,
     request: Request,
 ) -> Result<Response, Problem> {
+    if caller.restores() {
+        return Err(Problem::OnlyRestores);
+    }
     let upload = Upload::of(request.headers(), &service.vault)?;
     let form = Form::Named(service.vault.packing);
     let delivery = Delivery::respond(form, service.spool_memory, service.spool.clone());

@@ -22,6 +22,8 @@ pub enum Kind {
 pub enum Action {
     /// Instances were sent: STOW-RS (PS3.18 10.5) or the simple upload.
     Store,
+    /// Instances made on pseudonymized data were sent, led back to their originals and stored at the clinical origin.
+    Restore,
     /// Instances, metadata, frames, bulk data or renderings were read: WADO-RS (PS3.18 10.4).
     Retrieve,
     /// A search: QIDO-RS (PS3.18 10.6).

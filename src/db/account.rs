@@ -14,7 +14,7 @@ pub use customer::{Customer, CustomerWish, Quota};
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
-pub use own::{Login, OwnProfile, Route, Source};
+pub use own::{Login, OwnProfile, Places, Route, Source};
 pub use project::{Project, ProjectSettings, ProjectWish};
 pub use rights::{Right, Rights};
 

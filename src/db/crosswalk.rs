@@ -27,6 +27,8 @@ pub enum Kind {
     Uid,
     /// A patient. The original is the text of `Facts::patient`.
     Patient,
+    /// An instance that was stored at the origin under the UID that its sender gave it. Pseudonym and original are that UID.
+    Restored,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
         match self {
             Self::Uid => "uid",
             Self::Patient => "patient",
+            Self::Restored => "restored",
         }
     }
 }

@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_tenants_usage_audit_billing.sql"),
     include_str!("../../migrations/0003_search.sql"),
     include_str!("../../migrations/0004_origin.sql"),
+    include_str!("../../migrations/0005_reads.sql"),
     include_str!("../../migrations/0006_crosswalk.sql"),
 ];
 
@@ -126,6 +127,12 @@ pub enum Fault {
     /// There is no server to forward to.
     #[error("to forward, the project or the server's settings must name a downstream server")]
     NoDownstream,
+    /// The caller's fault: pseudonymized instances would be forwarded to the server that holds the originals.
+    #[error("a project does not forward to the clinical server that it pulls from through the veil")]
+    BehindVeil,
+    /// There is no veil behind which instances could be restored.
+    #[error("what is sent can be restored only where the origin is the veil")]
+    NoVeil,
 }
 
 impl From<sqlx::Error> for Fault {

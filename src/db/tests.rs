@@ -54,6 +54,20 @@ pub(crate) async fn hand(db: &Db, master: &MasterKey) -> Hand {
     Hand::operator(Keeper::new(key, 1000, Duration::from_secs(600)))
 }
 
+/// Under which the chains of a founded database are written.
+pub(crate) async fn keeper(db: &Db) -> Keeper {
+    let key = db.installation(&MasterKey::new([1; 32])).await.unwrap().audit_key();
+    Keeper::new(key, 1000, Duration::from_secs(600))
+}
+
+/// Begins a project's chain, as its first settlement does.
+pub(crate) async fn begin_chain(db: &Db, project: &str) {
+    let keeper = keeper(db).await;
+    let mut transaction = db.write().await.unwrap();
+    chain::lock(&mut transaction, &keeper, project).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
 /// A second project of the first customer; its name.
 pub(crate) async fn another_project(db: &Db) -> String {
     sqlx::query(

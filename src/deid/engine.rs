@@ -35,8 +35,8 @@ const DOCUMENT: Tag = Tag(0x0042, 0x0011);
 /// A plan under a project's key. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    plan: Arc<Plan>,
-    pseudonyms: Arc<Pseudonyms>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) pseudonyms: Arc<Pseudonyms>,
 }
 
 /// One admitted instance: all that deciding about its elements needs.
@@ -47,8 +47,17 @@ pub struct Subject {
     pub names: Names,
     /// Patient ID pseudonym.
     pub patient_id: String,
-    shift_days: u32,
-    sop: SopKind,
+    pub(super) shift_days: u32,
+    pub(super) sop: Sop,
+}
+
+/// The SOP class that decisions are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sop {
+    /// This one.
+    Is(SopKind),
+    /// One of all that there are: of what is decided for each, that which tells least.
+    Some,
 }
 
 /// Where an element stands.
@@ -114,6 +123,20 @@ impl Engine {
         }
     }
 
+    /// By how many days the dates of a patient move back.
+    pub fn shift_days(&self, patient: &Patient) -> u32 {
+        self.pseudonyms.shift_days(&patient.text())
+    }
+
+    /// True if the dates of an attribute move (PS3.15 E.3.6), in an instance of this SOP class.
+    pub fn moves(&self, sop: SopKind, place: Place<'_>, tag: Tag, vr: VR) -> bool {
+        let decided = match dictionary::is_private(tag) {
+            true => self.plan.decide_private(sop, place.creator, tag, vr, place.path),
+            false => self.plan.decide(sop, place.path, tag, vr),
+        };
+        decided.action == Action::Shift
+    }
+
     /// The Patient ID that a patient has in the output, if the plan replaces it.
     pub fn patient(&self, patient: &Patient) -> String {
         self.pseudonyms.patient_id(&patient.text())
@@ -143,7 +166,7 @@ impl Engine {
             names: self.names(&facts),
             patient_id: self.pseudonyms.patient_id(&patient),
             shift_days: self.pseudonyms.shift_days(&patient),
-            sop,
+            sop: Sop::Is(sop),
             facts,
         })
     }
@@ -218,18 +241,27 @@ impl Engine {
     }
 
     fn decided(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {
+        let sop = match subject.sop {
+            Sop::Is(sop) => sop,
+            Sop::Some => return self.plan.decide_for_any(place.path, tag, vr),
+        };
         if dictionary::is_private(tag) {
             let claim = place.creator.and_then(|creator| subject.facts.claims.about(creator, tag));
-            let decided = self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path);
+            let decided = self.plan.decide_private(sop, place.creator, tag, vr, place.path);
             self.plan.claimed(decided, claim, vr)
         } else {
-            self.plan.decide(subject.sop, place.path, tag, vr)
+            self.plan.decide(sop, place.path, tag, vr)
         }
     }
 
     /// One of the three identifying UIDs of an instance, as the plan has it at top level.
     fn name(&self, sop: SopKind, tag: Tag, original: &str) -> String {
-        match self.plan.decide(sop, &[], tag, VR::UI).action {
+        self.named(&self.plan.decide(sop, &[], tag, VR::UI).action, original)
+    }
+
+    /// The name that an action gives.
+    pub(super) fn named(&self, action: &Action, original: &str) -> String {
+        match action {
             _ if original.is_empty() => String::new(),
             Action::Keep => original.to_owned(),
             Action::Replace(text) => text.to_string(),
@@ -311,7 +343,7 @@ impl Engine {
 
 /// What an attribute means whatever its encoding says: UN hides a standard attribute's
 /// VR, it does not change it (PS3.5 6.2.2).
-fn meaning(tag: Tag, vr: VR) -> VR {
+pub(super) fn meaning(tag: Tag, vr: VR) -> VR {
     if vr == VR::UN { dictionary::vr_of(tag, false).unwrap_or(VR::UN) } else { vr }
 }
 

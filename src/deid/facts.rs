@@ -29,6 +29,11 @@ const DECIDING: &[Tag] = &[
 /// Referenced Series Sequence of the Common Instance Reference Module (PS3.3 C.12.2).
 const REFERENCED_SERIES: Tag = Tag(0x0008, 0x1115);
 
+/// True for attributes of the top level on which the decision about an instance rests.
+pub fn is_deciding(tag: Tag) -> bool {
+    DECIDING.contains(&tag)
+}
+
 /// Bits Allocated and Pixel Representation: a zero byte there is no padding.
 fn is_number(tag: Tag) -> bool {
     matches!(tag, Tag(0x0028, 0x0100 | 0x0103))

@@ -5,6 +5,7 @@
 //! per attribute, [`engine::Engine`] decides about the elements of an instance under a
 //! project's key. Two drivers carry its decisions out: [`rewriter::Rewriter`] over encoded
 //! bytes, [`object`] over a dicom-object data set. [`explain::explain`] says a decision in words.
+//! [`restore::Restorer`] goes the other way: what was made of pseudonymized data gets its patient back.
 
 pub mod action;
 mod blocks;
@@ -32,10 +33,12 @@ mod profile_toml;
 pub mod pseudonym;
 pub mod receipt;
 pub mod refusal;
+pub mod restore;
 pub mod rewriter;
 pub mod rule;
 mod rule_toml;
 mod rules;
+pub mod search;
 pub mod sop;
 mod stamp;
 pub mod table;

@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 type HmacSha256 = Hmac<Sha256>;
 
+/// Where version and variant stand in the 128 bits of a UUID (RFC 9562 4.1, 4.2).
+const VERSION: u128 = 0xF << 76;
+const VARIANT: u128 = 0b11 << 62;
+
 /// Of generated Patient IDs.
 const DIGITS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
@@ -81,8 +85,6 @@ impl Pseudonyms {
     /// made of the value alone, so that equal UIDs stay equal across attributes,
     /// instances, calls and transports (PS3.15 E.1.1).
     pub fn uid(&self, original: &[u8]) -> String {
-        const VERSION: u128 = 0xF << 76;
-        const VARIANT: u128 = 0b11 << 62;
         let bits = u128::from_be_bytes(first_16(&mac(&self.uid, &[original])));
         let uuid = (bits & !VERSION & !VARIANT) | (8 << 76) | (0b10 << 62);
         format!("2.25.{uuid}")
@@ -106,6 +108,13 @@ impl Pseudonyms {
         let bits = u128::from_be_bytes(first_16(&mac(&self.shift, &[patient.as_bytes()])));
         u32::try_from(bits % u128::from(MAX_SHIFT_DAYS)).unwrap_or(0) + 1
     }
+}
+
+/// True if a UID has the form of our replacements, of whatever project. Those that others make of UUIDs have versions
+/// of their own.
+pub fn is_shaped(uid: &str) -> bool {
+    let bits = uid.strip_prefix("2.25.").and_then(|digits| digits.parse::<u128>().ok());
+    bits.is_some_and(|bits| bits & VERSION == 8 << 76 && bits & VARIANT == 0b10 << 62)
 }
 
 /// True if a Patient ID has the form of a generated one.
@@ -187,6 +196,21 @@ mod tests {
             let bits: u128 = uid.strip_prefix("2.25.").unwrap().parse().unwrap();
             assert_eq!((bits >> 76) & 0xF, 8, "{uid}");
             assert_eq!((bits >> 62) & 3, 2, "{uid}");
+            assert!(is_shaped(&uid));
+        }
+    }
+
+    #[test]
+    fn uids_of_others_are_not_taken_for_ours() {
+        // PS3.5 B.2's example is a version 1 UUID; the next is of version 4.
+        for other in [
+            "2.25.329800735698586629295641978511506172918",
+            "2.25.98893943164464254127136486497285324901",
+            "1.2.840.10008.1.2",
+            "2.25.x",
+            "2.25.",
+        ] {
+            assert!(!is_shaped(other), "{other}");
         }
     }
 

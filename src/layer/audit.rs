@@ -4,6 +4,7 @@
 use super::billing::Charged;
 use super::context::{Asked, Caller, Done, RequestId, Tally};
 use super::cross;
+use super::reads::Spent;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -63,7 +64,8 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
         project: caller.project.clone(),
         key: caller.key.clone(),
         ticket: response.extensions_mut().remove::<Ticket>(),
-        used: tally.delivered() as u64,
+        used: used(tally, response),
+        read: tally.read,
         charged: response.extensions_mut().remove::<Charged>().is_some(),
         left: matches!(tally.custody, Custody::Left),
         events: instances.chain(std::iter::once((now, request))).collect(),
@@ -72,9 +74,15 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
     }
 }
 
+/// What counts against the quota.
+fn used(tally: &Tally, response: &mut Response) -> u64 {
+    let read = response.extensions_mut().remove::<Spent>().map_or(0, |spent| spent.0);
+    read.saturating_add(tally.delivered() as u64)
+}
+
 fn event(by: &By, plan: &Plan, done: &Done) -> Event {
     match done {
-        Done::Delivered(receipt) => Event::instance(by, plan, receipt),
+        Done::Delivered(receipt) | Done::Restored(receipt) => Event::instance(by, plan, receipt),
         Done::Undelivered(receipt, reason) => {
             Event::undelivered(by, plan, receipt, crate::deid::refusal::FailureReason(*reason))
         }
@@ -85,10 +93,13 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
 
 fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
     let (done, refused) = match response.extensions().get::<Asked>() {
-        Some(asked) => (asked.found, asked.unknown),
-        None => (tally.delivered(), tally.instances.len().saturating_sub(tally.delivered())),
+        Some(asked) => (asked.found as u64, asked.unknown as u64),
+        None => {
+            let done = tally.done() as u64;
+            let refused = (tally.instances.len() as u64).saturating_sub(done);
+            (done.saturating_add(tally.read), refused)
+        }
     };
-    let (done, refused) = (done as u64, refused as u64);
     let status = response.status();
     let outcome = match (done, refused) {
         _ if status.is_server_error() => Outcome::Failed,
@@ -137,7 +148,7 @@ fn withheld(fault: Fault, tally: Tally) -> Response {
         fault => Problem::from(fault),
     };
     let mut response = problem.into_response();
-    response.extensions_mut().insert(Tally { instances: Vec::new(), ..tally });
+    response.extensions_mut().insert(Tally { instances: Vec::new(), read: 0, ..tally });
     response
 }
 

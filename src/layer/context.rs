@@ -36,8 +36,8 @@ pub struct Caller {
     pub crosswalk: Crosswalk,
     /// What is pushed is entered there, too.
     pub keeps_pushed: bool,
-    /// Where the project's instances go, if it is not where the server's settings say.
-    pub target: Option<Target>,
+    /// Where the project's instances go that are not asked back.
+    pub target: Target,
     /// Where the project's pulled resources come from.
     pub origin: Arc<dyn Origin>,
 }
@@ -49,6 +49,13 @@ impl Caller {
     /// The key lacks it.
     pub fn must(&self, right: Right) -> Result<(), Problem> {
         if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
+    }
+}
+
+impl Caller {
+    /// True if what is sent is led back to its originals instead of being pseudonymized.
+    pub fn restores(&self) -> bool {
+        matches!(self.target, Target::Restore(_))
     }
 }
 
@@ -74,6 +81,8 @@ pub struct Tally {
     pub bytes_out: u64,
     /// Where the instances wait for the account.
     pub custody: Custody,
+    /// Instances of which the answer gives file, frames, bulk data or picture.
+    pub read: u64,
 }
 
 /// What became of one instance.
@@ -81,7 +90,9 @@ pub struct Tally {
 pub enum Done {
     /// Pseudonymized and delivered.
     Delivered(Box<Receipt>),
-    /// Pseudonymized, but its destination did not take it; the Failure Reason.
+    /// Led back to its originals and delivered.
+    Restored(Box<Receipt>),
+    /// Pseudonymized or led back, but its destination did not take it; the Failure Reason.
     Undelivered(Box<Receipt>, u16),
     /// Refused.
     Refused(Box<Refused>),
@@ -90,7 +101,13 @@ pub enum Done {
 }
 
 impl Tally {
-    /// How many instances were delivered.
+    /// How many instances arrived.
+    pub fn done(&self) -> usize {
+        let done = |done: &&Done| matches!(done, Done::Delivered(_) | Done::Restored(_));
+        self.instances.iter().filter(done).count()
+    }
+
+    /// How many instances were pseudonymized and delivered: these count.
     pub fn delivered(&self) -> usize {
         self.instances.iter().filter(|done| matches!(done, Done::Delivered(_))).count()
     }
@@ -108,8 +125,10 @@ pub(super) mod tests {
     use crate::dicomweb::bulk_path::BulkPath;
     use crate::dicomweb::query::Query;
     use crate::dicomweb::representation::As;
+    use crate::downstream::{self, Downstream};
     use crate::origin::{Answer, Fault, Model, Page, Parts, Place};
     use crate::raster::wish::Wish;
+    use std::time::Duration;
 
     /// An origin that has nothing.
     struct Nowhere;
@@ -152,6 +171,21 @@ pub(super) mod tests {
         }
     }
 
+    /// A server that nobody asks.
+    fn nowhere() -> Downstream {
+        let settings = downstream::Settings {
+            url: "http://127.0.0.1:1".to_owned(),
+            credentials: downstream::Credentials::None,
+            headers: Vec::new(),
+            ca: None,
+            connect: Duration::ZERO,
+            answer: Duration::ZERO,
+            concurrent: 1,
+            retries: 0,
+        };
+        Downstream::new(settings).unwrap()
+    }
+
     /// A caller of a tier, for tests of layers.
     pub(in crate::layer) fn caller(project: &str, key: &str, tier: Tier) -> Caller {
         let plan = Plan::new(&Profile::preset("basic").unwrap());
@@ -166,7 +200,7 @@ pub(super) mod tests {
             engine: Engine::new(plan, &key_of_project),
             crosswalk: Crosswalk::new(absent(), project, &key_of_project),
             keeps_pushed: false,
-            target: None,
+            target: Target::Forward(nowhere()),
             origin: Arc::new(Nowhere),
         }
     }

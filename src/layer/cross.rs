@@ -7,29 +7,33 @@ use crate::deid::receipt::{Phi, Receipt};
 
 type Pair = (Kind, String, Phi<String>);
 
-/// The new names of what was delivered, if the server's settings want them. Without them the push is still a push: that
-/// they are missing is logged.
+/// The new names of what was delivered, if the server's settings want them, and of what was led back, so that it can be
+/// pulled. Without them the push is still a push: that they are missing is logged.
 pub(super) fn names(caller: &Caller, tally: &Tally) -> Entries {
-    if !caller.keeps_pushed {
-        return Entries::default();
-    }
-    caller.crosswalk.entries(pairs(tally)).unwrap_or_else(|fault| {
+    caller.crosswalk.entries(pairs(tally, caller.keeps_pushed)).unwrap_or_else(|fault| {
         tracing::error!(%fault, "names of pushed instances are missing in the crosswalk");
         Entries::default()
     })
 }
 
-fn pairs(tally: &Tally) -> Vec<Pair> {
+fn pairs(tally: &Tally, keeps_pushed: bool) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let mut before = None;
     for done in &tally.instances {
-        let Done::Delivered(receipt) = done else { continue };
+        let receipt = match done {
+            Done::Delivered(receipt) if keeps_pushed => receipt,
+            Done::Restored(receipt) => receipt,
+            _ => continue,
+        };
         // Instances of one series mostly come together.
         let above = (&receipt.patient_id, &receipt.names.study, &receipt.names.series);
         if before.replace(above) != Some(above) {
             pairs.extend(parents(receipt));
         }
         pairs.push(uid(&receipt.names.instance, &receipt.originals.expose().instance));
+        if let Some(sent) = &receipt.sent {
+            pairs.push((Kind::Restored, sent.to_string(), Phi::new(sent.to_string())));
+        }
     }
     pairs
 }
@@ -73,6 +77,7 @@ mod tests {
         };
         Box::new(Receipt {
             names,
+            sent: None,
             patient_id: text("PABC"),
             transfer_syntax: "1.2.840.10008.1.2.1",
             counts: Counts::default(),
@@ -95,7 +100,7 @@ mod tests {
         ];
         let told = |(_, name, original): Pair| format!("{name} {}", original.expose().replace('\n', "/"));
         let told: Vec<String> =
-            pairs(&Tally { instances, ..Tally::default() }).into_iter().map(told).collect();
+            pairs(&Tally { instances, ..Tally::default() }, true).into_iter().map(told).collect();
         let expected = [
             "PABC id/7/H",
             "2.25.1 1.2.1",

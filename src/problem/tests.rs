@@ -9,6 +9,7 @@ const TABLE: &str = "\
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
 403 right 0124 retry=- NoRight(Reidentify)
+409 request 0124 retry=- OnlyRestores
 400 request 0110 retry=- Account(Json { line: 1, column: 2 })
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
@@ -58,6 +59,7 @@ const TABLE: &str = "\
 429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
+503 us A700 retry=5 Storage
 500 us 0110 retry=- Internal(\"\")
 ";
 
@@ -69,6 +71,7 @@ fn all() -> Vec<Problem> {
         Problem::NoAdminKey,
         Problem::BadAdminKey,
         Problem::NoRight(db::account::Right::Reidentify),
+        Problem::OnlyRestores,
         Problem::Account(Account::Json { line: 1, column: 2 }),
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),
@@ -113,6 +116,7 @@ fn all() -> Vec<Problem> {
         Problem::QuotaSpent { retry_after: 9 },
         Problem::Overloaded,
         Problem::Database,
+        Problem::Storage,
         Problem::Internal(""),
     ]);
     all

@@ -92,8 +92,9 @@ impl Meaning {
             Self { actor_role: Some(actor), own_role: Some(own), ..base(id, letter, life_cycle) }
         };
         match event.action() {
-            // De-identification; access or use; permanent erasure.
+            // De-identification; translation; access or use; permanent erasure.
             Action::Store => moved(TRANSFERRED, "C", Some(7), true),
+            Action::Restore => moved(TRANSFERRED, "C", Some(5), true),
             Action::Retrieve => moved(TRANSFERRED, "R", Some(6), false),
             Action::Delete => base(DELETED, "D", Some(15)),
             Action::Search => moved(QUERY, "E", None, true),

@@ -48,6 +48,7 @@ pub fn receipt(number: u64) -> Receipt {
             series: "2.25.2000".into(),
             study: "2.25.3000".into(),
         },
+        sent: None,
         patient_id: "DEID-1".into(),
         transfer_syntax: "1.2.840.10008.1.2.1",
         counts: Counts::default(),

@@ -7,6 +7,7 @@ mod projects;
 mod pseudonyms;
 
 use crate::db::Db;
+use crate::db::account::Places;
 use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
 use crate::problem::{Account, Problem};
@@ -27,8 +28,8 @@ pub struct Admin {
     pub keys: Keyring,
     /// Instances a month by tier.
     pub quotas: Quotas,
-    /// The server's settings name a server to forward to.
-    pub forwards: bool,
+    /// What holds for projects that say nothing else.
+    pub server: Places,
 }
 
 type State = axum::extract::State<Arc<Admin>>;

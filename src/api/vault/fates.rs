@@ -89,6 +89,7 @@ fn file(index: usize, record: &Record) -> FileFate {
             let refusal = &refused.refusal;
             FileFate { sop_instance_uid, ..fate(Fate::Refused) }.because(refusal.code(), refusal)
         }
+        Record::Stuck(_, fault) => fate(Fate::Refused).because("undelivered", fault),
         Record::Unread(_, _, why) => fate(Fate::Refused).because("unreadable", why),
     }
 }

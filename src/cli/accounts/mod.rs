@@ -53,7 +53,9 @@ fn wrong(called: &str, fault: Fault) -> Failure {
         | Fault::Ambiguous
         | Fault::Name
         | Fault::Ended
-        | Fault::NoDownstream => Failure::Usage(format!("{called}: {fault}")),
+        | Fault::NoDownstream
+        | Fault::BehindVeil
+        | Fault::NoVeil => Failure::Usage(format!("{called}: {fault}")),
         fault => Failure::Machine(fault.to_string()),
     }
 }

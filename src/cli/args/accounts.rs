@@ -97,7 +97,8 @@ pub struct OwnArgs {
     /// What happens to the attributes: a preset, a profile file, or `server` for what the server's settings say.
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// Where instances go: archive, forward, or `server` for what the server's settings say.
+    /// Where instances go: archive, forward, restore (with --origin veil: to that server, led back to its originals), or
+    /// `server` for what the server's settings say.
     #[arg(long)]
     pub destination: Option<String>,
     /// Where pulled resources come from: archive, downstream, veil, or `server` for what the server's settings say.

@@ -1,6 +1,6 @@
 //! Projects: each with its own secret, from which its pseudonyms follow, and what else is its own and not the server's.
 
-use super::own::{Login, OwnProfile, Route, Source};
+use super::own::{Login, OwnProfile, Places, Route, Source};
 use super::{Hand, id, may_seal, name, only, random, time};
 use crate::audit::action::Action;
 use crate::audit::value::Time;
@@ -50,8 +50,8 @@ pub struct ProjectWish {
     pub downstream_url: Option<Option<String>>,
     /// Credentials for it.
     pub downstream_login: Option<Option<Login>>,
-    /// The server's settings name a server to forward to.
-    pub server_forwards: bool,
+    /// What holds where the project says nothing.
+    pub server: Places,
 }
 
 /// What a project has of its own; `None` is what the server's settings say.
@@ -271,8 +271,16 @@ impl Own {
         }
         let forwards = self.destination.as_deref() == Some(Route::Forward.word());
         let pulls = self.origin.as_deref().is_some_and(|word| word != Source::Archive.word());
-        if (forwards || pulls) && self.url.is_none() && !wish.server_forwards {
+        if (forwards || pulls) && self.url.is_none() && !wish.server.downstream {
             return Err(Fault::NoDownstream);
+        }
+        let route = self.destination.as_deref().map_or(Some(wish.server.route), Route::parse);
+        let source = self.origin.as_deref().map_or(Some(wish.server.source), Source::parse);
+        if route == Some(Route::Forward) && source == Some(Source::Veil) {
+            return Err(Fault::BehindVeil);
+        }
+        if route == Some(Route::Restore) && source != Some(Source::Veil) {
+            return Err(Fault::NoVeil);
         }
         let places = wish.destination.is_some() || wish.origin.is_some();
         Ok(places || wish.downstream_url.is_some() || wish.downstream_login.is_some())

@@ -1,19 +1,29 @@
-//! A run of bytes held in memory up to a threshold and in an unlinked temporary file
-//! beyond it. Only rewritten bytes ever come here.
+//! A run of bytes held in memory up to a threshold and in an unlinked temporary file beyond it: written once, then read
+//! from the first byte on, or in any ranges. Only pseudonymized bytes ever come here.
 
-use super::Fault;
 use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 /// Bytes written to, or read from, the file at once.
 const BLOCK: usize = 1 << 20;
 
+/// Blocks of one stream in memory: the one being sent and the next.
+const AHEAD: usize = 2;
+
+/// The file system fails, or bytes are asked for that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the spool fails")]
+pub struct Fault;
+
 /// A spool being filled.
-pub(super) struct Spool {
+pub struct Spool {
     folder: PathBuf,
     threshold: u64,
     memory: Vec<Bytes>,
@@ -27,7 +37,8 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    pub(super) fn new(threshold: u64, folder: PathBuf) -> Self {
+    /// An empty one: `threshold` bytes stay in memory, the rest goes to a file in `folder`.
+    pub fn new(threshold: u64, folder: PathBuf) -> Self {
         Self {
             folder,
             threshold,
@@ -41,12 +52,20 @@ impl Spool {
     }
 
     /// Bytes so far.
-    pub(super) fn len(&self) -> u64 {
+    pub fn len(&self) -> u64 {
         self.in_memory + self.in_file
     }
 
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Appends bytes.
-    pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// The file system fails.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
         let len = bytes.len() as u64;
         if self.in_file == 0 && self.in_memory + len <= self.threshold {
             self.in_memory += len;
@@ -60,7 +79,10 @@ impl Spool {
     }
 
     /// Cuts everything off behind `len`.
-    pub(super) async fn truncate(&mut self, len: u64) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// The file system fails.
+    pub async fn truncate(&mut self, len: u64) -> Result<(), Fault> {
         self.flush().await?;
         if let Some(mut file) = self.file().await? {
             self.in_file = len.saturating_sub(self.in_memory);
@@ -82,7 +104,10 @@ impl Spool {
     }
 
     /// The same bytes for reading, from the first on.
-    pub(super) async fn reader(mut self) -> Result<Reader, Fault> {
+    ///
+    /// # Errors
+    /// The file system fails.
+    pub async fn reader(mut self) -> Result<Reader, Fault> {
         self.flush().await?;
         let left = self.in_file;
         let file = match self.file().await? {
@@ -92,10 +117,21 @@ impl Spool {
         Ok(Reader::new(self.memory, file))
     }
 
+    /// The same bytes for reading in any ranges.
+    ///
+    /// # Errors
+    /// The file system fails.
+    pub async fn whole(mut self) -> Result<Whole, Fault> {
+        self.flush().await?;
+        let (in_memory, in_file) = (self.in_memory, self.in_file);
+        let file = self.file().await?.map(|file| Arc::new(Mutex::new(file)));
+        Ok(Whole { memory: self.memory.into(), in_memory, file, in_file })
+    }
+
     /// The file itself, once the write that has it is through.
     async fn file(&mut self) -> Result<Option<File>, Fault> {
         match self.file.take() {
-            Some(write) => write.await.map_err(|_| Fault::Storage)?.map(Some),
+            Some(write) => write.await.map_err(|_| Fault)?.map(Some),
             None => Ok(None),
         }
     }
@@ -121,8 +157,8 @@ impl Spool {
     }
 }
 
-/// A spool being read. The file is read a block ahead of what is asked for.
-pub(super) struct Reader {
+/// A spool being read from its first byte on. The file is read a block ahead of what is asked for.
+pub struct Reader {
     memory: VecDeque<Bytes>,
     block: Bytes,
     ahead: Option<JoinHandle<Result<Block, Fault>>>,
@@ -141,8 +177,11 @@ impl Reader {
         Self { memory: memory.into(), block: Bytes::new(), ahead }
     }
 
-    /// The next bytes, `most` of them at most; an error if there are none.
-    pub(super) async fn read(&mut self, most: u64) -> Result<Bytes, Fault> {
+    /// The next bytes, `most` of them at most.
+    ///
+    /// # Errors
+    /// There are none, or the file system fails.
+    pub async fn read(&mut self, most: u64) -> Result<Bytes, Fault> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         if let Some(mut bytes) = self.memory.pop_front() {
             if bytes.len() > most {
@@ -151,8 +190,8 @@ impl Reader {
             return Ok(bytes);
         }
         if self.block.is_empty() {
-            let ahead = self.ahead.take().ok_or(Fault::Storage)?;
-            let block = ahead.await.map_err(|_| Fault::Storage)??;
+            let ahead = self.ahead.take().ok_or(Fault)?;
+            let block = ahead.await.map_err(|_| Fault)??;
             self.ahead = read_ahead(block.file, block.left);
             self.block = block.bytes.into();
         }
@@ -171,6 +210,79 @@ fn read_ahead(mut file: File, left: u64) -> Option<JoinHandle<Result<Block, Faul
     (left > 0).then(|| tokio::spawn(blocking(read)))
 }
 
+/// A full spool. Clones are the same bytes.
+#[derive(Clone)]
+pub struct Whole {
+    memory: Arc<[Bytes]>,
+    in_memory: u64,
+    file: Option<Arc<Mutex<File>>>,
+    in_file: u64,
+}
+
+impl Whole {
+    /// Bytes that lie in memory, and in the file behind them.
+    pub fn lengths(&self) -> (u64, u64) {
+        (self.in_memory, self.in_file)
+    }
+
+    /// The bytes of a range.
+    ///
+    /// # Errors
+    /// The file system fails, or the range is not within.
+    pub async fn read(&self, range: Range<u64>) -> Result<Bytes, Fault> {
+        if range.start > range.end || range.end > self.in_memory + self.in_file {
+            return Err(Fault);
+        }
+        let mut pieces = self.from_memory(&range);
+        if range.end > self.in_memory {
+            pieces.push(self.from_file(range.start.max(self.in_memory)..range.end).await?);
+        }
+        Ok(match pieces.as_slice() {
+            [one] => one.clone(),
+            several => several.concat().into(),
+        })
+    }
+
+    fn from_memory(&self, range: &Range<u64>) -> Vec<Bytes> {
+        let mut at = 0;
+        let piece = |bytes: &Bytes| {
+            let len = bytes.len() as u64;
+            let place = |end: u64| usize::try_from(end.clamp(at, at + len) - at).unwrap_or(usize::MAX);
+            let (from, to) = (place(range.start), place(range.end));
+            at += len;
+            (from < to).then(|| bytes.slice(from..to))
+        };
+        self.memory.iter().filter_map(piece).collect()
+    }
+
+    async fn from_file(&self, range: Range<u64>) -> Result<Bytes, Fault> {
+        let file = Arc::clone(self.file.as_ref().ok_or(Fault)?);
+        let (at, size) = (range.start - self.in_memory, range.end - range.start);
+        let size = usize::try_from(size).map_err(|_| Fault)?;
+        blocking(move || {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(at))?;
+            let mut bytes = vec![0; size];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes.into())
+        })
+        .await
+    }
+
+    /// The bytes of a range, as fast as they are taken.
+    pub fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Fault>> {
+        let (whole, block) = (self.clone(), BLOCK as u64);
+        let starts =
+            (0..).map(move |number| range.start + number * block).take_while(move |at| *at < range.end);
+        let pieces = starts.map(move |at| at..range.end.min(at + block));
+        let read = move |piece| {
+            let whole = whole.clone();
+            async move { whole.read(piece).await }
+        };
+        stream::iter(pieces).map(read).buffered(AHEAD).boxed()
+    }
+}
+
 /// Runs file work where it may block. The cause of a failure is for the log alone.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
@@ -179,9 +291,9 @@ async fn blocking<T: Send + 'static>(
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => {
             tracing::error!(kind = %error.kind(), "the spool fails");
-            Err(Fault::Storage)
+            Err(Fault)
         }
-        Err(_) => Err(Fault::Storage),
+        Err(_) => Err(Fault),
     }
 }
 
@@ -211,6 +323,30 @@ mod tests {
                 spool.write(Bytes::copy_from_slice(chunk)).await.unwrap();
             }
             assert_eq!(read_all(spool, 64).await, data, "threshold {threshold}");
+        }
+    }
+
+    #[tokio::test]
+    async fn any_range_can_be_had_whatever_lies_in_memory() {
+        let data: Vec<u8> = (0..=250).cycle().take(BLOCK + 5000).collect();
+        for threshold in [0, 100, 2500, 10_000_000] {
+            let mut spool = Spool::new(threshold, std::env::temp_dir());
+            for chunk in data.chunks(999) {
+                spool.write(Bytes::copy_from_slice(chunk)).await.unwrap();
+            }
+            let whole = spool.whole().await.unwrap();
+            for range in [0..10, 95..105, 2490..2510, 0..data.len(), 4000..BLOCK + 4999, 7..7] {
+                let wanted = range.start as u64..range.end as u64;
+                assert_eq!(
+                    whole.read(wanted.clone()).await.unwrap(),
+                    data[range.clone()],
+                    "{threshold} {range:?}"
+                );
+                let streamed: Vec<_> = whole.stream(wanted).map(Result::unwrap).collect().await;
+                assert_eq!(streamed.concat(), data[range]);
+            }
+            let behind = data.len() as u64;
+            assert_eq!(whole.read(behind - 1..behind + 1).await, Err(Fault), "{threshold}");
         }
     }
 
