@@ -7,8 +7,8 @@ use crate::deid::receipt::{Phi, Receipt};
 
 type Pair = (Kind, String, Phi<String>);
 
-/// The names of what was delivered, if the server's settings want that, and of what was led back, so that it can be pulled.
-/// Without them the push is still a push: that they are missing is logged.
+/// The new names of what was delivered, if the server's settings want them, and of what was led back, so that it can be
+/// pulled. Without them the push is still a push: that they are missing is logged.
 pub(super) fn names(caller: &Caller, tally: &Tally) -> Entries {
     caller.crosswalk.entries(pairs(tally, caller.keeps_pushed)).unwrap_or_else(|fault| {
         tracing::error!(%fault, "names of pushed instances are missing in the crosswalk");
