@@ -290,6 +290,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
         rates: accounts::rates(from),
+        choose: from.take("page.choose", values::flag),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }

@@ -60,6 +60,10 @@ pub enum Problem {
     NoAdminKey,
     /// Not the admin key.
     BadAdminKey,
+    /// A request may not choose its profile, or not here.
+    NoChoice,
+    /// What it chooses is no profile; why.
+    BadChoice(String),
     /// What an admin asked of a customer, project or key cannot be done.
     Account(Account),
     /// The key sent too many requests.
@@ -102,6 +106,8 @@ pub enum Problem {
     Metadata(&'static str),
     /// The body is no form with files.
     Form(&'static str),
+    /// A ZIP archive cannot be read, for this reason.
+    Archive(&'static str),
     /// A form has too many files, or too many other fields.
     TooManyParts {
         /// The most.
@@ -185,6 +191,8 @@ impl Problem {
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::NoChoice => (Right, S::FORBIDDEN, DENIED, "the profile is not the request's to choose", "Leave Veilgate-Profile and Veilgate-Options out; the setting page.choose allows them on some routes."),
+            Self::BadChoice(_) => (Request, S::BAD_REQUEST, PROCESSING, "the request chooses no legal profile", "See GET /api/profile for presets and options."),
             Self::Account(account) => account.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
@@ -203,6 +211,7 @@ impl Problem {
             Self::CutOff => (Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
             Self::Metadata(_) => (Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
             Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name."),
+            Self::Archive(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the ZIP archive cannot be read", "Pack the files anew, or send them as a form."),
             Self::TooManyParts { .. } => (Request, S::BAD_REQUEST, RESOURCES, "the request has too many parts", "Send fewer instances a request."),
             Self::NothingDone { .. } => (Request, S::UNPROCESSABLE_ENTITY, PROCESSING, "no file could be pseudonymized", "See the reason of each file."),
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
@@ -230,12 +239,13 @@ impl Problem {
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::Query(fault) => Some(fault.to_string()),
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
-            Self::Form(why) => Some((*why).to_owned()),
+            Self::Form(why) | Self::Archive(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
             Self::NothingDone { burned_in, files } => Some(nothing_done(*burned_in, files)),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::BadChoice(why) => Some(why.clone()),
             Self::Account(account) => account.detail(),
             Self::Charge(charge) => Some(charge.detail()),
             _ => None,

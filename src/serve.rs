@@ -161,6 +161,7 @@ impl Failure {
 fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<layer::Admin> {
     let admin = Admin {
         db: db.clone(),
+        keeper: keeper.clone(),
         keys: keys.clone(),
         quotas: config.accounts.quotas,
         forwards: config.downstream.is_some(),
@@ -267,6 +268,7 @@ fn service(
         vault: config.vault,
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
+        choose: config.layers.choose,
     }))
 }
 

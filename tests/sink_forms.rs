@@ -22,7 +22,7 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 18] = [
+const ACTIONS: [Action; 19] = [
     Action::Store,
     Action::Retrieve,
     Action::Search,
@@ -41,6 +41,7 @@ const ACTIONS: [Action; 18] = [
     Action::SealSegment,
     Action::ChangeTier,
     Action::Buy,
+    Action::Preview,
 ];
 
 const OUTCOMES: [Outcome; 4] = [Outcome::Done, Outcome::Partial, Outcome::Refused, Outcome::Failed];

@@ -8,6 +8,7 @@ mod audit;
 mod billing;
 mod bulk;
 mod capabilities;
+mod deidentify;
 mod digest;
 mod frames;
 mod framing;
@@ -16,6 +17,8 @@ mod intake;
 mod metadata;
 mod outcome;
 mod path;
+mod preview;
+mod profile;
 mod rendered;
 mod retrieve;
 mod search;
@@ -37,6 +40,7 @@ use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
+use crate::page;
 use crate::problem::Problem;
 use axum::Router;
 use axum::http::{HeaderMap, header};
@@ -77,6 +81,8 @@ pub struct Service {
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
     pub store_warning: bool,
+    /// A request may choose a profile of its own.
+    pub choose: bool,
     /// Buying and its events; `None`: nothing is sold.
     #[cfg(feature = "billing")]
     pub billing: Option<Billing>,
@@ -93,11 +99,13 @@ pub fn open(service: Arc<Service>) -> Router {
     let described = described.route("/v1/billing/webhook", post(billing::webhook));
     described
         .route("/health", get(health::health))
+        .route("/api/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .merge(page::routes())
         .with_state(service)
 }
 
@@ -140,6 +148,9 @@ fn pulled() -> Router<Arc<Service>> {
 fn own() -> Router<Arc<Service>> {
     let router = Router::new()
         .route("/v1/usage", get(usage::usage))
+        .route("/api/profile", get(profile::profile))
+        .route("/v1/preview", post(preview::preview))
+        .route("/v1/preview/image", post(preview::picture))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
         .route("/v1/audit/checkpoint", post(audit::checkpoint))
@@ -156,6 +167,7 @@ pub fn metered(service: Arc<Service>) -> Router {
     // Paths that no open route shares say themselves which methods they lack.
     let alone = Router::new()
         .route("/v1/anonymize", post(vault::upload))
+        .route("/api/deidentify", post(deidentify::deidentify))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     Router::new()
         .route("/dicom-web/studies", post(store::studies))

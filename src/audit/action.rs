@@ -44,6 +44,8 @@ pub enum Action {
     RotateMasterKey,
     /// A pseudonym was led back to its original.
     Reidentify,
+    /// One instance was looked at before and after, and neither kept nor delivered.
+    Preview,
     /// Entries of this chain were read page by page.
     ReadAudit,
     /// This chain was exported.
