@@ -2,10 +2,12 @@
 //! The list itself is `settings`; what a setting does lives where it is used.
 
 mod accounts;
+mod archive;
 mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
 mod forwarding;
+mod setting;
 mod settings;
 mod sources;
 mod values;
@@ -13,11 +15,13 @@ mod values;
 pub use accounts::Accounts;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
-pub use settings::{SETTINGS, Setting};
+pub use setting::Setting;
+pub use settings::SETTINGS;
 
 use crate::api;
+use crate::archive::{Bucket, Site};
 use crate::db::Address;
-use crate::db::account::Source;
+use crate::db::account::{Places, Route, Source};
 use crate::db::seal::MasterKey;
 use crate::deid::profile::Profile;
 use crate::destination::Packing;
@@ -49,11 +53,13 @@ pub struct Config {
     /// Public URL of the DICOMweb root; `None`: the address listened on.
     pub public: Option<Links>,
     /// Where instances go that are not asked back.
-    pub destination: Destination,
+    pub destination: Route,
     /// Where pulled resources come from.
     pub origin: Source,
-    /// Folder of the archive.
-    pub archive: PathBuf,
+    /// Where the archive lies.
+    pub archive: Site,
+    /// It lies where no other server writes: in the data folder, or in memory.
+    pub archive_is_own: bool,
     /// What happens to the attributes.
     pub profile: Profile,
     /// Bounds of one instance and one request.
@@ -83,16 +89,6 @@ pub struct Config {
     pub log_json: bool,
     /// Least severe level that is logged.
     pub log_level: Level,
-}
-
-/// Where instances go that are not asked back by Accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Destination {
-    /// The embedded archive.
-    #[default]
-    Archive,
-    /// The downstream server.
-    Forward,
 }
 
 /// Bounds of one instance and of what is held for a request, in bytes.
@@ -196,6 +192,11 @@ impl Config {
         }
     }
 
+    /// What holds for projects that say nothing else.
+    pub fn places(&self) -> Places {
+        Places { route: self.destination, source: self.origin, downstream: self.downstream.is_some() }
+    }
+
     fn build(from: &mut Sources) -> Option<Self> {
         let listen = from.take("listen", |text| text.parse().map(Some).map_err(|_| not_an_address(text)));
         let data = PathBuf::from(from.text("data"));
@@ -204,7 +205,7 @@ impl Config {
             text => Links::new(text).map(Some).map_err(|error| error.to_string()),
         });
         let destination = from.take("destination", |text| {
-            values::one_of(text, &[("archive", Destination::Archive), ("forward", Destination::Forward)])
+            Route::parse(text).ok_or_else(|| format!("`{text}` is none of archive, forward, restore"))
         });
         let downstream = forwarding::settings(from);
         let downstream_of_projects = downstream::Settings {
@@ -214,7 +215,7 @@ impl Config {
             ..downstream.clone()
         };
         let downstream = Some(downstream).filter(|settings| !settings.url.is_empty());
-        if destination == Destination::Forward && downstream.is_none() {
+        if destination == Route::Forward && downstream.is_none() {
             from.wrong("destination", "forward needs downstream.url".to_owned());
         }
         let origin = from.take("origin", |text| {
@@ -223,14 +224,27 @@ impl Config {
         if origin != Source::Archive && downstream.is_none() {
             from.wrong("origin", format!("{} needs downstream.url", origin.word()));
         }
+        if origin == Source::Veil && destination == Route::Forward {
+            from.wrong("origin", "veil and destination = forward would put pseudonymized instances into the clinical server: take destination = archive, or another server for projects".to_owned());
+        }
+        if destination == Route::Restore && origin != Source::Veil {
+            from.wrong("destination", "restore needs the origin veil".to_owned());
+        }
         #[cfg(not(feature = "billing"))]
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
         }
         let profile = from.take("profile", |text| profile(text).map(Some));
+        let archive = archive::site(from, &data);
+        let limits = limits(from);
+        if matches!(archive, Site::Bucket(_)) && limits.instance > Bucket::LARGEST {
+            let most = Bucket::LARGEST >> 30;
+            from.wrong("limits.instance", format!("a bucket takes objects of {most} GiB at the most"));
+        }
         Some(Self {
-            archive: from.take("archive.url", |text| archive(text, &data)),
-            limits: limits(from),
+            archive_is_own: from.text("archive.url").is_empty() || archive == Site::Memory,
+            archive,
+            limits,
             layers: layers(from),
             accounts: accounts::accounts(from),
             #[cfg(feature = "billing")]
@@ -291,6 +305,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         idle: from.take("limits.idle_time", values::time),
         rates: accounts::rates(from),
         choose: from.take("page.choose", values::flag),
+        reads_spend: from.take("quota.reads", values::flag),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }
@@ -309,16 +324,6 @@ fn vault(from: &mut Sources) -> api::Vault {
         request: from.take("vault.request", values::size),
         files: from.take("vault.files", values::count),
         packing: from.take("vault.compression", |text| values::one_of(text, &packings)),
-    }
-}
-
-/// A folder, as a path or a file URL. Other object stores come with their own crates.
-fn archive(text: &str, data: &Path) -> Result<PathBuf, String> {
-    match text.split_once("://") {
-        _ if text.is_empty() => Ok(data.join("archive")),
-        None => Ok(PathBuf::from(text)),
-        Some(("file", path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
-        Some((scheme, _)) => Err(format!("{scheme}:// is not supported; give a folder or file:///folder")),
     }
 }
 

@@ -15,6 +15,7 @@
 //! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
+//! | keep the archive somewhere else | `archive/store.rs`, one file below it, `config/archive.rs`, `tests/rig_s3.rs` |
 //! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
@@ -23,16 +24,20 @@
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
+//! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
+//! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
 //! | seal another secret | the list in `db/account/rotation.rs` |
 //! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
 //! | change what a tier may do | `config/settings.rs` (numbers), `db/usage.rs` (counting), `layer/quota.rs` (refusing) |
+//! | change what counts as read, or whether it costs | `layer/reads.rs`; `Parts::instances` in `origin/part.rs` |
 //! | change what one request writes to the database | `db/writer.rs`, then `db/writer/batch.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | change a command | `cli` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
+//! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
 //!
 //! # Floors
@@ -46,13 +51,15 @@
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
-//! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the archive's catalog | everything else |
+//! | 2 | `db` | the only door to SQL: tenants, keys, usage, audit chains, the crosswalk, the archive's catalog | everything else |
 //! | 2 | `raster` | pixels as numbers: decoding compressed frames, making pictures | IO |
-//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to | |
+//! | 2 | `spool` | bytes that wait, in memory or in an unlinked file | what they mean |
+//! | 2 | `downstream` | the only HTTP client of the server that is forwarded to or pulled from; how any HTTP client is set up | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
 //! | 3 | `origin` | where a pulled resource comes from: the archive | |
+//! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api`, `page` | one file a route family; the files of the web page, compiled in | SQL, DICOM bytes |
@@ -65,7 +72,7 @@
 //! A pushed byte goes through four files: `api/source.rs` takes the body apart (with
 //! `dicomweb/parts.rs`), `api/intake.rs` feeds each part to `deid/rewriter.rs`, whose output goes to
 //! `destination`. Around it stand the layers, outermost first: trace, limits, identify, rate, the request's own task,
-//! audit, billing, quota. What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
+//! audit, billing, quota (of what is pulled: reads). What the handler did comes back as a tally; the audit layer hands it to `db/writer.rs`, and the
 //! answer leaves when usage, audit entries, lines for billing and the archive's catalog are committed, all in one
 //! transaction (many requests share one: group commit).
 //!
@@ -108,6 +115,8 @@ pub mod archive;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
+pub mod conform;
+#[cfg(feature = "server")]
 pub mod db;
 #[cfg(feature = "server")]
 pub mod destination;
@@ -129,3 +138,5 @@ pub mod secret;
 pub mod serve;
 #[cfg(feature = "server")]
 pub mod sink;
+#[cfg(feature = "server")]
+pub mod spool;

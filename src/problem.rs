@@ -3,20 +3,22 @@
 //! do not pass here unless nothing else is left to say.
 
 mod accounts;
+mod causes;
 
 pub use accounts::Account;
 mod charge;
+mod names;
 
 pub use charge::Charge;
+pub use names::Names;
 
-use crate::archive;
 use crate::db;
+use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
 use crate::dicomweb::query::QueryFault;
 use crate::downstream;
-use crate::origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -64,8 +66,14 @@ pub enum Problem {
     NoChoice,
     /// What it chooses is no profile; why.
     BadChoice(String),
+    /// The API key may not do that: it lacks this right.
+    NoRight(db::account::Right),
+    /// The project leads what is sent to it back to its originals, and gives nothing of it to anybody but their origin.
+    OnlyRestores,
     /// What an admin asked of a customer, project or key cannot be done.
     Account(Account),
+    /// It is about pseudonyms and originals.
+    Names(Names),
     /// The key sent too many requests.
     TooOften {
         /// Seconds until another one is taken.
@@ -83,6 +91,10 @@ pub enum Problem {
     BadParameter(&'static str),
     /// A parameter of a search cannot be served (PS3.18 8.3.4, 10.6.3.1).
     Query(QueryFault),
+    /// A search asks for values of an attribute that the project's profile hides; its name.
+    Hidden(String),
+    /// The project's profile refuses the instance that is asked for.
+    Withheld(Refusal),
     /// A search would have to look at more than so many data sets one by one (PS3.18 10.6.3.1).
     TooBroad(u64),
     /// No Accept header, and the server insists (PS3.18 8.7.5).
@@ -152,6 +164,8 @@ pub enum Problem {
     Overloaded,
     /// The database fails.
     Database,
+    /// The archive's object store, or the disk under the spool, fails.
+    Storage,
     /// Anything else on our side, in words without data.
     Internal(&'static str),
 }
@@ -193,7 +207,10 @@ impl Problem {
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
             Self::NoChoice => (Right, S::FORBIDDEN, DENIED, "the profile is not the request's to choose", "Leave Veilgate-Profile and Veilgate-Options out; the setting page.choose allows them on some routes."),
             Self::BadChoice(_) => (Request, S::BAD_REQUEST, PROCESSING, "the request chooses no legal profile", "See GET /api/profile for presets and options."),
+            Self::OnlyRestores => (Request, S::CONFLICT, DENIED, "the project leads instances back to their origin and gives out none", "Send without asking for the instances back, or use a key of another project."),
+            Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
             Self::Account(account) => account.sentence(),
+            Self::Names(names) => names.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
@@ -201,6 +218,8 @@ impl Problem {
             Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
             Self::BadParameter(_) => (Request, S::BAD_REQUEST, PROCESSING, "the value of a query parameter is not legal", "Leave the parameter out, or give it a legal value, percent-encoded."),
             Self::Query(_) => (Request, S::BAD_REQUEST, PROCESSING, "a parameter of the search cannot be served", "Correct or leave out the parameter."),
+            Self::Hidden(_) => (Request, S::BAD_REQUEST, PROCESSING, "the search asks for a hidden attribute", "Leave the key out: to match values that the profile hides would tell them."),
+            Self::Withheld(refusal) => (Right, S::FORBIDDEN, refusal.reason().0, "the project's profile does not let this instance out", "The operator can change the profile, if it may pass."),
             Self::TooBroad(_) => (Request, S::PAYLOAD_TOO_LARGE, RESOURCES, "the search is too broad", "Add a key that the catalog holds, such as a study, a patient or a date."),
             Self::NoAccept => (Request, S::NOT_ACCEPTABLE, PROCESSING, "the request has no Accept header", "Send Accept: application/dicom+json."),
             Self::Accept(AcceptError::Mixed) => (Request, S::BAD_REQUEST, PROCESSING, "Accept mixes DICOM and rendered media types", "Ask for one of the two categories."),
@@ -224,6 +243,7 @@ impl Problem {
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
+            Self::Storage => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the storage of the server fails", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
         };
         Sentence { blame, status, reason, title, remedy }
@@ -238,6 +258,8 @@ impl Problem {
             Self::Metadata(why) | Self::Undecodable(why) => Some((*why).to_owned()),
             Self::BadParameter(name) => Some(format!("the parameter is {name}")),
             Self::Query(fault) => Some(fault.to_string()),
+            Self::Hidden(name) => Some(format!("the attribute is {name}")),
+            Self::Withheld(refusal) => Some(refusal.to_string()),
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
             Self::Form(why) | Self::Archive(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
@@ -246,7 +268,9 @@ impl Problem {
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
             Self::BadChoice(why) => Some(why.clone()),
+            Self::NoRight(right) => Some(format!("the right is {}", right.word())),
             Self::Account(account) => account.detail(),
+            Self::Names(names) => names.detail(),
             Self::Charge(charge) => Some(charge.detail()),
             _ => None,
         }
@@ -269,15 +293,21 @@ impl Problem {
                 None
             }
             Self::TooOften { retry_after } | Self::QuotaSpent { retry_after } => Some(*retry_after),
+            Self::Names(Names::InUrl) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+                None
+            }
             Self::RangeBeyond { length } => {
                 let value = HeaderValue::from_str(&format!("bytes */{length}"));
                 headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
                 None
             }
-            Self::Overloaded | Self::Database | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
-            Self::Downstream(downstream::Fault::Busy { retry_after }) => {
-                Some(retry_after.unwrap_or(RETRY_AFTER))
+            Self::Overloaded | Self::Database | Self::Storage | Self::Charge(Charge::Unreachable) => {
+                Some(RETRY_AFTER)
             }
+            Self::Downstream(
+                fault @ (downstream::Fault::Busy { .. } | downstream::Fault::Resting { .. }),
+            ) => Some(fault.retry_after().unwrap_or(RETRY_AFTER)),
             _ => None,
         };
         if let Some(seconds) = retry {
@@ -299,11 +329,15 @@ fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'
         Fault::Unreachable | Fault::CutOff => {
             (StatusCode::BAD_GATEWAY, "Try again; tell the operator if it stays.")
         }
-        Fault::Denied | Fault::Refused(_) | Fault::Nonsense => {
-            (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server.")
-        }
+        Fault::Denied
+        | Fault::Refused(_)
+        | Fault::Nonsense
+        | Fault::NotFound
+        | Fault::Unsupported
+        | Fault::Failing
+        | Fault::TooLarge => (StatusCode::BAD_GATEWAY, "The operator has to look at the downstream server."),
         Fault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "Try again later."),
-        Fault::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
+        Fault::Busy { .. } | Fault::Resting { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Try again later."),
     };
     (Blame::Downstream, status, RESOURCES, "the downstream server did not take the request", remedy)
 }
@@ -333,48 +367,6 @@ impl IntoResponse for Problem {
         self.headers(response.headers_mut());
         response.extensions_mut().insert(blame);
         response
-    }
-}
-
-impl From<db::Fault> for Problem {
-    fn from(fault: db::Fault) -> Self {
-        tracing::error!(%fault, "database failure");
-        Self::Database
-    }
-}
-
-impl From<QueryFault> for Problem {
-    fn from(fault: QueryFault) -> Self {
-        Self::Query(fault)
-    }
-}
-
-impl From<origin::Fault> for Problem {
-    fn from(fault: origin::Fault) -> Self {
-        match fault {
-            origin::Fault::TooBroad(most) => Self::TooBroad(most),
-            origin::Fault::NotFound => Self::NotFound,
-            origin::Fault::Undecodable(why) => Self::Undecodable(why),
-            origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
-            origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
-                fault.into()
-            }
-            origin::Fault::Archive(archive::Fault::Store) => {
-                Self::Internal("the archive's object store fails")
-            }
-        }
-    }
-}
-
-impl From<AcceptError> for Problem {
-    fn from(error: AcceptError) -> Self {
-        Self::Accept(error)
-    }
-}
-
-impl From<PartsError> for Problem {
-    fn from(error: PartsError) -> Self {
-        Self::Multipart(error)
     }
 }
 

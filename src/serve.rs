@@ -8,27 +8,27 @@ mod listen;
 pub mod master;
 #[cfg(feature = "billing")]
 mod meter;
+mod trim;
 mod warden;
 pub mod witness;
 
-pub use folder::{database_beside, project_key, unlock_beside};
+pub use folder::{database_beside, first_project, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
 use crate::api::{self, Service};
-use crate::archive::{self, Archive};
-use crate::config::{Config, Destination, Level};
-use crate::db::account::{Hand, Installation, Route};
+use crate::archive::{self, Archive, Site};
+use crate::config::{Config, Level};
+use crate::db::account::{Hand, Installation};
 use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
 use crate::db::writer::{Terms, Writer};
 use crate::db::{self, Db};
 use crate::deid::plan::Plan;
-use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
-use crate::origin::ArchiveOrigin;
+use crate::origin::{ArchiveOrigin, Decoders, Pulled};
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -70,7 +70,7 @@ pub enum Failure {
     Database(#[from] db::Fault),
     /// The archive.
     #[error(transparent)]
-    Archive(#[from] archive::Fault),
+    Archive(#[from] archive::Unusable),
     /// The downstream server's settings.
     #[error(transparent)]
     Downstream(#[from] downstream::Unusable),
@@ -116,24 +116,30 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
-    let archive = archive(&config, db.clone(), started)?;
+    let archive = archive(&config, db.clone(), started).await?;
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
+    let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
-    let defaults = defaults(&config, archive, db.clone())?;
-    let service = service(&config, &folder, db.clone(), keeper.clone(), &defaults, address)?;
+    let defaults = defaults(&config, &folder, archive.clone(), db.clone())?;
+    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), address)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
     let accounts = Accounts::new(db.clone(), keys, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
-    let app = app(service, &config.layers, accounts, admin, Writer::start(db.clone(), terms));
+    let writer = Writer::start(db.clone(), terms);
+    let app = app(service, &config.layers, accounts, admin, writer.clone());
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
     listen::serve(listener, app, config.times).await;
+    if let Err(fault) = writer.flush().await {
+        tracing::error!(%fault, "the last second of bytes read could not be accounted for");
+    }
     warden.abort();
+    trim.abort();
     sink.iter().for_each(tokio::task::JoinHandle::abort);
     #[cfg(feature = "billing")]
     if let Some(meter) = meter {
@@ -164,7 +170,7 @@ fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<la
         keeper: keeper.clone(),
         keys: keys.clone(),
         quotas: config.accounts.quotas,
-        forwards: config.downstream.is_some(),
+        server: config.places(),
     };
     let key = config.accounts.admin_key.clone()?;
     Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
@@ -181,6 +187,7 @@ fn app(
     let routes = layer::Routes {
         open: api::open(Arc::clone(&service)),
         guarded: api::guarded(Arc::clone(&service)),
+        read: api::read(Arc::clone(&service)),
         metered: api::metered(service),
         admin,
     };
@@ -188,21 +195,21 @@ fn app(
 }
 
 /// What holds for projects that say nothing else.
-fn defaults(config: &Config, archive: Archive, db: Db) -> Result<Defaults, Failure> {
+fn defaults(config: &Config, folder: &Folder, archive: Archive, db: Db) -> Result<Defaults, Failure> {
     let downstream = match &config.downstream {
         Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
         None => None,
     };
+    let decoders = Decoders::default();
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
-        held: ArchiveOrigin::new(archive.clone(), db, ""),
+        held: ArchiveOrigin::new(archive.clone(), db, "", decoders.clone()),
+        pulled: Pulled::new(folder.spool(), config.limits.spool_memory, decoders),
         archive,
         source: config.origin,
-        route: match config.destination {
-            Destination::Archive => Route::Archive,
-            Destination::Forward => Route::Forward,
-        },
+        route: config.destination,
         downstream,
+        keeps_pushed: config.accounts.keeps_pushed,
         elsewhere: config.downstream_of_projects.clone(),
     })
 }
@@ -217,15 +224,21 @@ fn old(now: SystemTime) -> SystemTime {
 }
 
 /// Opens the archive and sweeps, beside the requests, what a crash or an outage left.
-fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
-    folder::make(&config.archive, "the archive folder")?;
+async fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive, Failure> {
+    match &config.archive {
+        Site::Folder(path) => folder::make(path, "the archive folder")?,
+        Site::Memory => tracing::warn!("the archive is in memory: nothing that is stored is kept"),
+        Site::Bucket(_) => {}
+    }
     let archive = Archive::open(&config.archive, db)?;
-    let (sweeping, path) = (archive.clone(), config.archive.clone());
-    // Where gateways share a database they may share the archive: what another is about to enter is not swept.
-    let mut before = if config.database.is_none() { started } else { old(started) };
+    archive.prepare().await?;
+    let sweeping = archive.clone();
+    // Nobody else writes below a data folder, which is locked. Into a folder or bucket elsewhere another gateway may be
+    // writing what it is about to enter, and a server with a clock behind ours may call it old.
+    let mut before = if config.archive_is_own { started } else { old(started) };
     tokio::spawn(async move {
         loop {
-            match sweeping.sweep(&path, before).await {
+            match sweeping.sweep(before).await {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(swept, "removed objects that no request had finished"),
                 Err(fault) => tracing::warn!(%fault, "the archive was not swept"),
@@ -241,23 +254,21 @@ fn service(
     config: &Config,
     folder: &Folder,
     db: Db,
+    archive: Archive,
+    keys: Keyring,
     keeper: Keeper,
-    defaults: &Defaults,
     address: SocketAddr,
 ) -> Result<Arc<Service>, Failure> {
-    let destination = match (defaults.route, &defaults.downstream) {
-        (Route::Forward, Some((_, client))) => Target::Forward(client.clone()),
-        _ => Target::Archive(defaults.archive.clone()),
-    };
     let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
         #[cfg(feature = "billing")]
         billing: billing(config, &keeper)?,
         db,
+        keys,
         keeper,
+        archive,
         quotas: config.accounts.quotas,
-        destination,
         links: config.public.clone().map_or_else(own, Ok)?,
         limits: Limits { head, ..Limits::default() },
         instance: config.limits.instance,

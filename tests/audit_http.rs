@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use stow::{RESPOND, burned_in, ct, push};
 use support::http::{Request, Response};
-use support::server::Server;
+use support::server::{Server, postgres_for};
 use support::{plant, syntax};
 
 fn get(target: &str) -> Request {
@@ -47,6 +47,10 @@ fn actions(server: &Server) -> Vec<String> {
 /// `veilgate audit verify` in a folder; status and what it said.
 fn verify(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+    if let Some(url) = postgres_for(folder).filter(|_| !args.contains(&"nowhere")) {
+        command.env("VEILGATE_DATABASE", url);
+    }
+    command.env_remove("VEILGATE_TEST_DATABASE");
     let output = command.args(["audit", "verify"]).args(args).current_dir(folder).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (output.status.code(), text)

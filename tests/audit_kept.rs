@@ -179,7 +179,7 @@ fn an_entry_holds_no_original_identifier() {
     };
     let mut retained = receipt.clone();
     retained.names = kept.clone();
-    let refused = Refused { refusal: Refusal::OtherStudy, names: Some(Box::new(kept)) };
+    let refused = Refused { refusal: Refusal::OtherStudy, names: Some(Box::new(kept)), sent: None };
     let blank = plan("blank");
     for event in [
         Event::instance(&store, &plan("basic"), &receipt),

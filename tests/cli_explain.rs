@@ -108,6 +108,7 @@ fn the_help_of_each_command_is_as_recorded() {
     let commands: &[&[&str]] = &[
         &["deid"],
         &["explain"],
+        &["conformance"],
         &["profile"],
         &["profile", "list"],
         &["profile", "show"],
@@ -130,7 +131,7 @@ fn the_help_of_each_command_is_as_recorded() {
     let recorded = include_str!("cli/help.txt");
     assert!(all == recorded, "the help has changed; it is now:\n{all}");
     let main = scene.run(&["--help"]).out;
-    for command in ["deid", "explain", "profile", "audit"] {
+    for command in ["deid", "explain", "conformance", "profile", "audit"] {
         assert!(main.contains(&format!("\n  {command}")), "{main}");
     }
 }

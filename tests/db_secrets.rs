@@ -8,9 +8,13 @@ mod stow;
 mod support;
 
 use accounts::{ADMIN, key, pseudonym, pushed, start, told};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::path::Path;
 use stow::{RESPOND, burned_in, ct, push, uid};
+use support::http::Request;
 use support::plant;
+use support::server::Server;
 use support::syntax::EXPLICIT_LE;
 use support::walk::walk;
 
@@ -35,6 +39,26 @@ fn holds(bytes: &[u8], mark: &[u8]) -> bool {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// True if the mark stands there in base64, behind whatever: in each of its three shifts, without the digits at the ends
+/// that other bytes have part in.
+fn in_base64(bytes: &[u8], mark: &[u8]) -> bool {
+    (0..3).any(|shift| {
+        let text = URL_SAFE_NO_PAD.encode([vec![0; shift], mark.to_vec()].concat());
+        let core = &text[if shift == 0 { 0 } else { shift + 1 }..text.len() - 1];
+        core.len() >= 6 && holds(bytes, core.as_bytes())
+    })
+}
+
+/// The names are there all the same, and lead back to the originals.
+fn is_kept(server: &Server, name: &str, original: &str) {
+    let made = told(server, &["key", "add", "default/default", "office", "--right", "reidentify"]);
+    let body = serde_json::json!({"uids": [name], "patients": ["PLANTED-SUBJECT"]}).to_string();
+    let request = Request::new("POST", "/v1/reidentify").header("X-API-Key", made["key"].as_str().unwrap());
+    let answer = server.send_bare(request.body(body)).json();
+    assert_eq!(answer["uids"][name], original);
+    assert_eq!(answer["patients"]["PLANTED-SUBJECT"]["issuer"], "PLANTED-ISSUER");
 }
 
 /// Original identifiers that are long enough to be told from chance.
@@ -62,6 +86,10 @@ fn neither_the_database_nor_a_copy_of_it_holds_an_identifier_or_a_secret_in_clea
         ["--downstream-url", "http://127.0.0.1:9/x", "--downstream-token-file", token.to_str().unwrap()];
     told(&server, &[&["project", "add", "default", "second"][..], &own].concat());
     let second = key(&server, "second", "k");
+    let table = folder.path().join("subjects.csv");
+    std::fs::write(&table, "patient_id,issuer,pseudonym\nPLANTED-PATIENT,PLANTED-ISSUER,PLANTED-SUBJECT\n")
+        .unwrap();
+    told(&server, &["project", "pseudonyms", "import", "default/default", table.to_str().unwrap()]);
     let files = [ct(1), ct(2), burned_in(3)];
     let mut marks: Vec<Vec<u8>> = files.iter().flat_map(|file| identifiers(file)).collect();
     assert!(marks.len() >= 3 * 4, "{}", marks.len());
@@ -75,6 +103,10 @@ fn neither_the_database_nor_a_copy_of_it_holds_an_identifier_or_a_secret_in_clea
     }
     let name = pseudonym(&server, &server.key, &ct(1));
     marks.push(b"Doe^Jane".to_vec());
+    marks.extend(
+        ["PLANTED-PATIENT", "PLANTED-ISSUER", "PLANTED-SUBJECT"].map(|mark| mark.as_bytes().to_vec()),
+    );
+    is_kept(&server, &name, &uid(&ct(1)));
     let secrets: Vec<Vec<u8>> = [
         &server.key,
         &second,
@@ -101,6 +133,7 @@ fn neither_the_database_nor_a_copy_of_it_holds_an_identifier_or_a_secret_in_clea
             let text = String::from_utf8_lossy(mark).into_owned();
             assert!(!holds(&bytes, mark), "{text} in clear");
             assert!(!holds(&bytes, hex(mark).as_bytes()), "{text} in hexadecimal digits");
+            assert!(!in_base64(&bytes, mark), "{text} in base64");
         }
     }
     assert!(!name.contains(&uid(&ct(1))));

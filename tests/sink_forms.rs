@@ -22,8 +22,9 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 19] = [
+const ACTIONS: [Action; 21] = [
     Action::Store,
+    Action::Restore,
     Action::Retrieve,
     Action::Search,
     Action::Delete,
@@ -31,6 +32,7 @@ const ACTIONS: [Action; 19] = [
     Action::MakeProject,
     Action::ChangeProfile,
     Action::ChangeProject,
+    Action::ChangePseudonyms,
     Action::MakeKey,
     Action::RevokeKey,
     Action::RotateMasterKey,
@@ -52,8 +54,9 @@ fn every_entry() -> Vec<Sealed> {
     let mut events = Vec::new();
     for by in ACTIONS.map(by) {
         let receipt = audit::receipt(1);
-        let named = Refused { refusal: Refusal::Directory, names: Some(Box::new(receipt.names.clone())) };
-        let nameless = Refused { refusal: Refusal::OtherStudy, names: None };
+        let named =
+            Refused { refusal: Refusal::Directory, names: Some(Box::new(receipt.names.clone())), sent: None };
+        let nameless = Refused { refusal: Refusal::OtherStudy, names: None, sent: None };
         events.push(Event::instance(&by, &plan, &receipt));
         events.push(Event::undelivered(&by, &plan, &receipt, FailureReason::OUT_OF_RESOURCES));
         events.push(Event::refusal(&by, &plan, &named, Some(Digest([9; 32]))));

@@ -125,6 +125,28 @@ fn kill_9_amid_a_thousand_pushes_leaves_whole_instances_and_a_repeat_completes_t
     objects(&data).iter().for_each(|path| drop(whole(path)));
 }
 
+#[test]
+fn what_was_left_is_swept_at_the_next_start_but_in_a_folder_that_may_be_shared_only_if_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, elsewhere) = (folder.path().join("data"), folder.path().join("data/archive"));
+    let shared = [("VEILGATE_ARCHIVE_URL", elsewhere.to_str().unwrap())];
+    let server = Server::on(&data, &[], &[]);
+    assert_eq!(server.send(push(&[ct(1)])).status, 200);
+    server.kill();
+    let kept = objects(&data).remove(0);
+    let (young, old) = (kept.with_file_name("young.dcm"), kept.with_file_name("old.dcm"));
+    std::fs::write(&young, "left").unwrap();
+    let two_days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
+    std::fs::File::create(&old).unwrap().set_modified(two_days_ago).unwrap();
+    let server = Server::on(&data, &[], &shared);
+    await_sweep(&data);
+    server.kill();
+    assert!(young.exists() && !old.exists(), "another gateway may be about to enter what is young");
+    let _server = Server::on(&data, &[], &[]);
+    await_sweep(&data);
+    assert_eq!(objects(&data), [kept]);
+}
+
 /// Waits until the sweep after a start has removed nothing for a while.
 fn await_sweep(data: &Path) {
     let (mut before, mut still) = (usize::MAX, 0);

@@ -12,8 +12,8 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["dicom", "secret"],
     &["deid"],
-    &["dicomweb", "audit", "db", "downstream", "billing", "raster"],
-    &["archive", "destination", "origin", "sink"],
+    &["dicomweb", "audit", "db", "downstream", "billing", "raster", "spool"],
+    &["archive", "conform", "destination", "origin", "sink"],
     &["layer", "problem"],
     &["api", "page"],
     &["config", "cli", "serve", "main", "lib"],

@@ -170,7 +170,10 @@ fn a_key_is_asked_for_before_the_body_is_read() {
 
 #[test]
 fn paths_and_methods_that_are_not_there_are_told_apart() {
-    let server = Server::start();
+    let (_folder, server) = with(&[("DCM_OPEN_DOCS", "true")]);
+    for path in ["/docs", "/redoc", "/openapi.json"] {
+        refused(&server.send_bare(Request::new("GET", path)), 404);
+    }
     let answer = server.send(Request::new("GET", "/v1/anonymize"));
     refused(&answer, 405);
     assert_eq!(answer.header("allow"), Some("POST"));
@@ -194,6 +197,7 @@ fn health_is_json_and_needs_no_key() {
         let expected = serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
         assert_eq!(answer.json(), expected);
     }
+    assert_eq!(server.send_bare(Request::new("HEAD", "/health")).status, 200);
 }
 
 #[test]

@@ -4,10 +4,12 @@ use axum::Extension;
 use std::sync::Arc;
 use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
-use veilgate::archive::Archive;
+use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
-use veilgate::db::account::Tier;
+use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
+use veilgate::db::crosswalk::Crosswalk;
+use veilgate::db::seal::{Keyring, MasterKey};
 use veilgate::db::usage::Quotas;
 use veilgate::db::{Address, Db};
 use veilgate::deid::engine::Engine;
@@ -18,7 +20,7 @@ use veilgate::destination::{Packing, Target};
 use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
-use veilgate::origin::ArchiveOrigin;
+use veilgate::origin::{ArchiveOrigin, Decoders};
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -36,10 +38,10 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
-    let archive = archive(folder, &db);
     Arc::new(Service {
-        destination: Target::Archive(archive),
+        archive: archive(folder, &db),
         db,
+        keys: Keyring::new(MasterKey::new([7; 32]), Vec::new),
         keeper: Keeper::new(SigningKey::from_seed(&[7; 32]), 1000, Duration::from_secs(600)),
         quotas: Quotas { free: None, pro: None, enterprise: None },
         links: Links::new("http://localhost/dicom-web").expect("links"),
@@ -59,7 +61,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
 }
 
 fn archive(folder: &std::path::Path, db: &Db) -> Archive {
-    Archive::open(folder, db.clone()).expect("archive")
+    Archive::open(&Site::Folder(folder.to_owned()), db.clone()).expect("archive")
 }
 
 fn caller(folder: &std::path::Path, db: &Db) -> Caller {
@@ -70,9 +72,11 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         key: "bench".to_owned(),
         tier: Tier::Enterprise,
         rate: None,
-        rights: String::new(),
+        rights: Rights::default(),
         engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
-        target: None,
-        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench")),
+        crosswalk: Crosswalk::new(db.clone(), "bench", &ProjectKey::from_bytes([7; 32])),
+        keeps_pushed: true,
+        target: Target::Archive(archive(folder, db)),
+        origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
     }
 }

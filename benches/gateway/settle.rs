@@ -88,6 +88,7 @@ async fn settled(address: &Address) -> f64 {
                         month: Month::now(),
                         project: owner.project.clone(),
                         key: owner.key.clone(),
+                        action: Action::Store,
                     };
                     writer.reserve(ticket.clone(), 1).await.expect("reserved");
                     writer.settle(settlement(ticket)).await.expect("settled");
@@ -112,6 +113,7 @@ fn settlement(ticket: Ticket) -> Settlement {
         project: ticket.project.clone(),
         key: ticket.key.clone(),
         used: 1,
+        read: 0,
         charged: true,
         left: false,
         events: vec![(1_770_000_000_000, event()), (1_770_000_000_000, event())],

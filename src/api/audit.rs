@@ -1,7 +1,7 @@
 //! The caller's own audit chain over HTTP: pages, export, checkpoints, receipts of entries; and the public key, which
 //! anybody may have. What an entry holds is `audit`'s. Reading is itself put on record.
 
-use super::State;
+use super::{State, on_record};
 use crate::audit::action::Action;
 use crate::audit::chain::Sealed;
 use crate::audit::checkpoint::{Checkpoint, EntryReceipt, Signed};
@@ -119,11 +119,4 @@ pub(super) async fn receipt(
 /// JSON; what is to be kept is a line, so that one may be appended to the other.
 fn json(text: String) -> Response {
     ([(CONTENT_TYPE, JSON)], text).into_response()
-}
-
-/// Tells the audit layer what was asked for, refused or not.
-fn on_record(action: Action, answer: Result<Response, Problem>) -> Response {
-    let mut response = answer.into_response();
-    response.extensions_mut().insert(action);
-    response
 }

@@ -38,16 +38,19 @@ pub(super) async fn answer(
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let stored = caller.origin.syntax(place).await?;
     let pixels = path.is_top_level() && path.tag.group() == 0x7FE0;
-    let chosen = if pixels { Some(frames::choose(asked, &stored, true)?) } else { None };
+    let chosen = if pixels { Some(frames::settled(caller, place, asked, true).await?) } else { None };
     let given = chosen.map_or(As::Stored, |(_, given)| given);
     let parts = Begun::of(caller.origin.bulk(place, path, given).await?).await?;
     let offer = match chosen {
         Some((offer, _)) => offer,
         None => asked.choose(&offers(parts.media()))?.0,
     };
-    if offer.related { parts.multipart(offer.media, service) } else { parts.single(offer.media, headers) }
+    if offer.related {
+        parts.multipart(offer.media, service).await
+    } else {
+        parts.single(offer.media, headers).await
+    }
 }
 
 /// A value of the media type `own` goes as that or as bytes, framed (the default) or alone.

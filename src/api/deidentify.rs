@@ -32,6 +32,9 @@ pub(super) async fn deidentify(
     Extension(allowance): Extension<Allowance>,
     request: Request,
 ) -> Result<Response, Problem> {
+    if caller.restores() {
+        return Err(Problem::OnlyRestores);
+    }
     if is_one(request.headers()) {
         return one(&service, &caller, allowance, request).await;
     }

@@ -7,6 +7,7 @@ use crate::dicomweb::accept::{Offer, SyntaxWish};
 use crate::dicomweb::representation::{self, As, Lossy};
 use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
 use crate::layer::context::Caller;
+use crate::origin::Place;
 use crate::problem::Problem;
 use crate::raster::decode::decodes;
 use axum::Extension;
@@ -27,11 +28,14 @@ pub(super) async fn frames(
     let place = ask::place(&[study, series, instance])?;
     let numbers = numbers(&list).ok_or(Problem::BadFrames)?;
     let asked = Asked::of(&service, &headers, query.as_deref())?;
-    let stored = caller.origin.syntax(&place).await?;
-    let (offer, given) = choose(&asked, &stored, numbers.len() == 1)?;
+    let (offer, given) = settled(&caller, &place, &asked, numbers.len() == 1).await?;
     let parts = caller.origin.frames(&place, &numbers, given).await?;
     let parts = Begun::of(parts).await?;
-    if offer.related { parts.multipart(offer.media, &service) } else { parts.single(offer.media, &headers) }
+    if offer.related {
+        parts.multipart(offer.media, &service).await
+    } else {
+        parts.single(offer.media, &headers).await
+    }
 }
 
 /// Frame numbers: from 1, ascending, separated by commas (PS3.18 10.4.1.1.6).
@@ -41,10 +45,32 @@ pub(super) fn numbers(list: &str) -> Option<Vec<u32>> {
     numbers.is_sorted_by(|one, other| one < other).then_some(numbers)
 }
 
+/// As [`choose`] says. The origin is asked for the instance's syntax only where the answer depends on it: not for what
+/// viewers send, octets in any syntax.
+pub(super) async fn settled(
+    caller: &Caller,
+    place: &Place,
+    asked: &Asked,
+    alone: bool,
+) -> Result<(Offer, As), Problem> {
+    match asked.choose(&all(alone)) {
+        Ok((OCTETS, choice)) if choice.syntaxes.first() == Some(&SyntaxWish::Any) => Ok((OCTETS, As::Stored)),
+        _ => choose(asked, &caller.origin.syntax(place).await?, alone),
+    }
+}
+
+/// All that pixels of any syntax could be offered as.
+fn all(alone: bool) -> Vec<Offer> {
+    let media = syntaxes::COMPRESSED.iter().map(|row| row.media);
+    let singles = media.clone().chain([OCTET_STREAM]).filter(|_| alone);
+    let by_name = |media| Offer { by_name: true, ..Offer::single(media) };
+    [OCTETS].into_iter().chain(media.map(Offer::related)).chain(singles.map(by_name)).collect()
+}
+
 /// The media type for pixels in the syntax `stored`, and how they go; `alone` if there is one part only.
 ///
 /// Wishes that cannot be met pass the turn to the next media type, as if it had not been offered.
-pub(super) fn choose(asked: &Asked, stored: &str, alone: bool) -> Result<(Offer, As), Problem> {
+fn choose(asked: &Asked, stored: &str, alone: bool) -> Result<(Offer, As), Problem> {
     let media = syntaxes::media_of(stored);
     let mut offers = vec![OCTETS];
     offers.extend((media != OCTET_STREAM).then_some(Offer::related(media)));

@@ -1,6 +1,6 @@
 //! Representations from an origin as HTTP answers: one alone, several as multipart, as a ZIP archive, as one JSON array.
-//! The first is awaited before the answer begins, so that its failure still has a status; a later one breaks the
-//! connection off, for a body must never look whole when it is not.
+//! The first is awaited with its first bytes before the answer begins, so that its failure still has a status; a later
+//! one breaks the connection off, for a body must never look whole when it is not.
 
 use super::Service;
 use crate::dicomweb::boundary;
@@ -8,30 +8,30 @@ use crate::dicomweb::links::Links;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::range::{self, Wanted};
 use crate::dicomweb::zip_out::{self, ZipOut};
-use crate::origin::part::ByteStream;
+use crate::layer::context::Tally;
+use crate::origin::part::{ByteStream, begun};
 use crate::origin::{Content, Fault, Part, Parts};
 use crate::problem::Problem;
+use crate::spool::Spool;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-/// Content of a ZIP entry that cannot be read twice is held up to this size, in bytes.
-const HELD: u64 = 64 << 20;
-
 /// Parts whose first is there.
 pub(super) struct Begun {
     first: Part,
     rest: BoxStream<'static, Result<Part, Fault>>,
     partial: bool,
+    instances: u64,
 }
 
 impl Begun {
     /// Awaits the first part.
     pub(super) async fn of(mut parts: Parts) -> Result<Self, Problem> {
         let first = parts.parts.next().await.ok_or(Problem::NotFound)??;
-        Ok(Self { first, rest: parts.parts, partial: parts.partial })
+        Ok(Self { first, rest: parts.parts, partial: parts.partial, instances: parts.instances })
     }
 
     /// Media type of the first part.
@@ -49,8 +49,13 @@ impl Begun {
     }
 
     /// As multipart/related with parts of type `root` (PS3.18 8.6.1.2).
-    pub(super) fn multipart(self, root: &'static str, service: &Service) -> Result<Response, Problem> {
-        let status = self.status();
+    pub(super) async fn multipart(
+        mut self,
+        root: &'static str,
+        service: &Service,
+    ) -> Result<Response, Problem> {
+        self.first.content = self.first.content.begun().await?;
+        let (status, instances) = (self.status(), self.instances);
         let mut framing = Multipart::new(root, new_boundary()?);
         let (content_type, close) = (framing.content_type(), framing.clone().close());
         let links = service.links.clone();
@@ -59,45 +64,60 @@ impl Begun {
             stream::iter([Ok(head)]).chain(part.content.whole())
         });
         let body = framed.try_flatten().chain(stream::iter([Ok(close)]));
-        Ok(answer(status, &content_type, body.boxed()))
+        Ok(counted(answer(status, &content_type, body.boxed()), instances))
     }
 
     /// Its one part alone; ranges of it on request (RFC 9110 14), nothing if the client has it (RFC 9110 13.1.2).
-    pub(super) fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
-        let Part { transfer_syntax, tag, content, .. } = self.first;
+    pub(super) async fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
+        let (Part { transfer_syntax, tag, content, .. }, instances) = (self.first, self.instances);
         let syntax = transfer_syntax.map(|uid| format!("; transfer-syntax={uid}")).unwrap_or_default();
         let tag = tag.map(|tag| format!("\"{tag}\""));
         if tag.as_deref().is_some_and(|tag| has(asked, tag)) {
             return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), tag));
         }
-        Ok(tagged(ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref())?, tag))
+        let response = ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref()).await?;
+        Ok(counted(tagged(response, tag), instances))
     }
 
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
-    pub(super) fn zip(self) -> Response {
-        let status = self.status();
-        let archive =
-            stream::try_unfold((self.all(), Some(ZipOut::default())), |(mut parts, zip)| async move {
+    pub(super) async fn zip(self, service: &Service) -> Result<Response, Problem> {
+        let (status, instances) = (self.status(), self.instances);
+        let (memory, folder) = (service.spool_memory, service.spool.clone());
+        let next = move |(mut parts, zip): (BoxStream<'static, _>, Option<ZipOut>)| {
+            let spool = Spool::new(memory, folder.clone());
+            async move {
                 let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
                 let piece = match parts.try_next().await? {
-                    Some(part) => entry(&mut zip, part).await?,
+                    Some(part) => entry(&mut zip, part, spool).await?,
                     None => return Ok(Some((stream::iter([Ok(zip.finish())]).boxed(), (parts, None)))),
                 };
                 Ok(Some((piece, (parts, Some(zip)))))
-            });
-        answer(status, "application/zip", archive.try_flatten().boxed())
+            }
+        };
+        let archive = stream::try_unfold((self.all(), Some(ZipOut::default())), next);
+        let body = begun(archive.try_flatten().boxed()).await?;
+        Ok(counted(answer(status, "application/zip", body), instances))
     }
 
-    /// As one JSON array, one element a part.
-    pub(super) fn array(self) -> Response {
+    /// As one JSON array, one element a part. That some are left out is told by a Warning: common clients take no other
+    /// status than 200 with metadata.
+    pub(super) fn array(self, service: &Service) -> Response {
+        let warning = self.partial.then(|| left_out(&service.links)).flatten();
         let mut before = "[";
         let elements = self.all().map_ok(move |part| {
             let open = Bytes::from_static(std::mem::replace(&mut before, ",").as_bytes());
             stream::iter([Ok(open)]).chain(part.content.whole())
         });
         let body = elements.try_flatten().chain(stream::iter([Ok(Bytes::from_static(b"]"))]));
-        answer(StatusCode::OK, "application/dicom+json", body.boxed())
+        let mut response = answer(StatusCode::OK, "application/dicom+json", body.boxed());
+        response.headers_mut().extend(warning.map(|warning| (header::WARNING, warning)));
+        response
     }
+}
+
+fn left_out(links: &Links) -> Option<HeaderValue> {
+    let text = "Instances that the project's profile does not let out are left out";
+    HeaderValue::from_str(&format!("299 {}: {text}", links.root())).ok()
 }
 
 fn head(framing: &mut Multipart, media: &'static str, part: &Part, links: &Links) -> Bytes {
@@ -110,6 +130,12 @@ fn head(framing: &mut Multipart, media: &'static str, part: &Part, links: &Links
     })
 }
 
+/// Tells the layers how many instances are read.
+fn counted(mut response: Response, instances: u64) -> Response {
+    response.extensions_mut().insert(Tally { read: instances, ..Tally::default() });
+    response
+}
+
 fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response {
     let mut response = (status, Body::from_stream(body)).into_response();
     if let Ok(value) = HeaderValue::from_str(content_type) {
@@ -118,7 +144,7 @@ fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response 
     response
 }
 
-fn ranged(
+async fn ranged(
     content_type: &str,
     content: Content,
     asked: &HeaderMap,
@@ -129,16 +155,20 @@ fn ranged(
     let same = text(header::IF_RANGE).is_none_or(|known| Some(known) == tag);
     let Some(length) = content.seekable_length() else {
         let length = content.length;
-        return Ok(sized(answer(StatusCode::OK, content_type, content.whole()), length));
+        return Ok(sized(answer(StatusCode::OK, content_type, begun(content.whole()).await?), length));
     };
     let wanted = range::wanted(text(header::RANGE).filter(|_| same), length);
     let mut response = match wanted {
-        Wanted::Whole => sized(answer(StatusCode::OK, content_type, content.whole()), Some(length)),
+        Wanted::Whole => {
+            let body = begun(content.whole()).await?;
+            sized(answer(StatusCode::OK, content_type, body), Some(length))
+        }
         Wanted::Beyond => return Err(Problem::RangeBeyond { length }),
         Wanted::Part(part) => {
             let said = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
             let count = part.end - part.start;
-            let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, content.range(part));
+            let body = begun(content.range(part)).await?;
+            let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, body);
             response
                 .headers_mut()
                 .extend(HeaderValue::from_str(&said).ok().map(|it| (header::CONTENT_RANGE, it)));
@@ -168,10 +198,10 @@ fn has(asked: &HeaderMap, tag: &str) -> bool {
 }
 
 /// One file of a ZIP archive, whose checksum stands before it: it is read once for that, and once more to be sent.
-async fn entry(zip: &mut ZipOut, part: Part) -> Result<ByteStream, Fault> {
+async fn entry(zip: &mut ZipOut, part: Part, spool: Spool) -> Result<ByteStream, Fault> {
     let name =
         format!("{}.dcm", part.path.replace("studies/", "").replace("series/", "").replace("instances/", ""));
-    let content = part.content.again(HELD).await?;
+    let content = part.content.again(spool).await?;
     let (mut crc, mut size) = (flate2::Crc::new(), 0);
     let mut first = content.open();
     while let Some(bytes) = first.try_next().await? {

@@ -17,8 +17,13 @@ pub(super) async fn health() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], ALIVE)
 }
 
-/// 200 if the database takes what is written within `PATIENCE`, else 503.
+/// 200 if database and archive take what is written within `PATIENCE`, else 503, which says who does not.
 pub(super) async fn ready(service: State) -> Result<&'static str, Problem> {
-    let writable = timeout(PATIENCE, service.db.is_writable()).await;
-    if writable.unwrap_or(false) { Ok("ready\n") } else { Err(Problem::Database) }
+    let database = timeout(PATIENCE, service.db.is_writable());
+    let archive = timeout(PATIENCE, service.archive.is_writable());
+    match tokio::join!(database, archive) {
+        (Ok(true), Ok(true)) => Ok("ready\n"),
+        (Ok(true), _) => Err(Problem::Storage),
+        _ => Err(Problem::Database),
+    }
 }

@@ -1,13 +1,14 @@
-//! Takes the instances of one request one after the other: bytes → rewriter →
+//! Takes the instances of one request one after the other: bytes → rewriter, or restorer, →
 //! destination. Each has its own fate; one that is refused never sinks the others.
 
 use super::Service;
 use super::digest::Sha;
+use super::restore::{self, Desk};
 use crate::db::usage::Month;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::rewriter::{Digests, Options, Rewriter};
-use crate::destination::{self, Delivery, Settled};
+use crate::destination::{self, Delivery, Restoring, Settled, Target};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
 use bytes::Bytes;
@@ -15,10 +16,12 @@ use std::borrow::Cow;
 
 /// What became of one instance, in the order sent.
 pub(super) enum Record {
-    /// Pseudonymized; how it arrived.
+    /// Pseudonymized, or restored; how it arrived.
     Passed(Box<Receipt>, Result<(), destination::Fault>),
-    /// Refused by the rewriter.
+    /// Refused by the rewriter, or by the restorer.
     Refused(Refused),
+    /// Nobody can say whether it may be restored; its names, if they are known.
+    Stuck(Option<Box<Names>>, destination::Fault),
     /// Never came to the rewriter: names, if they are known, Failure Reason, words.
     Unread(Option<Names>, u16, Cow<'static, str>),
 }
@@ -38,6 +41,8 @@ pub(super) struct Intake {
     most: u64,
     /// What the caller may still send.
     allowance: Allowance,
+    /// Instances are restored there instead of being pseudonymized.
+    desk: Option<Desk>,
     delivery: Delivery,
     pending: Vec<Pending>,
     open: Option<Open>,
@@ -46,13 +51,19 @@ pub(super) struct Intake {
 
 /// The open instance.
 struct Open {
-    rewriter: Rewriter,
+    work: Work,
     taken: u64,
     /// Digests of what came in and of what goes out.
     sha_in: Sha,
     sha_out: Sha,
     /// The destination failed: the rest is read for its names only.
     lost: Option<destination::Fault>,
+}
+
+/// What is done with an instance.
+enum Work {
+    Pseudonymize(Box<Rewriter>),
+    Restore(Box<Restoring>),
 }
 
 const TOO_LARGE: &str = "the instance is larger than this server takes";
@@ -65,7 +76,12 @@ impl Intake {
         study: Option<String>,
         delivery: Delivery,
     ) -> Self {
+        let desk = match &caller.target {
+            Target::Restore(clinic) => Some(Desk::new(service, clinic, study.clone())),
+            Target::Archive(_) | Target::Forward(_) => None,
+        };
         Self {
+            desk,
             engine: caller.engine.clone(),
             // The digests are computed beside the rewriter: see `digest`.
             options: Options { limits: service.limits, study, digests: Digests::None },
@@ -84,9 +100,12 @@ impl Intake {
             self.unread(None, code::OUT_OF_RESOURCES, none.to_string());
             return;
         }
-        let rewriter = Rewriter::new(&self.engine, self.options.clone());
+        let work = match &self.desk {
+            Some(desk) => Work::Restore(Box::new(desk.begin(&self.engine))),
+            None => Work::Pseudonymize(Box::new(Rewriter::new(&self.engine, self.options.clone()))),
+        };
         let (sha_in, sha_out) = (Sha::default(), Sha::default());
-        self.open = Some(Open { rewriter, taken: 0, sha_in, sha_out, lost: None });
+        self.open = Some(Open { work, taken: 0, sha_in, sha_out, lost: None });
     }
 
     /// An instance that never came, or a part that is none.
@@ -113,10 +132,10 @@ impl Intake {
             return;
         }
         open.sha_in.push(bytes.clone()).await;
-        let pushed = open.rewriter.push(bytes, &mut self.out);
+        let pushed = open.work.push(bytes, &mut self.out).await;
         self.deliver().await;
-        if let Err(refused) = pushed {
-            self.close(Record::Refused(refused)).await;
+        if let Err(record) = pushed {
+            self.close(record).await;
         }
     }
 
@@ -130,9 +149,9 @@ impl Intake {
     /// The instance is complete.
     pub(super) async fn end(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Open { rewriter, sha_in, mut sha_out, lost, .. } = open;
-        let mut receipt = match rewriter.finish(&mut self.out) {
-            Err(refused) => return self.close(Record::Refused(refused)).await,
+        let Open { work, sha_in, mut sha_out, lost, .. } = open;
+        let mut receipt = match work.finish(&mut self.out).await {
+            Err(record) => return self.close(record).await,
             Ok(receipt) => Box::new(receipt),
         };
         for bytes in &self.out {
@@ -189,6 +208,22 @@ impl Intake {
         let mut settled = self.delivery.settle().await;
         let fates = std::mem::take(&mut settled.fates);
         (records(self.pending, fates), settled)
+    }
+}
+
+impl Work {
+    async fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Record> {
+        match self {
+            Self::Pseudonymize(rewriter) => rewriter.push(bytes, out).map_err(Record::Refused),
+            Self::Restore(restoring) => restoring.push(bytes, out).await.map_err(restore::record),
+        }
+    }
+
+    async fn finish(self, out: &mut Vec<Bytes>) -> Result<Receipt, Record> {
+        match self {
+            Self::Pseudonymize(rewriter) => rewriter.finish(out).map_err(Record::Refused),
+            Self::Restore(restoring) => restoring.finish(out).await.map_err(restore::record),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 #[cfg(feature = "billing")]
 mod billing;
+mod body;
 mod bulk;
 mod capabilities;
 mod deidentify;
@@ -14,12 +15,15 @@ mod frames;
 mod framing;
 mod health;
 mod intake;
+mod lookup;
 mod metadata;
 mod outcome;
 mod path;
 mod preview;
 mod profile;
+mod pseudonyms;
 mod rendered;
+mod restore;
 mod retrieve;
 mod search;
 mod source;
@@ -33,10 +37,12 @@ pub use billing::Billing;
 pub use path::tidy_path;
 pub use vault::Vault;
 
+use crate::archive::Archive;
+use crate::audit::action::Action;
 use crate::db::Db;
 use crate::db::chain::Keeper;
+use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
-use crate::destination::Target;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
@@ -44,6 +50,7 @@ use crate::page;
 use crate::problem::Problem;
 use axum::Router;
 use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, options, post};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,12 +62,14 @@ pub const ROOT: &str = "/dicom-web";
 pub struct Service {
     /// For readiness, and what a customer used.
     pub db: Db,
+    /// For readiness.
+    pub archive: Archive,
+    /// Opens what a project keeps sealed.
+    pub keys: Keyring,
     /// Signs what is told of audit chains.
     pub keeper: Keeper,
     /// Instances a month by tier.
     pub quotas: Quotas,
-    /// Where a pushed instance goes unless it is asked back.
-    pub destination: Target,
     /// Builds the links in answers.
     pub links: Links,
     /// Bounds of one instance.
@@ -88,6 +97,16 @@ pub struct Service {
     pub billing: Option<Billing>,
 }
 
+const STUDY: &str = "/dicom-web/studies/{study}";
+const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
+const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
+const FRAMES: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}";
+
+/// A resource below a place.
+fn below(place: &str, resource: &str) -> String {
+    format!("{place}/{resource}")
+}
+
 type State = axum::extract::State<Arc<Service>>;
 
 /// Routes that anybody may ask: they tell nothing about anybody.
@@ -109,23 +128,19 @@ pub fn open(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// Routes that need an API key.
+/// Routes that need an API key: what is there, and what a caller asks about its own account.
 pub fn guarded(service: Arc<Service>) -> Router {
-    pulled().merge(own()).with_state(service)
+    let described = [STUDY, SERIES, INSTANCE].into_iter().fold(Router::new(), |router, place| {
+        router.route(&below(place, "metadata"), get(retrieve::metadata))
+    });
+    described.merge(searches()).merge(own()).with_state(service)
 }
 
-/// What is pulled over DICOMweb.
-fn pulled() -> Router<Arc<Service>> {
-    const STUDY: &str = "/dicom-web/studies/{study}";
-    const SERIES: &str = "/dicom-web/studies/{study}/series/{series}";
-    const INSTANCE: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}";
-    const FRAMES: &str = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}";
-    let below = |place: &str, resource: &str| format!("{place}/{resource}");
+/// Routes that need an API key, and whose answers give instances or something of them.
+pub fn read(service: Arc<Service>) -> Router {
     let mut router = Router::new();
     for place in [STUDY, SERIES, INSTANCE] {
-        router = router
-            .route(place, get(retrieve::instances))
-            .route(&below(place, "metadata"), get(retrieve::metadata));
+        router = router.route(place, get(retrieve::instances));
     }
     for place in [STUDY, SERIES, INSTANCE, FRAMES] {
         router = router
@@ -136,6 +151,11 @@ fn pulled() -> Router<Arc<Service>> {
         .route("/wado", get(wado_uri::wado))
         .route(FRAMES, get(frames::frames))
         .route(&below(INSTANCE, "bulk/{*path}"), get(bulk::bulk))
+        .with_state(service)
+}
+
+fn searches() -> Router<Arc<Service>> {
+    Router::new()
         .route("/dicom-web/studies", get(search::studies))
         .route("/dicom-web/series", get(search::series))
         .route("/dicom-web/instances", get(search::instances))
@@ -151,6 +171,9 @@ fn own() -> Router<Arc<Service>> {
         .route("/api/profile", get(profile::profile))
         .route("/v1/preview", post(preview::preview))
         .route("/v1/preview/image", post(preview::picture))
+        .route("/v1/reidentify", post(lookup::reidentify))
+        .route("/v1/pseudonyms", get(pseudonyms::export).put(pseudonyms::import))
+        .route("/v1/pseudonym", post(lookup::pseudonym).get(lookup::in_url))
         .route("/v1/audit", get(audit::page))
         .route("/v1/audit/export", get(audit::export))
         .route("/v1/audit/checkpoint", post(audit::checkpoint))
@@ -174,6 +197,13 @@ pub fn metered(service: Arc<Service>) -> Router {
         .route("/dicom-web/studies/{study}", post(store::study))
         .merge(alone)
         .with_state(service)
+}
+
+/// Tells the audit layer what was asked for, refused or not.
+fn on_record(action: Action, answer: Result<Response, Problem>) -> Response {
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(action);
+    response
 }
 
 /// The Accept header; without one, what the setting says (PS3.18 8.4.1.1).

@@ -43,28 +43,36 @@ fn outcome(record: &Record, links: Option<&Links>, warning: Option<u16>) -> Outc
             let names = &receipt.names;
             Outcome::Stored {
                 sop_class: names.sop_class.clone(),
-                sop_instance: names.instance.clone(),
+                sop_instance: receipt.sent.as_deref().unwrap_or(&names.instance).to_owned(),
                 retrieve_url: links.map(|links| links.instance(&names.study, &names.series, &names.instance)),
                 warning,
             }
         }
         Record::Passed(receipt, Err(fault)) => {
-            failed(Some(&receipt.names), fault.reason(), fault.to_string().into())
+            failed(Some(&receipt.names), receipt.sent.as_deref(), fault.reason(), fault.to_string().into())
         }
         Record::Refused(refused) => {
             let refusal = &refused.refusal;
-            failed(refused.names.as_deref(), refusal.reason().0, refusal.to_string().into())
+            let (names, sent) = (refused.names.as_deref(), refused.sent.as_deref());
+            failed(names, sent, refusal.reason().0, refusal.to_string().into())
         }
-        Record::Unread(names, reason, why) => failed(names.as_ref(), *reason, why.clone()),
+        Record::Stuck(names, fault) => {
+            failed(names.as_deref(), None, fault.reason(), fault.to_string().into())
+        }
+        Record::Unread(names, reason, why) => failed(names.as_ref(), None, *reason, why.clone()),
     }
 }
 
-/// Without both UIDs an item of Failed SOP Sequence is not legal (PS3.18 I.1).
-fn failed(names: Option<&Names>, reason: u16, detail: Cow<'static, str>) -> Outcome {
+/// Without both UIDs an item of Failed SOP Sequence is not legal (PS3.18 I.1). The instance has the UID that it was sent
+/// under, where that may be told.
+fn failed(names: Option<&Names>, sent: Option<&str>, reason: u16, detail: Cow<'static, str>) -> Outcome {
     match names.filter(|names| !names.instance.is_empty() && !names.sop_class.is_empty()) {
-        Some(Names { sop_class, instance, .. }) => {
-            Outcome::Failed { sop_class: sop_class.clone(), sop_instance: instance.clone(), reason, detail }
-        }
+        Some(Names { sop_class, instance, .. }) => Outcome::Failed {
+            sop_class: sop_class.clone(),
+            sop_instance: sent.unwrap_or(instance).to_owned(),
+            reason,
+            detail,
+        },
         None => Outcome::Other { reason, detail },
     }
 }
@@ -75,9 +83,11 @@ pub(super) fn whole_failure(records: &[Record]) -> Option<Problem> {
     let mut cause = None;
     for record in records {
         match record {
-            Record::Passed(_, Err(Fault::Downstream(fault))) => cause = Some(Problem::Downstream(*fault)),
-            Record::Passed(_, Err(Fault::Storage)) => {
-                cause = Some(Problem::Internal("the destination fails"))
+            Record::Passed(_, Err(Fault::Downstream(fault))) | Record::Stuck(_, Fault::Downstream(fault)) => {
+                cause = Some(Problem::Downstream(*fault));
+            }
+            Record::Passed(_, Err(Fault::Storage)) | Record::Stuck(_, Fault::Storage) => {
+                cause = Some(Problem::Storage);
             }
             _ => return None,
         }
@@ -86,14 +96,17 @@ pub(super) fn whole_failure(records: &[Record]) -> Option<Problem> {
 }
 
 /// Headers about the fates: counts, failures in words (PS3.18 10.5.3.2), location.
-pub(super) fn headers(response: &StoreResponse, headers: &mut HeaderMap) {
+pub(super) fn headers(response: &StoreResponse, records: &[Record], headers: &mut HeaderMap) {
     headers.insert(STORED, HeaderValue::from(response.stored()));
     headers.insert(REFUSED, HeaderValue::from(response.failed()));
     if response.warned() > 0 {
-        headers.append(
-            header::WARNING,
-            HeaderValue::from_static("299 veilgate \"B000: pseudonymized (PS3.15 E)\""),
-        );
+        let restored =
+            |record: &Record| matches!(record, Record::Passed(receipt, _) if receipt.sent.is_some());
+        let warning = match records.iter().any(restored) {
+            true => "299 veilgate \"B000: led back to its originals\"",
+            false => "299 veilgate \"B000: pseudonymized (PS3.15 E)\"",
+        };
+        headers.append(header::WARNING, HeaderValue::from_static(warning));
     }
     for problem in response.problems().take(WARNINGS) {
         let text = problem.detail.replace('"', "'");
@@ -124,11 +137,13 @@ pub(super) fn tally(records: Vec<Record>, custody: Custody) -> Tally {
                 tally.bytes_in += receipt.bytes_in;
                 tally.bytes_out += receipt.bytes_out;
                 match arrived {
+                    Ok(()) if receipt.sent.is_some() => Done::Restored(receipt),
                     Ok(()) => Done::Delivered(receipt),
                     Err(fault) => Done::Undelivered(receipt, fault.reason()),
                 }
             }
             Record::Refused(refused) => Done::Refused(Box::new(refused)),
+            Record::Stuck(names, fault) => Done::Unread(names, FailureReason(fault.reason())),
             Record::Unread(names, reason, _) => Done::Unread(names.map(Box::new), FailureReason(reason)),
         });
     }

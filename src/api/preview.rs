@@ -44,6 +44,9 @@ pub(super) async fn preview(
 }
 
 async fn told(service: &Service, caller: Caller, request: Request) -> Result<Response, Problem> {
+    if caller.restores() {
+        return Err(Problem::OnlyRestores);
+    }
     let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
     let limits = service.limits;
     let head = head(request.into_body().into_data_stream(), limits).await?;

@@ -82,12 +82,12 @@ pub(super) async fn answer(
     };
     let own = parts.media();
     if many {
-        return parts.multipart(wish.file.media(), service);
+        return parts.multipart(wish.file.media(), service).await;
     }
     // Documents and video are what they are, whatever picture was hoped for.
     let offer = [Offer { default: true, ..Offer::single(own) }];
     asked.choose(&offer).map_err(|_| not_acceptable(&offer))?;
-    parts.single(own, headers)
+    parts.single(own, headers).await
 }
 
 /// GET …/thumbnail.
@@ -108,7 +108,7 @@ pub(super) async fn thumbnail(
     let (offer, _) = asked.choose(&[JPEG, PNG])?;
     wish.file = if offer == PNG { File::Png } else { File::Jpeg };
     let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await?;
-    Begun::of(parts).await?.single(offer.media, &headers).map(|response| warned(response, ignored))
+    Begun::of(parts).await?.single(offer.media, &headers).await.map(|response| warned(response, ignored))
 }
 
 /// What the query asks of the picture; `true` if it asks for what is not done.

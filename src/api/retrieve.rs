@@ -49,9 +49,9 @@ pub(super) async fn instances(
     let wishes: Vec<SyntaxWish> = choice.syntaxes.into_iter().map(any).collect();
     let parts = Begun::of(caller.origin.instances(&place, &wishes).await?).await?;
     match offer {
-        SINGLE => parts.single("application/dicom", &headers),
-        ZIP => Ok(parts.zip()),
-        _ => parts.multipart("application/dicom", &service),
+        SINGLE => parts.single("application/dicom", &headers).await,
+        ZIP => parts.zip(&service).await,
+        _ => parts.multipart("application/dicom", &service).await,
     }
 }
 
@@ -85,5 +85,9 @@ pub(super) async fn metadata(
     let form = if offer == JSON { Model::Json } else { Model::Xml };
     let root = service.links.root();
     let parts = Begun::of(caller.origin.metadata(&place, form, root).await?).await?;
-    if form == Model::Json { Ok(parts.array()) } else { parts.multipart("application/dicom+xml", &service) }
+    if form == Model::Json {
+        Ok(parts.array(&service))
+    } else {
+        parts.multipart("application/dicom+xml", &service).await
+    }
 }

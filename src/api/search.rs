@@ -174,6 +174,7 @@ fn warnings(links: &Links, query: &Query, remaining: Remaining, headers: &mut He
     texts.extend(match remaining {
         Remaining::None => None,
         Remaining::Some(count) => Some(format!("There are {count} additional results that can be requested")),
+        Remaining::MoreThan(0) => Some("There are additional results that can be requested".to_owned()),
         Remaining::MoreThan(count) => {
             Some(format!("There are more than {count} additional results that can be requested"))
         }

@@ -4,7 +4,8 @@
 use super::intake::{Intake, Record};
 use super::outcome;
 use super::source::Source;
-use super::{Service, State, accept, accept_parameter};
+use super::{Service, State, accept, accept_parameter, on_record, restore};
+use crate::audit::action::Action;
 use crate::destination::{Answer, Custody, Delivery, Form, Settled, Target};
 use crate::dicom::uid;
 use crate::dicomweb::boundary;
@@ -25,8 +26,9 @@ pub(super) async fn studies(
     Extension(caller): Extension<Caller>,
     Extension(allowance): Extension<Allowance>,
     request: Request,
-) -> Result<Response, Problem> {
-    store(&service, &caller, allowance, None, request).await
+) -> Response {
+    let answer = store(&service, &caller, allowance, None, request).await;
+    on_record(action(&caller), answer)
 }
 
 /// POST /studies/{study}: instances of another study fail (PS3.18 10.5.1.2).
@@ -36,11 +38,17 @@ pub(super) async fn study(
     Extension(allowance): Extension<Allowance>,
     Path(study): Path<String>,
     request: Request,
-) -> Result<Response, Problem> {
-    if !uid::is_legal(&study) {
-        return Err(Problem::BadUid);
-    }
-    store(&service, &caller, allowance, Some(study), request).await
+) -> Response {
+    let answer = match uid::is_legal(&study) {
+        true => store(&service, &caller, allowance, Some(study), request).await,
+        false => Err(Problem::BadUid),
+    };
+    on_record(action(&caller), answer)
+}
+
+/// What a push is: an act of its own kind where it leads back to originals.
+fn action(caller: &Caller) -> Action {
+    if caller.restores() { Action::Restore } else { Action::Store }
 }
 
 async fn store(
@@ -52,6 +60,9 @@ async fn store(
 ) -> Result<Response, Problem> {
     let headers = request.headers();
     let wanted = wanted(service, headers, request.uri().query())?;
+    if caller.restores() {
+        restore::may(caller, wanted)?;
+    }
     let source = Source::of(headers, service)?;
     let delivery = delivery(service, caller, wanted)?;
     let mut intake = Intake::new(service, caller, allowance, study, delivery);
@@ -73,9 +84,10 @@ fn wanted(service: &Service, headers: &HeaderMap, query: Option<&str>) -> Result
 
 fn delivery(service: &Service, caller: &Caller, wanted: StowAnswer) -> Result<Delivery, Problem> {
     let StowAnswer::Respond { form, .. } = wanted else {
-        return Ok(match caller.target.as_ref().unwrap_or(&service.destination) {
+        return Ok(match &caller.target {
             Target::Archive(archive) => Delivery::keep(archive.clone(), caller.project.clone()),
             Target::Forward(downstream) => Delivery::forward(downstream.clone()),
+            Target::Restore(clinic) => Delivery::forward(clinic.downstream().clone()),
         });
     };
     let form = match form {
@@ -111,7 +123,7 @@ fn finish(
         _ => json(&told),
     };
     *response.status_mut() = StatusCode::from_u16(told.status()).unwrap_or(StatusCode::CONFLICT);
-    outcome::headers(&told, response.headers_mut());
+    outcome::headers(&told, &records, response.headers_mut());
     response.extensions_mut().insert(outcome::tally(records, custody));
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! GET /v1/usage: what the caller's customer used of its month, as the vault tells it.
+//! GET /v1/usage: what the caller's customer used of its month, as the vault tells it, and what it read.
 
 use super::State;
 use crate::db::usage::Month;
@@ -17,6 +17,8 @@ pub(super) async fn usage(service: State, Extension(caller): Extension<Caller>) 
         "files_used_mtd": usage.used,
         "quota": usage.quota,
         "reset_at": month.reset(),
+        "read_mtd": usage.read,
+        "read_bytes_mtd": usage.read_bytes,
     });
     Ok(Json(body).into_response())
 }

@@ -82,6 +82,9 @@ pub(super) async fn upload(
     Extension(allowance): Extension<Allowance>,
     request: Request,
 ) -> Result<Response, Problem> {
+    if caller.restores() {
+        return Err(Problem::OnlyRestores);
+    }
     let files = Files::Form(Box::new(Upload::of(request.headers(), &service.vault)?));
     Ok(answer(&service, &caller, allowance, files, &VAULT, request).await)
 }

@@ -19,15 +19,15 @@ impl Archive {
     /// The bytes of a range of an object.
     ///
     /// # Errors
-    /// The object store fails, or the object ends before the range.
+    /// The object store fails, or the object is not there or ends before the range.
     pub async fn read(&self, object: &str, range: Range<u64>) -> Result<Bytes, Fault> {
         let length = range.end.saturating_sub(range.start);
         if length == 0 {
             return Ok(Bytes::new());
         }
-        let bytes = self.store.get_range(&Path::from(object), range).await?;
+        let bytes = self.store.objects.get_range(&Path::from(object), range).await?;
         self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if bytes.len() as u64 == length { Ok(bytes) } else { Err(Fault::Store) }
+        if bytes.len() as u64 == length { Ok(bytes) } else { Err(Fault::Lost) }
     }
 
     /// Bytes read so far, of all objects.

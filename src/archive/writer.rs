@@ -2,19 +2,17 @@
 //! is finished nothing of it is to be seen.
 
 use super::Fault;
+use super::store::PART;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use std::sync::Arc;
 
-/// Objects up to this size are held and written at once; parts of larger ones have it.
-const PART: usize = 5 << 20;
-
 /// Parts of one object on their way at the same time.
 const PARTS_IN_FLIGHT: usize = 2;
 
 /// An object being written. Dropped before its end, it leaves nothing but, at worst, a
-/// staged file for the sweep.
+/// staged file or upload for the sweep.
 pub struct Writer {
     store: Arc<dyn ObjectStore>,
     path: Path,
@@ -54,7 +52,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The object is whole: once this returns it is safe on disk under its name.
+    /// The object is whole: once this returns it is safe under its name.
     ///
     /// # Errors
     /// The object store fails; nothing of the object is to be seen.

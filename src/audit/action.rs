@@ -22,6 +22,8 @@ pub enum Kind {
 pub enum Action {
     /// Instances were sent: STOW-RS (PS3.18 10.5) or the simple upload.
     Store,
+    /// Instances made on pseudonymized data were sent, led back to their originals and stored at the clinical origin.
+    Restore,
     /// Instances, metadata, frames, bulk data or renderings were read: WADO-RS (PS3.18 10.4).
     Retrieve,
     /// A search: QIDO-RS (PS3.18 10.6).
@@ -36,13 +38,16 @@ pub enum Action {
     ChangeProfile,
     /// Other settings of a project were changed.
     ChangeProject,
+    /// A project's own pseudonyms of patients were changed.
+    ChangePseudonyms,
     /// An API key was made.
     MakeKey,
     /// An API key was revoked.
     RevokeKey,
     /// Secrets were wrapped anew under another master key.
     RotateMasterKey,
-    /// A pseudonym was led back to its original.
+    /// Originals were asked for by their pseudonyms, or pseudonyms by their originals. A request's counts are of names found
+    /// and not.
     Reidentify,
     /// One instance was looked at before and after, and neither kept nor delivered.
     Preview,

@@ -87,7 +87,7 @@ impl Event {
         Self { reason: Id::new(format!("{:04X}H", reason.0)).ok(), ..event }
     }
 
-    /// One request as a whole, with the number of instances pseudonymized and refused in it.
+    /// One request as a whole, with the number of instances pseudonymized or read, and of those refused in it.
     pub fn request(by: &By, outcome: Outcome, done: u64, refused: u64) -> Self {
         let count = |number: u64| Some(number.min(LARGEST));
         Self {
@@ -157,7 +157,7 @@ impl Event {
         [self.input_sha256, self.output_sha256, self.profile]
     }
 
-    /// Instances pseudonymized and refused, of a request.
+    /// Instances pseudonymized or read, and refused, of a request.
     pub fn instances(&self) -> [Option<u64>; 2] {
         [self.instances_done, self.instances_refused]
     }

@@ -12,7 +12,7 @@ mod accounts;
 #[cfg(feature = "server")]
 pub use accounts::{
     AccountArgs, CustomerArgs, CustomerCommand, DbArgs, DbCommand, KeyArgs, KeyCommand, MasterKeyArgs,
-    MasterKeyCommand, OwnArgs, ProjectArgs, ProjectCommand, StoreArgs,
+    MasterKeyCommand, OwnArgs, ProjectArgs, ProjectCommand, PseudonymsCommand, StoreArgs,
 };
 
 use super::help;
@@ -63,6 +63,10 @@ pub enum Command {
     /// Look after the database.
     #[cfg(feature = "server")]
     Db(DbArgs),
+    /// Examine a DICOMweb server, clause by clause.
+    #[cfg(feature = "server")]
+    #[command(after_help = help::CONFORMANCE)]
+    Conformance(ConformanceArgs),
     /// Look at what could not be charged.
     #[cfg(feature = "billing")]
     Billing(BillingArgs),
@@ -102,6 +106,56 @@ pub struct ServeArgs {
     pub data: Option<PathBuf>,
 }
 
+/// Arguments of `veilgate conformance`.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct ConformanceArgs {
+    /// DICOMweb root of the server.
+    pub url: String,
+    /// API key, sent as X-API-Key.
+    #[arg(long, value_name = "KEY", env = "VEILGATE_CONFORMANCE_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// A further header of every request, such as `Authorization: Bearer TOKEN`. May be repeated.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// Which suites to run; may be repeated [default: all].
+    #[arg(long, value_enum)]
+    pub suite: Vec<SuiteArg>,
+    /// A study that is there to be looked at; then nothing is stored.
+    #[arg(long, value_name = "UID")]
+    pub study: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The suites.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SuiteArg {
+    /// Storing.
+    Stow,
+    /// Retrieving.
+    Wado,
+    /// Searching.
+    Qido,
+    /// What of the identity is left in what was stored.
+    Deid,
+}
+
+#[cfg(feature = "server")]
+impl SuiteArg {
+    /// The suite of this name.
+    pub fn suite(&self) -> crate::conform::Suite {
+        match self {
+            Self::Stow => crate::conform::Suite::Stow,
+            Self::Wado => crate::conform::Suite::Wado,
+            Self::Qido => crate::conform::Suite::Qido,
+            Self::Deid => crate::conform::Suite::Deid,
+        }
+    }
+}
+
 /// Arguments of `veilgate deid`.
 #[derive(Debug, Args)]
 pub struct DeidArgs {
@@ -118,6 +172,10 @@ pub struct DeidArgs {
     /// File with the project key: 64 hexadecimal digits. Equal keys give equal pseudonyms.
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// File with pseudonyms for some patients (CSV: patient_id,issuer,pseudonym), as `veilgate project pseudonyms` takes it;
+    /// without it those of ./data's project hold where its key does.
+    #[arg(long, value_name = "FILE")]
+    pub pseudonyms: Option<PathBuf>,
     /// Files worked on at the same time [default: the number of cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub jobs: Option<u16>,

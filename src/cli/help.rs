@@ -4,7 +4,7 @@
 mod accounts;
 
 #[cfg(feature = "server")]
-pub use accounts::{CUSTOMER, DB, KEY, MASTER_KEY, PROJECT};
+pub use accounts::{CUSTOMER, DB, KEY, MASTER_KEY, PROJECT, PSEUDONYMS};
 
 pub const MAIN: &str = "\
 Examples:
@@ -43,6 +43,20 @@ Examples:
   veilgate deid scans/ export.zip --out clean/ --key-file project.key --names uid
   veilgate deid scans/ --out clean/ --profile research --receipt receipt.jsonl
   veilgate deid scans/ --out clean/ --profile mine.toml --mapping secret/";
+
+#[cfg(feature = "server")]
+pub const CONFORMANCE: &str = "\
+Stores a small synthetic study of its own (three instances, each attribute that may identify
+somebody holds a mark), then searches, retrieves and looks for the marks. The study stays
+there. Servers that do not pseudonymize do not meet the suite deid: leave it out for them.
+Ids are those of conformance/checklist_ps3_18.tsv.
+
+Exit status: 0 all that is a MUST is met or was skipped; 1 something is broken; 2 wrong usage.
+
+Examples:
+  veilgate conformance http://127.0.0.1:8080/dicom-web --key KEY
+  veilgate conformance http://127.0.0.1:8042/dicom-web --suite stow --suite qido --suite wado
+  veilgate conformance https://archive/dicom-web --header 'Authorization: Bearer TOKEN' --study UID --json";
 
 pub const EXPLAIN: &str = "\
 Exit status: 0 explained; 2 a name is not known, or wrong usage.

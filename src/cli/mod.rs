@@ -8,6 +8,7 @@
 //! | `veilgate profile` | [`profile`] |
 //! | `veilgate audit` | [`audit`] |
 //! | `veilgate billing` | `billing`, with feature `billing` |
+//! | `veilgate conformance` | `conformance`, with feature `server` |
 //! | `veilgate serve` | `serve`, with feature `server` |
 //! | `veilgate customer`, `project`, `key`, `master-key`, `db` | `accounts`, with feature `server` |
 
@@ -17,8 +18,11 @@ pub mod args;
 pub mod audit;
 #[cfg(feature = "billing")]
 pub mod billing;
+#[cfg(feature = "server")]
+pub mod conformance;
 pub mod deid;
 pub mod explain;
+mod files;
 mod help;
 mod key;
 pub mod profile;
@@ -103,6 +107,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Billing(args)) => billing::run(&args.command),
         #[cfg(feature = "server")]
         Some(Command::Serve(args)) => serve::run(&args),
+        #[cfg(feature = "server")]
+        Some(Command::Conformance(args)) => conformance::run(&args),
         #[cfg(feature = "server")]
         Some(Command::Customer(args)) => accounts::customer(&args.command),
         #[cfg(feature = "server")]

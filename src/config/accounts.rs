@@ -24,6 +24,10 @@ pub struct Accounts {
     pub checkpoint_entries: u64,
     /// and after this time, if there are new ones.
     pub checkpoint_time: Duration,
+    /// Names of what is pushed are entered in the crosswalk, too.
+    pub keeps_pushed: bool,
+    /// Most rows of a project's crosswalk.
+    pub crosswalk_rows: u64,
     /// API keys that stand in the settings.
     pub keys: Vec<EnvironmentKey>,
     /// Key of the admin API; `None`: there is none.
@@ -104,6 +108,9 @@ pub(super) fn accounts(from: &mut Sources) -> Accounts {
         quotas,
         checkpoint_entries: from.take("audit.checkpoint_entries", values::count) as u64,
         checkpoint_time: from.take("audit.checkpoint_time", values::time),
+        keeps_pushed: from
+            .take("crosswalk.keep", |text| values::one_of(text, &[("always", true), ("pull", false)])),
+        crosswalk_rows: from.take("crosswalk.rows", values::count) as u64,
         keys: from.take("api_keys", keys),
         admin_key: admin_key(from),
     }

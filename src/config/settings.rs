@@ -1,43 +1,7 @@
 //! The one list of settings. The file, the environment, `--help` and the README all
-//! follow it; reading the values is `super`.
+//! follow it; reading the values is `super`, what a setting is `setting`.
 
-/// One setting.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// Its name in the file; a dot stands for a TOML table.
-    pub name: &'static str,
-    /// Its environment variable.
-    pub env: &'static str,
-    /// Other environment variables that hold if that one is not set, the first first: names that other programs use.
-    pub aliases: &'static [&'static str],
-    /// What holds if nobody says otherwise; empty for "not set".
-    pub default: &'static str,
-    /// What it does, for `--help` and the README.
-    pub help: &'static str,
-    /// Its value is a secret and is never printed.
-    pub secret: bool,
-}
-
-const fn plain(name: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, aliases: &[], default, help, secret: false }
-}
-
-const fn secret(name: &'static str, env: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, aliases: &[], default: "", help, secret: true }
-}
-
-impl Setting {
-    /// The same, also under other variables.
-    const fn or(self, aliases: &'static [&'static str]) -> Self {
-        Self { aliases, ..self }
-    }
-
-    /// How directly a variable names this setting: 0 by its own, more by an alias; `None` if it does not.
-    pub(super) fn named_by(&self, variable: &str) -> Option<usize> {
-        let mut names = std::iter::once(&self.env).chain(self.aliases);
-        names.position(|name| *name == variable)
-    }
-}
+use super::setting::{Setting, plain, secret};
 
 /// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
 /// GiB; times are seconds or carry ms, s, m, h.
@@ -93,7 +57,7 @@ pub const SETTINGS: &[Setting] = &[
         "destination",
         "VEILGATE_DESTINATION",
         "archive",
-        "Where a pushed instance goes unless Accept asks for it back: archive or forward.",
+        "Where a pushed instance goes unless Accept asks for it back: archive, forward or restore (with the origin veil: back to that server, led back to its originals).",
     ),
     plain(
         "origin",
@@ -105,13 +69,72 @@ pub const SETTINGS: &[Setting] = &[
         "archive.url",
         "VEILGATE_ARCHIVE_URL",
         "",
-        "Folder (or file:// URL) of the archive; by default DATA/archive.",
+        "Where the archive lies: a folder (or file:// URL), s3://BUCKET/PREFIX, or memory:// for trials, which keeps nothing; by default the folder DATA/archive.",
+    ),
+    plain(
+        "archive.endpoint",
+        "VEILGATE_ARCHIVE_ENDPOINT",
+        "",
+        "URL of the S3-compatible server that has the bucket; by default Amazon's in the region.",
+    )
+    .or(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
+    plain(
+        "archive.region",
+        "VEILGATE_ARCHIVE_REGION",
+        "us-east-1",
+        "Region of the bucket, which requests are signed for.",
+    )
+    .or(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
+    plain(
+        "archive.access_key_id",
+        "VEILGATE_ARCHIVE_ACCESS_KEY_ID",
+        "",
+        "Access key that may list, read, write and delete in the bucket.",
+    )
+    .or(&["AWS_ACCESS_KEY_ID"]),
+    secret("archive.secret_access_key", "VEILGATE_ARCHIVE_SECRET_ACCESS_KEY", "Secret of that key.")
+        .or(&["AWS_SECRET_ACCESS_KEY"]),
+    plain(
+        "archive.secret_access_key_file",
+        "VEILGATE_ARCHIVE_SECRET_ACCESS_KEY_FILE",
+        "",
+        "File with that secret.",
+    ),
+    plain(
+        "archive.ca_file",
+        "VEILGATE_ARCHIVE_CA_FILE",
+        "",
+        "PEM file of certificate authorities to trust for that server besides the system's.",
+    ),
+    plain(
+        "archive.allow_http",
+        "VEILGATE_ARCHIVE_ALLOW_HTTP",
+        "false",
+        "Let the endpoint be http:// on another machine; on this one it always may.",
+    ),
+    plain(
+        "archive.answer_time",
+        "VEILGATE_ARCHIVE_ANSWER_TIME",
+        "60 s",
+        "Time that server has for one request, which moves 5 MiB at the most.",
     ),
     plain(
         "profile",
         "VEILGATE_PROFILE",
         "basic",
         "Name of a built-in profile, or the path of a profile file.",
+    ),
+    plain(
+        "crosswalk.keep",
+        "VEILGATE_CROSSWALK_KEEP",
+        "always",
+        "Whose names are kept, encrypted, so that pseudonyms can be led back to originals: always (pushed and pulled) or pull (only what is pulled through the gateway).",
+    ),
+    plain(
+        "crosswalk.rows",
+        "VEILGATE_CROSSWALK_ROWS",
+        "5000000",
+        "Most names kept of a project; beyond that the longest unseen go, looked at every hour.",
     ),
     plain(
         "limits.head",
@@ -244,6 +267,12 @@ pub const SETTINGS: &[Setting] = &[
     plain("quota.pro", "VEILGATE_QUOTA_PRO", "10000", "The same for the tier pro."),
     plain("quota.enterprise", "VEILGATE_QUOTA_ENTERPRISE", "unlimited", "The same for the tier enterprise."),
     plain(
+        "quota.reads",
+        "VEILGATE_QUOTA_READS",
+        "false",
+        "Instances that are read (pulled) count against the quota like pushed ones, and are told to billing like them.",
+    ),
+    plain(
         "audit.checkpoint_entries",
         "VEILGATE_AUDIT_CHECKPOINT_ENTRIES",
         "1000",
@@ -336,25 +365,3 @@ pub const SETTINGS: &[Setting] = &[
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
 ];
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn an_environment_variable_follows_from_the_name_of_its_setting() {
-        for setting in SETTINGS {
-            let name = setting.name.to_uppercase().replace('.', "_");
-            assert_eq!(setting.env, format!("VEILGATE_{name}"), "{}", setting.name);
-        }
-    }
-
-    #[test]
-    fn a_secret_has_no_default_and_every_help_is_a_sentence() {
-        for setting in SETTINGS {
-            assert!(!setting.secret || setting.default.is_empty(), "{}", setting.name);
-            assert!(setting.help.ends_with('.'), "{}", setting.name);
-        }
-    }
-}

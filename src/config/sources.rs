@@ -1,7 +1,8 @@
 //! Where settings come from: file, environment, flags; flags win over the environment,
 //! the environment over the file. What a value means is `super`.
 
-use super::settings::{SETTINGS, Setting};
+use super::setting::Setting;
+use super::settings::SETTINGS;
 use super::{Mistake, Mistakes};
 use std::collections::BTreeMap;
 

@@ -12,7 +12,8 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, String)]) -> R
 fn without_any_source_every_default_is_legal() {
     let config = load("", &[], &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.archive, Path::new("./data/archive"));
+    assert_eq!(config.archive, Site::Folder("./data/archive".into()));
+    assert!(config.archive_is_own);
     assert_eq!(config.limits.head, 64 << 20);
     assert!(config.lenient_accept && !config.store_warning);
     assert!(config.downstream.is_none());

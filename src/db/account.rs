@@ -7,14 +7,16 @@ mod founding;
 mod key;
 mod own;
 mod project;
+mod rights;
 mod rotation;
 
 pub use customer::{Customer, CustomerWish, Quota};
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
-pub use own::{Login, OwnProfile, Route, Source};
+pub use own::{Login, OwnProfile, Places, Route, Source};
 pub use project::{Project, ProjectSettings, ProjectWish};
+pub use rights::{Right, Rights};
 
 use super::chain::{self, Keeper};
 use super::seal::{MasterKey, hex};
@@ -24,6 +26,7 @@ use crate::audit::event::{By, Event};
 use crate::audit::value::{Id, Time};
 use serde::{Serialize, Serializer};
 use sqlx::{Any, Executor};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// What a customer pays for.
@@ -70,34 +73,39 @@ impl Serialize for Tier {
 #[derive(Clone)]
 pub struct Hand {
     keeper: Keeper,
-    actor: &'static str,
+    actor: Cow<'static, str>,
     request: Option<Id>,
 }
 
 impl Hand {
     /// Whoever holds the command line.
     pub fn operator(keeper: Keeper) -> Self {
-        Self { keeper, actor: "operator", request: None }
+        Self { keeper, actor: "operator".into(), request: None }
     }
 
     /// The gateway itself, at its start.
     pub fn system(keeper: Keeper) -> Self {
-        Self { keeper, actor: "system", request: None }
+        Self { keeper, actor: "system".into(), request: None }
     }
 
     /// Whoever holds the admin key, in the request of this name.
     pub fn admin(keeper: Keeper, request: &str) -> Self {
-        Self { keeper, actor: "admin", request: Id::new(request).ok() }
+        Self { keeper, actor: "admin".into(), request: Id::new(request).ok() }
+    }
+
+    /// Whoever holds the API key of this name.
+    pub fn caller(keeper: Keeper, key: &str) -> Self {
+        Self { keeper, actor: key.to_owned().into(), request: None }
     }
 
     /// Locks the end of a chain. An act does this before anything else: so does the writer, and two that lock in the same
     /// order never wait for each other.
-    async fn lock(&self, transaction: &mut Write, chain: &str) -> Result<(), Fault> {
+    pub(super) async fn lock(&self, transaction: &mut Write, chain: &str) -> Result<(), Fault> {
         chain::lock(transaction, &self.keeper, chain).await.map(drop)
     }
 
     /// Writes an act into a chain, in the transaction of the act itself.
-    async fn record(
+    pub(super) async fn record(
         &self,
         transaction: &mut Write,
         chain: &str,
@@ -106,7 +114,7 @@ impl Hand {
         reason: Option<&'static str>,
     ) -> Result<(), Fault> {
         let named = |name: &str| Id::new(name).map_err(|_| Fault::Name);
-        let by = By { actor: named(self.actor)?, request: self.request.clone(), action };
+        let by = By { actor: named(&self.actor)?, request: self.request.clone(), action };
         let event = Event::act(&by, Outcome::Done, Some(named(subject)?));
         let event = reason.map_or_else(|| event.clone(), |reason| event.clone().because(reason));
         chain::record(transaction, &self.keeper, chain, event).await.map(drop)

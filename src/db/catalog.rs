@@ -2,6 +2,7 @@
 //! themselves are `archive`'s.
 
 pub mod described;
+mod forget;
 pub mod search;
 
 use super::{Db, Fault, Write, now, signed, unsigned};
@@ -43,6 +44,31 @@ impl Db {
             .fetch_optional(&self.readers)
             .await?;
         Ok(found.is_some())
+    }
+
+    /// True if an object below the name of a project of ours is of no use: no instance lies in it, and no request that
+    /// is being settled can still enter it. A gateway that was killed may have told the database to commit and not lived
+    /// to see it; the end of its chain, which every settlement locks first, is waited for.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn is_orphan(&self, object: &str) -> Result<bool, Fault> {
+        if self.knows_object(object).await? {
+            return Ok(false);
+        }
+        let project = object.split('/').next().unwrap_or_default();
+        let mut transaction = self.write().await?;
+        let chain = sqlx::query("UPDATE audit_head SET sequence = sequence WHERE project_id = $1")
+            .bind(project.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        let entered: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM instance WHERE object = $1")
+            .bind(object.to_owned())
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.rollback().await?;
+        // What has no chain here is another installation's, or its first request is under way.
+        Ok(chain.rows_affected() > 0 && entered == 0)
     }
 
     /// The object and the size of an instance of a project.
@@ -250,7 +276,8 @@ async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::db::tests::{enter, founded};
+    use crate::db::chain;
+    use crate::db::tests::{begin_chain, enter, founded, keeper};
 
     fn entry(instance: &str, sha256: &str, object: &str) -> Entry {
         let names = Names {
@@ -282,6 +309,32 @@ mod tests {
         assert_eq!(db.object_of(&project, "2.25.3").await.unwrap(), Some(("three".into(), 10)));
         assert_eq!(db.instances().await.unwrap(), 1);
         assert!(db.knows_object("three").await.unwrap() && !db.knows_object("one").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_object_is_an_orphan_only_once_nobody_can_still_enter_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, project) = founded(folder.path()).await;
+        let object = |name: &str| format!("{project}/00/{name}.dcm");
+        assert_eq!(
+            db.is_orphan(&object("early")).await,
+            Ok(false),
+            "the project's first request is under way"
+        );
+        begin_chain(&db, &project).await;
+        assert_eq!(db.is_orphan(&object("left")).await, Ok(true));
+        assert_eq!(db.is_orphan("elsewhere/00/left.dcm").await, Ok(false), "another installation's");
+        // A settlement that is being committed while somebody sweeps.
+        let keeper = keeper(&db).await;
+        let mut settling = db.write().await.unwrap();
+        chain::lock(&mut settling, &keeper, &project).await.unwrap();
+        super::enter(&mut settling, &project, &[entry("2.25.3", "aa", &object("late"))]).await.unwrap();
+        let (asking, name) = (db.clone(), object("late"));
+        let asked = tokio::spawn(async move { asking.is_orphan(&name).await });
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(!asked.is_finished(), "it does not wait for the settlement");
+        settling.commit().await.unwrap();
+        assert_eq!(asked.await.unwrap(), Ok(false));
     }
 
     #[tokio::test]

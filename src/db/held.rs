@@ -3,6 +3,7 @@
 
 use super::{Db, Fault, unsigned};
 use sqlx::{AssertSqlSafe, Row};
+use std::collections::BTreeMap;
 
 /// A study, series or instance (PS3.18 10.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,19 @@ pub struct Place {
     pub series: Option<String>,
     /// SOP Instance UID, at instance level.
     pub instance: Option<String>,
+}
+
+impl Place {
+    /// Its path below the DICOMweb root (PS3.18 10.1.1), without a slash at its start.
+    pub fn path(&self) -> String {
+        let mut path = format!("studies/{}", self.study);
+        for (name, uid) in [("series", &self.series), ("instances", &self.instance)] {
+            if let Some(uid) = uid {
+                path.push_str(&format!("/{name}/{uid}"));
+            }
+        }
+        path
+    }
 }
 
 /// An instance in the catalog.
@@ -78,19 +92,19 @@ impl Db {
         query.fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
-    /// Transfer syntaxes of the instances below a place, each once. Nothing if there is no such place.
+    /// Transfer syntaxes of the instances below a place, and how many have each. Nothing if there is no such place.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn held_syntaxes(&self, project: &str, place: &Place) -> Result<Vec<String>, Fault> {
+    pub async fn held_syntaxes(&self, project: &str, place: &Place) -> Result<BTreeMap<String, u64>, Fault> {
         let (end, values) = within(place);
-        let sql = format!("SELECT DISTINCT transfer_syntax_uid {end}");
+        let sql = format!("SELECT transfer_syntax_uid, COUNT(*) {end} GROUP BY transfer_syntax_uid");
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(project);
         for value in values {
             query = query.bind(value);
         }
         let rows = query.fetch_all(&self.readers).await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        rows.iter().map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)))).collect()
     }
 }
 
@@ -152,8 +166,7 @@ mod tests {
         let one = place(Some("2.25.2"), Some("2.25.4"));
         assert!(db.held(&project, &one, None, 2).await.unwrap().is_empty(), "it is in another series");
         assert!(db.held("other", &whole, None, 2).await.unwrap().is_empty());
-        let mut syntaxes = db.held_syntaxes(&project, &whole).await.unwrap();
-        syntaxes.sort();
-        assert_eq!(syntaxes, ["a", "b"]);
+        let syntaxes = db.held_syntaxes(&project, &whole).await.unwrap();
+        assert_eq!(syntaxes, BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 1)]));
     }
 }

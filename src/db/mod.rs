@@ -9,7 +9,9 @@ pub mod account;
 pub mod billing;
 pub mod catalog;
 pub mod chain;
+pub mod crosswalk;
 pub mod held;
+pub mod pseudonyms;
 pub mod seal;
 pub mod usage;
 pub mod writer;
@@ -27,6 +29,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_tenants_usage_audit_billing.sql"),
     include_str!("../../migrations/0003_search.sql"),
     include_str!("../../migrations/0004_origin.sql"),
+    include_str!("../../migrations/0005_reads.sql"),
+    include_str!("../../migrations/0006_crosswalk.sql"),
 ];
 
 /// How long a request waits for a connection before it is answered with 503.
@@ -38,14 +42,17 @@ const CONNECTIONS: u32 = 8;
 /// The key of the lock under which PostgreSQL's schema is changed: "veilgate" as bytes.
 const MIGRATION_LOCK: i64 = 0x7665_696c_6761_7465;
 
-/// Safe on disk at each commit, and readers never wait for the writer. `LIKE` minds case, as on PostgreSQL.
-const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-    PRAGMA busy_timeout = 10000; PRAGMA case_sensitive_like = ON;";
+/// Readers never wait for the writer. `LIKE` minds case, as on PostgreSQL.
+const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; \
+    PRAGMA case_sensitive_like = ON;";
 
-/// As `SQLITE`, but safe on disk only with the next commit there: what is lost in between by a failure of the power is
-/// of no use then.
-const SQLITE_RELAXED: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
-    PRAGMA busy_timeout = 10000;";
+/// Begins what is safe on disk at its commit. Locked from the start: a transaction that reads first could otherwise find
+/// that another process wrote meanwhile.
+const DURABLE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+
+/// As `DURABLE`, but safe on disk only with the next one: what is lost in between by a failure of the power is of no use
+/// then.
+const RELAXED: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 
 /// Where the database is.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,8 +85,6 @@ pub struct Db {
     readers: AnyPool,
     /// On SQLite one connection: it has one writer, and waiting here is fairer than polling there.
     writers: AnyPool,
-    /// As `writers`, for what need not outlast a failure of the power.
-    relaxed: AnyPool,
     kind: Kind,
 }
 
@@ -122,6 +127,12 @@ pub enum Fault {
     /// There is no server to forward to.
     #[error("to forward, the project or the server's settings must name a downstream server")]
     NoDownstream,
+    /// The caller's fault: pseudonymized instances would be forwarded to the server that holds the originals.
+    #[error("a project does not forward to the clinical server that it pulls from through the veil")]
+    BehindVeil,
+    /// There is no veil behind which instances could be restored.
+    #[error("what is sent can be restored only where the origin is the veil")]
+    NoVeil,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -190,13 +201,12 @@ impl Db {
                 };
                 let options = AnyConnectOptions::from_str(&url(file)?)?;
                 let writers = pool(1, SQLITE).connect_with(options.clone()).await?;
-                let relaxed = pool(1, SQLITE_RELAXED).connect_lazy_with(options.clone());
                 let readers = pool(CONNECTIONS, SQLITE).connect_lazy_with(options);
-                Self { readers, writers, relaxed, kind: Kind::Sqlite }
+                Self { readers, writers, kind: Kind::Sqlite }
             }
             Address::Postgres(url) => {
                 let all = pool(CONNECTIONS).connect(url).await?;
-                Self { readers: all.clone(), writers: all.clone(), relaxed: all, kind: Kind::Postgres }
+                Self { readers: all.clone(), writers: all, kind: Kind::Postgres }
             }
         })
     }
@@ -204,7 +214,6 @@ impl Db {
     /// Closes it; what is committed stays.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.relaxed.close().await;
         self.writers.close().await;
     }
 
@@ -230,9 +239,7 @@ impl Db {
 
     async fn write(&self) -> Result<Write, Fault> {
         Ok(match self.kind {
-            // Locked from the start: a transaction that reads first could otherwise find that
-            // another process wrote meanwhile.
-            Kind::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Sqlite => self.writers.begin_with(DURABLE).await?,
             Kind::Postgres => self.writers.begin().await?,
         })
     }
@@ -240,7 +247,7 @@ impl Db {
     /// As `write`, for what need not outlast a failure of the power.
     async fn write_relaxed(&self) -> Result<Write, Fault> {
         match self.kind {
-            Kind::Sqlite => Ok(self.relaxed.begin_with("BEGIN IMMEDIATE").await?),
+            Kind::Sqlite => Ok(self.writers.begin_with(RELAXED).await?),
             Kind::Postgres => {
                 let mut transaction = self.writers.begin().await?;
                 sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;

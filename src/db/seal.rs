@@ -1,5 +1,5 @@
-//! Sealing of secrets at rest: XChaCha20-Poly1305 under the master key, bound to the
-//! entry they belong to. Where the master key is kept is decided in `serve`.
+//! Sealing at rest: XChaCha20-Poly1305, bound to the entry that the sealed belongs to. Secrets are sealed under the master
+//! key, originals of patients under a key of their project. Where the master key is kept is decided in `serve`.
 
 use super::Fault;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -9,14 +9,51 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes of the nonce, which stands before the sealed bytes.
 const NONCE: usize = 24;
 
+/// A key that seals bytes. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealKey([u8; 32]);
+
+impl SealKey {
+    /// The key of these bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Seals `plain` for the entry `owner`.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn seal(&self, owner: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_| Fault::Failing("the system gives no random bytes"))?;
+        let payload = Payload { msg: plain, aad: owner.as_bytes() };
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| Fault::Sealed)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed for `owner`.
+    ///
+    /// # Errors
+    /// It was sealed under another key, for another entry, or is damaged.
+    pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Fault::Sealed)?;
+        let payload = Payload { msg: sealed, aad: owner.as_bytes() };
+        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Fault::Sealed)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
 /// The key that seals the projects' secrets. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MasterKey([u8; 32]);
+pub struct MasterKey(SealKey);
 
 impl MasterKey {
     /// The key of these bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(SealKey::new(bytes))
     }
 
     /// Seals `secret` for the entry `owner`, as hexadecimal text.
@@ -24,11 +61,7 @@ impl MasterKey {
     /// # Errors
     /// The system gives no random bytes.
     pub fn seal(&self, owner: &str, secret: &[u8]) -> Result<String, Fault> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|_| Fault::Failing("the system gives no random bytes"))?;
-        let payload = Payload { msg: secret, aad: owner.as_bytes() };
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| Fault::Sealed)?;
-        Ok(hex(&[nonce.as_slice(), &sealed].concat()))
+        Ok(hex(&self.0.seal(owner, secret)?))
     }
 
     /// Opens what was sealed for `owner`.
@@ -44,14 +77,7 @@ impl MasterKey {
     /// # Errors
     /// It was sealed under another key, for another entry, or is damaged.
     pub fn open_bytes(&self, owner: &str, sealed: &str) -> Result<Vec<u8>, Fault> {
-        let bytes = unhex(sealed).ok_or(Fault::Sealed)?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(Fault::Sealed)?;
-        let payload = Payload { msg: sealed, aad: owner.as_bytes() };
-        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Fault::Sealed)
-    }
-
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.0.into())
+        self.0.open(owner, &unhex(sealed).ok_or(Fault::Sealed)?)
     }
 }
 

@@ -30,6 +30,13 @@ pub(crate) async fn fresh(folder: &Path) -> Db {
     Db::open(&place(folder).await).await.unwrap()
 }
 
+/// A database that nobody has connected to.
+pub(crate) fn absent() -> Db {
+    sqlx::any::install_default_drivers();
+    let all = AnyPoolOptions::new().connect_lazy("sqlite::memory:").unwrap();
+    Db { readers: all.clone(), writers: all, kind: Kind::Sqlite }
+}
+
 /// A new database with its first customer, project and key (of SHA-256 3333…); the project's name.
 pub(crate) async fn founded(folder: &Path) -> (Db, String) {
     let db = fresh(folder).await;
@@ -45,6 +52,20 @@ pub(crate) async fn founded(folder: &Path) -> (Db, String) {
 pub(crate) async fn hand(db: &Db, master: &MasterKey) -> Hand {
     let key = db.installation(master).await.unwrap().audit_key();
     Hand::operator(Keeper::new(key, 1000, Duration::from_secs(600)))
+}
+
+/// Under which the chains of a founded database are written.
+pub(crate) async fn keeper(db: &Db) -> Keeper {
+    let key = db.installation(&MasterKey::new([1; 32])).await.unwrap().audit_key();
+    Keeper::new(key, 1000, Duration::from_secs(600))
+}
+
+/// Begins a project's chain, as its first settlement does.
+pub(crate) async fn begin_chain(db: &Db, project: &str) {
+    let keeper = keeper(db).await;
+    let mut transaction = db.write().await.unwrap();
+    chain::lock(&mut transaction, &keeper, project).await.unwrap();
+    transaction.commit().await.unwrap();
 }
 
 /// A second project of the first customer; its name.
@@ -83,6 +104,25 @@ async fn a_second_start_finds_the_schema_and_a_newer_one_is_refused() {
     sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&db.writers).await.unwrap();
     db.close().await;
     assert_eq!(Db::open(&address).await.err(), Some(Fault::Newer(99)));
+}
+
+#[tokio::test]
+async fn each_transaction_on_sqlite_is_as_safe_as_it_was_asked_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = fresh(folder.path()).await;
+    if db.kind == Kind::Postgres {
+        return;
+    }
+    let level = async |mut transaction: Write| -> i64 {
+        let level = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *transaction).await.unwrap();
+        transaction.rollback().await.unwrap();
+        level
+    };
+    for _ in 0..2 {
+        assert_eq!(level(db.write_relaxed().await.unwrap()).await, 1, "NORMAL");
+        drop(db.write_relaxed().await.unwrap());
+        assert_eq!(level(db.write().await.unwrap()).await, 2, "FULL");
+    }
 }
 
 #[tokio::test]

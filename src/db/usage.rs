@@ -1,4 +1,5 @@
-//! Who may have how many instances pseudonymized in a month, and how many were. Reserving and settling is `writer`'s.
+//! Who may have how many instances pseudonymized in a month, how many were, and how many were read. Reserving and settling
+//! is `writer`'s.
 
 use super::account::Tier;
 use super::{Db, Fault, Write, now, signed, unsigned};
@@ -82,12 +83,18 @@ pub struct Usage {
     pub used: u64,
     /// Instances that requests under way may still use.
     pub reserved: u64,
+    /// Instances read: each once for each answer that gave its file, frames, bulk data or picture.
+    pub read: u64,
+    /// Bytes of the bodies of those answers, as far as they have left.
+    pub read_bytes: u64,
 }
 
 /// A customer's month, locked.
 pub(super) struct Locked {
     pub(super) used: u64,
     pub(super) reserved: u64,
+    pub(super) read: u64,
+    pub(super) read_bytes: u64,
     pub(super) quota: Option<u64>,
     pub(super) stripe_customer: Option<String>,
 }
@@ -117,8 +124,8 @@ pub(super) async fn lock(
     customer: &str,
     month: &Month,
 ) -> Result<Locked, Fault> {
-    const LOCK: &str =
-        "UPDATE usage SET used = used WHERE customer_id = $1 AND month = $2 RETURNING used, reserved";
+    const LOCK: &str = "UPDATE usage SET used = used WHERE customer_id = $1 AND month = $2 \
+        RETURNING used, reserved, read_instances, read_bytes";
     let locking = || sqlx::query(LOCK).bind(customer.to_owned()).bind(month.0.clone());
     let mut row = locking().fetch_optional(&mut **transaction).await?;
     if row.is_none() {
@@ -137,6 +144,8 @@ pub(super) async fn lock(
     Ok(Locked {
         used: unsigned(row.try_get(0)?),
         reserved: unsigned(row.try_get(1)?),
+        read: unsigned(row.try_get(2)?),
+        read_bytes: unsigned(row.try_get(3)?),
         quota: standing(&owner, quotas)?.1,
         stripe_customer: owner.try_get(4)?,
     })
@@ -149,13 +158,18 @@ pub(super) async fn store(
     month: &Month,
     locked: &Locked,
 ) -> Result<(), Fault> {
-    sqlx::query("UPDATE usage SET used = $3, reserved = $4 WHERE customer_id = $1 AND month = $2")
-        .bind(customer)
-        .bind(month.as_str())
-        .bind(signed(locked.used))
-        .bind(signed(locked.reserved))
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "UPDATE usage SET used = $3, reserved = $4, read_instances = $5, read_bytes = $6 \
+         WHERE customer_id = $1 AND month = $2",
+    )
+    .bind(customer)
+    .bind(month.as_str())
+    .bind(signed(locked.used))
+    .bind(signed(locked.reserved))
+    .bind(signed(locked.read))
+    .bind(signed(locked.read_bytes))
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 
@@ -167,16 +181,16 @@ impl Db {
     pub async fn usage(&self, quotas: &Quotas, customer: &str, month: &Month) -> Result<Usage, Fault> {
         let owner = sqlx::query(CUSTOMER).bind(customer).fetch_one(&self.readers).await?;
         let (tier, quota) = standing(&owner, quotas)?;
-        let row = sqlx::query("SELECT used, reserved FROM usage WHERE customer_id = $1 AND month = $2")
-            .bind(customer)
-            .bind(month.as_str())
-            .fetch_optional(&self.readers)
-            .await?;
-        let (used, reserved) = match row {
-            Some(row) => (unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)),
-            None => (0, 0),
-        };
-        Ok(Usage { tier, quota, used, reserved })
+        let row = sqlx::query(
+            "SELECT used, reserved, read_instances, read_bytes FROM usage WHERE customer_id = $1 AND month = $2",
+        )
+        .bind(customer)
+        .bind(month.as_str())
+        .fetch_optional(&self.readers)
+        .await?;
+        let number = |column: usize| row.as_ref().map_or(Ok(0), |row| row.try_get(column).map(unsigned));
+        let (used, reserved, read, read_bytes) = (number(0)?, number(1)?, number(2)?, number(3)?);
+        Ok(Usage { tier, quota, used, reserved, read, read_bytes })
     }
 }
 

@@ -3,18 +3,21 @@
 //!
 //! A request first reserves, then settles. A settlement gives back what it reserved and counts what was done; a gateway
 //! that died leaves reservations, which `recover` settles with an audit entry that says so; what an outage of the
-//! database leaves open is in `debts`.
+//! database leaves open is in `debts`, what left after its request was settled in `sent`.
 
 mod batch;
 mod debts;
 mod recover;
+mod sent;
 
 use super::chain::Keeper;
 use super::usage::{Month, Quotas};
 use super::{Db, Fault, catalog};
+use crate::audit::action::Action;
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
 use debts::Debts;
+use sent::Sent;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -43,9 +46,10 @@ pub struct Terms {
 #[derive(Clone)]
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
+    sent: Sent,
 }
 
-/// Whose instances are reserved, for which request.
+/// Whose instances are counted and reserved, for which request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// Name of the request; the reservation's too.
@@ -58,6 +62,8 @@ pub struct Ticket {
     pub project: String,
     /// Name of the API key.
     pub key: String,
+    /// What the request wants: to store or to retrieve.
+    pub action: Action,
 }
 
 /// What one request leaves behind.
@@ -67,10 +73,12 @@ pub struct Settlement {
     pub project: String,
     /// Name of the API key.
     pub key: String,
-    /// What it reserved, if it did.
+    /// In whose month it counts, and what it reserved, if it did.
     pub ticket: Option<Ticket>,
     /// Instances that count against the quota; no more without a ticket than none.
     pub used: u64,
+    /// Instances that are read; none without a ticket.
+    pub read: u64,
     /// Whether what counts is told to billing.
     pub charged: bool,
     /// Whether the instances have left for another server: then they count also where the answer is withheld.
@@ -98,6 +106,14 @@ enum Ask {
     Recover(Box<Settlement>),
     /// Give a reservation back.
     Release(Ticket),
+    /// Count bytes that have left.
+    Sent {
+        customer: String,
+        month: Month,
+        bytes: u64,
+    },
+    /// Nothing; what is done for it is in what is written before the answer.
+    Flush,
 }
 
 enum Reply {
@@ -125,9 +141,9 @@ impl Writer {
     /// Starts the task that writes, and the one that settles for gateways which died. Both end with the last clone.
     pub fn start(db: Db, terms: Terms) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Self { jobs };
+        let writer = Self { jobs, sent: Sent::default() };
         tokio::spawn(recover::run(db.clone(), terms.gateway.clone(), writer.jobs.downgrade()));
-        tokio::spawn(run(db, terms, queue));
+        tokio::spawn(run(db, terms, queue, writer.sent.clone()));
         writer
     }
 
@@ -157,9 +173,31 @@ impl Writer {
         let _ = self.jobs.try_send(Job { ask: Ask::Release(ticket), reply: None });
     }
 
+    /// Counts bytes that have left for a reader. Does not wait.
+    pub fn sent(&self, customer: &str, month: &Month, bytes: u64) {
+        self.sent.add(customer, month, bytes);
+    }
+
+    /// Returns once all that was counted before is written.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn flush(&self) -> Result<(), Fault> {
+        self.ask(Ask::Flush).await.map(drop)
+    }
+
     async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {
         ask_through(&self.jobs, ask).await
     }
+}
+
+/// As a reservation keeps it.
+fn word(action: Action) -> &'static str {
+    if action == Action::Retrieve { "retrieve" } else { "store" }
+}
+
+fn action(word: &str) -> Action {
+    if word == "retrieve" { Action::Retrieve } else { Action::Store }
 }
 
 fn settled(reply: Reply) -> Result<Settled, Fault> {
@@ -176,7 +214,7 @@ async fn ask_through(jobs: &mpsc::Sender<Job>, ask: Ask) -> Result<Reply, Fault>
     answer.await.map_err(|_| ENDED)?
 }
 
-async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>) {
+async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>, sent: Sent) {
     let mut jobs = Vec::with_capacity(BATCH);
     let mut debts = Debts::default();
     loop {
@@ -184,6 +222,7 @@ async fn run(db: Db, terms: Terms, mut queue: mpsc::Receiver<Job>) {
         if waiting == Ok(0) {
             return;
         }
+        sent.join(&mut jobs);
         debts.join(&mut jobs);
         if !jobs.is_empty() {
             serve(&db, &terms, std::mem::take(&mut jobs), &mut debts).await;

@@ -5,6 +5,8 @@ use super::action::{Action, Decided};
 use super::dates;
 use super::dummy;
 use super::facts::Facts;
+use super::own_pseudonyms::PseudonymMap;
+use super::patient::Patient;
 use super::pixel::{PixelFacts, PixelVerdict, judge};
 use super::plan::Plan;
 use super::private;
@@ -33,8 +35,8 @@ const DOCUMENT: Tag = Tag(0x0042, 0x0011);
 /// A plan under a project's key. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    plan: Arc<Plan>,
-    pseudonyms: Arc<Pseudonyms>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) pseudonyms: Arc<Pseudonyms>,
 }
 
 /// One admitted instance: all that deciding about its elements needs.
@@ -45,8 +47,17 @@ pub struct Subject {
     pub names: Names,
     /// Patient ID pseudonym.
     pub patient_id: String,
-    shift_days: u32,
-    sop: SopKind,
+    pub(super) shift_days: u32,
+    pub(super) sop: Sop,
+}
+
+/// The SOP class that decisions are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sop {
+    /// This one.
+    Is(SopKind),
+    /// One of all that there are: of what is decided for each, that which tells least.
+    Some,
 }
 
 /// Where an element stands.
@@ -95,6 +106,11 @@ impl Engine {
         Self { plan: plan.into(), ..self.clone() }
     }
 
+    /// The same, where the project's own pseudonyms of patients take the place of generated ones.
+    pub fn with_own_pseudonyms(self, own: Arc<PseudonymMap>) -> Self {
+        Self { pseudonyms: Arc::new(self.pseudonyms.as_ref().clone().with_own(own)), ..self }
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -110,6 +126,30 @@ impl Engine {
             series: name(SERIES, &facts.series),
             study: name(STUDY, &facts.study),
         }
+    }
+
+    /// By how many days the dates of a patient move back.
+    pub fn shift_days(&self, patient: &Patient) -> u32 {
+        self.pseudonyms.shift_days(&patient.text())
+    }
+
+    /// True if the dates of an attribute move (PS3.15 E.3.6), in an instance of this SOP class.
+    pub fn moves(&self, sop: SopKind, place: Place<'_>, tag: Tag, vr: VR) -> bool {
+        let decided = match dictionary::is_private(tag) {
+            true => self.plan.decide_private(sop, place.creator, tag, vr, place.path),
+            false => self.plan.decide(sop, place.path, tag, vr),
+        };
+        decided.action == Action::Shift
+    }
+
+    /// The Patient ID that a patient has in the output, if the plan replaces it.
+    pub fn patient(&self, patient: &Patient) -> String {
+        self.pseudonyms.patient_id(&patient.text())
+    }
+
+    /// What becomes of a UID, as the plan has it for SOP Instance UID.
+    pub fn uid(&self, original: &str) -> String {
+        self.name(self.plan.sop(""), SOP_INSTANCE, original)
     }
 
     /// Admits an instance or refuses it, by all that its head says (fail closed).
@@ -136,7 +176,7 @@ impl Engine {
             names: self.names(&facts),
             patient_id: self.pseudonyms.patient_id(&patient),
             shift_days: self.pseudonyms.shift_days(&patient),
-            sop: self.plan.sop(&facts.sop_class),
+            sop: Sop::Is(self.plan.sop(&facts.sop_class)),
             facts,
         }
     }
@@ -216,18 +256,27 @@ impl Engine {
     }
 
     fn decided(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {
+        let sop = match subject.sop {
+            Sop::Is(sop) => sop,
+            Sop::Some => return self.plan.decide_for_any(place.path, tag, vr),
+        };
         if dictionary::is_private(tag) {
             let claim = place.creator.and_then(|creator| subject.facts.claims.about(creator, tag));
-            let decided = self.plan.decide_private(subject.sop, place.creator, tag, vr, place.path);
+            let decided = self.plan.decide_private(sop, place.creator, tag, vr, place.path);
             self.plan.claimed(decided, claim, vr)
         } else {
-            self.plan.decide(subject.sop, place.path, tag, vr)
+            self.plan.decide(sop, place.path, tag, vr)
         }
     }
 
     /// One of the three identifying UIDs of an instance, as the plan has it at top level.
     fn name(&self, sop: SopKind, tag: Tag, original: &str) -> String {
-        match self.plan.decide(sop, &[], tag, VR::UI).action {
+        self.named(&self.plan.decide(sop, &[], tag, VR::UI).action, original)
+    }
+
+    /// The name that an action gives.
+    pub(super) fn named(&self, action: &Action, original: &str) -> String {
+        match action {
             _ if original.is_empty() => String::new(),
             Action::Keep => original.to_owned(),
             Action::Replace(text) => text.to_string(),
@@ -277,7 +326,7 @@ impl Engine {
         let id = match nested.is_empty() {
             _ if same => subject.patient_id.clone(),
             true => return Decision::Empty,
-            false => self.pseudonyms.patient_id(&format!("id\n{nested}\n")),
+            false => self.pseudonyms.patient_id(&Patient::of(&nested, "", "").text()),
         };
         Decision::Value(padded(id.into_bytes(), VR::LO), Fate::Replaced)
     }
@@ -309,7 +358,7 @@ impl Engine {
 
 /// What an attribute means whatever its encoding says: UN hides a standard attribute's
 /// VR, it does not change it (PS3.5 6.2.2).
-fn meaning(tag: Tag, vr: VR) -> VR {
+pub(super) fn meaning(tag: Tag, vr: VR) -> VR {
     if vr == VR::UN { dictionary::vr_of(tag, false).unwrap_or(VR::UN) } else { vr }
 }
 

@@ -2,6 +2,7 @@
 //! Nothing is judged here but contradictions.
 
 use super::claims::Claims;
+use super::patient::Patient;
 use super::refusal::Refusal;
 use crate::dicom::{uid, value};
 use dicom_core::Tag;
@@ -27,6 +28,11 @@ const DECIDING: &[Tag] = &[
 
 /// Referenced Series Sequence of the Common Instance Reference Module (PS3.3 C.12.2).
 const REFERENCED_SERIES: Tag = Tag(0x0008, 0x1115);
+
+/// True for attributes of the top level on which the decision about an instance rests.
+pub fn is_deciding(tag: Tag) -> bool {
+    DECIDING.contains(&tag)
+}
 
 /// Bits Allocated and Pixel Representation: a zero byte there is no padding.
 fn is_number(tag: Tag) -> bool {
@@ -223,14 +229,9 @@ impl Facts {
         decode(raw, &self.character_set)
     }
 
-    /// One text per patient and issuer. Without a Patient ID nobody can tell whether two
-    /// studies belong to one patient, so the study stands for the patient.
+    /// One text per patient and issuer.
     pub fn patient(&self) -> String {
-        if self.patient_id.is_empty() {
-            format!("study\n{}", self.study)
-        } else {
-            format!("id\n{}\n{}", self.patient_id, self.issuer)
-        }
+        Patient::of(&self.patient_id, &self.issuer, &self.study).text()
     }
 }
 

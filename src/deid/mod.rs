@@ -6,6 +6,7 @@
 //! project's key. Two drivers carry its decisions out: [`rewriter::Rewriter`] over encoded
 //! bytes, [`object`] over a dicom-object data set. [`explain::explain`] says a decision in words,
 //! [`preview::preview`] what becomes of each attribute of one instance.
+//! [`restore::Restorer`] goes the other way: what was made of pseudonymized data gets its patient back.
 
 pub mod action;
 mod blocks;
@@ -23,6 +24,8 @@ pub mod name;
 pub mod object;
 pub mod option;
 mod outcome;
+pub mod own_pseudonyms;
+pub mod patient;
 pub mod pixel;
 pub mod plan;
 pub mod preview;
@@ -32,10 +35,12 @@ mod profile_toml;
 pub mod pseudonym;
 pub mod receipt;
 pub mod refusal;
+pub mod restore;
 pub mod rewriter;
 pub mod rule;
 mod rule_toml;
 mod rules;
+pub mod search;
 pub mod sop;
 mod stamp;
 pub mod table;

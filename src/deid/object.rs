@@ -10,7 +10,7 @@ use super::stamp::{self, Prior};
 use crate::dicom::dictionary;
 use crate::dicom::fault::FaultKind;
 use dicom_core::header::Header as _;
-use dicom_core::value::{DataSetSequence, Value};
+use dicom_core::value::{DataSetSequence, InMemFragment, PixelFragmentSequence, Value};
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_encoding::encode::Encode;
 use dicom_encoding::encode::explicit_le::ExplicitVRLittleEndianEncoder;
@@ -29,7 +29,7 @@ pub fn pseudonymize(
     let (gather, prior) = survey(source)?;
     let pixels = source.get(Tag(0x7FE0, 0x0010)).or_else(|| source.get(Tag(0x7FE0, 0x0008)));
     let pixels = pixels.or_else(|| source.get(Tag(0x7FE0, 0x0009)));
-    let native = !pixels.is_some_and(|element| matches!(element.value(), Value::PixelSequence(_)));
+    let native = !pixels.is_some_and(|element| is_encapsulated(element.value()));
     let subject = engine.admit(gather.finish()?, pixels.is_some(), native)?;
     let mut driver = Driver { engine, subject: &subject, path: Vec::new() };
     let mut result = driver.level(source)?;
@@ -39,6 +39,32 @@ pub fn pseudonymize(
         }
     }
     Ok((result, subject))
+}
+
+/// Pseudonymizes a result of a search for a subject of [`Engine::result`].
+///
+/// # Errors
+/// A value cannot be written.
+pub fn result(
+    engine: &Engine,
+    subject: &Subject,
+    source: &InMemDicomObject,
+) -> Result<InMemDicomObject, Refusal> {
+    Driver { engine, subject, path: Vec::new() }.level(source)
+}
+
+/// A value that stands elsewhere: what is decided about it is decided without seeing it, and is to keep it or not.
+pub fn elsewhere(tag: Tag, vr: VR) -> InMemElement {
+    DataElement::new(tag, vr, PixelFragmentSequence::new_fragments(Vec::<Vec<u8>>::new()))
+}
+
+/// True for a value that stands elsewhere.
+pub fn is_elsewhere(element: &InMemElement) -> bool {
+    matches!(element.value(), Value::PixelSequence(pixels) if pixels.fragments().is_empty())
+}
+
+fn is_encapsulated(value: &Value<InMemDicomObject, InMemFragment>) -> bool {
+    matches!(value, Value::PixelSequence(pixels) if !pixels.fragments().is_empty())
 }
 
 /// The first walk, as the rewriter's: top level only.
@@ -148,8 +174,13 @@ impl Driver<'_> {
             }
             Value::PixelSequence(_) => {
                 let place = Place { path: &self.path, creator };
-                let decision = self.engine.element(self.subject, place, tag, vr, &[])?;
-                Ok((decision == Decision::Keep).then(|| element.clone()))
+                Ok(match self.engine.element(self.subject, place, tag, vr, &[])? {
+                    Decision::Keep => Some(element.clone()),
+                    // What stands in place of a value does not stand elsewhere.
+                    Decision::Value(bytes, _) if is_elsewhere(element) => decode_value(tag, vr, &bytes)?,
+                    Decision::Empty if is_elsewhere(element) => Some(DataElement::empty(tag, vr)),
+                    _ => None,
+                })
             }
         }
     }
@@ -177,7 +208,10 @@ impl Driver<'_> {
 }
 
 /// A value as the engine sees it: Explicit VR Little Endian, UTF-8.
-fn encode(tag: Tag, value: &PrimitiveValue) -> Result<Vec<u8>, Refusal> {
+///
+/// # Errors
+/// It cannot be encoded.
+pub fn encode(tag: Tag, value: &PrimitiveValue) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     match value {
         PrimitiveValue::Str(_) | PrimitiveValue::Strs(_) => {

@@ -101,6 +101,17 @@ impl Plan {
         }
     }
 
+    /// Decides about an attribute of which nobody knows what SOP class it belongs to: of what is decided for each that the
+    /// plan tells apart, that which tells least. Private attributes go: whether one may stay is told by its creator and
+    /// by the instance that it stands in.
+    pub fn decide_for_any(&self, path: &[Tag], tag: Tag, vr: VR) -> Decided {
+        let for_one = |scope| self.decide(SopKind { class: SopClass::Private, scope }, path, tag, vr);
+        let least = |one: Decided, other: Decided| {
+            if other.action.discloses() < one.action.discloses() { other } else { one }
+        };
+        self.rules.scopes().map(|scope| for_one(Some(scope))).fold(for_one(None), least)
+    }
+
     /// Decides about a private attribute (odd group, not a creator element) of a creator (PS3.15 E.3.10). A private
     /// sequence that stays is descended into, and each attribute of its items is decided alone.
     pub fn decide_private(

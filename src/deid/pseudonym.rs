@@ -1,10 +1,19 @@
 //! Keyed, deterministic replacements under a project's secret: UIDs, patient IDs, date
 //! shifts. Which attribute gets which is decided in `plan` and `engine`.
 
+use super::own_pseudonyms::PseudonymMap;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use std::sync::Arc;
 
 type HmacSha256 = Hmac<Sha256>;
+
+/// Where version and variant stand in the 128 bits of a UUID (RFC 9562 4.1, 4.2).
+const VERSION: u128 = 0xF << 76;
+const VARIANT: u128 = 0b11 << 62;
+
+/// Of generated Patient IDs.
+const DIGITS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Most days by which dates move into the past.
 pub const MAX_SHIFT_DAYS: u32 = 3650;
@@ -57,28 +66,35 @@ pub struct Pseudonyms {
     uid: HmacSha256,
     patient: HmacSha256,
     shift: HmacSha256,
+    own: Option<Arc<PseudonymMap>>,
 }
 
 impl Pseudonyms {
     /// The derivations of this project.
     pub fn new(key: &ProjectKey) -> Self {
-        Self { uid: derive(key, b"uid"), patient: derive(key, b"patient"), shift: derive(key, b"shift") }
+        let [uid, patient, shift] = ["uid", "patient", "shift"].map(|purpose| derive(key, purpose));
+        Self { uid, patient, shift, own: None }
+    }
+
+    /// The same, where the project's own pseudonyms of patients take the place of generated ones.
+    pub fn with_own(self, own: Arc<PseudonymMap>) -> Self {
+        Self { own: Some(own), ..self }
     }
 
     /// The replacement of a UID: `2.25.` and a version 8 UUID (RFC 9562, PS3.5 B.2)
     /// made of the value alone, so that equal UIDs stay equal across attributes,
     /// instances, calls and transports (PS3.15 E.1.1).
     pub fn uid(&self, original: &[u8]) -> String {
-        const VERSION: u128 = 0xF << 76;
-        const VARIANT: u128 = 0b11 << 62;
         let bits = u128::from_be_bytes(first_16(&mac(&self.uid, &[original])));
         let uuid = (bits & !VERSION & !VARIANT) | (8 << 76) | (0b10 << 62);
         format!("2.25.{uuid}")
     }
 
-    /// The replacement of a patient's ID: `P` and 80 bits in base 32.
+    /// The replacement of a patient's ID: the project's own, else `P` and 80 bits in base 32.
     pub fn patient_id(&self, patient: &str) -> String {
-        const DIGITS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+        if let Some(own) = self.own.as_ref().and_then(|own| own.get(patient)) {
+            return own.to_owned();
+        }
         let bits = u128::from_be_bytes(first_16(&mac(&self.patient, &[patient.as_bytes()])));
         let digit = |place: u32| {
             let index = usize::try_from((bits >> (5 * place)) & 31).unwrap_or(0);
@@ -94,9 +110,43 @@ impl Pseudonyms {
     }
 }
 
-fn derive(key: &ProjectKey, purpose: &[u8]) -> HmacSha256 {
-    let sub_key = mac(&keyed(&key.0), &[b"veilgate/1/", purpose]);
-    keyed(&sub_key)
+/// True if a UID has the form of our replacements, of whatever project. Those that others make of UUIDs have versions
+/// of their own.
+pub fn is_shaped(uid: &str) -> bool {
+    let bits = uid.strip_prefix("2.25.").and_then(|digits| digits.parse::<u128>().ok());
+    bits.is_some_and(|bits| bits & VERSION == 8 << 76 && bits & VARIANT == 0b10 << 62)
+}
+
+/// True if a Patient ID has the form of a generated one.
+pub(super) fn is_generated(id: &str) -> bool {
+    let digits = id.strip_prefix('P').unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|digit| DIGITS.contains(&digit))
+}
+
+/// Marks of texts under a key derived from the project's secret: equal texts have equal marks, and without the secret no
+/// text can be told from its mark, not even by trying.
+#[derive(Clone)]
+pub struct KeyedIndex(HmacSha256);
+
+impl KeyedIndex {
+    /// The index of this purpose.
+    pub fn new(key: &ProjectKey, purpose: &str) -> Self {
+        Self(derive(key, purpose))
+    }
+
+    /// The mark of a text among those of its kind: the first 16 bytes of HMAC-SHA256. A kind has no line end.
+    pub fn mark(&self, kind: &str, text: &str) -> [u8; 16] {
+        first_16(&mac(&self.0, &[kind.as_bytes(), b"\n", text.as_bytes()]))
+    }
+}
+
+/// A key of its own for a purpose, derived from the project's secret.
+pub fn sub_key(key: &ProjectKey, purpose: &str) -> [u8; 32] {
+    mac(&keyed(&key.0), &[b"veilgate/1/", purpose.as_bytes()])
+}
+
+fn derive(key: &ProjectKey, purpose: &str) -> HmacSha256 {
+    keyed(&sub_key(key, purpose))
 }
 
 /// HMAC takes keys of any length, so there is no failure to report.
@@ -146,6 +196,21 @@ mod tests {
             let bits: u128 = uid.strip_prefix("2.25.").unwrap().parse().unwrap();
             assert_eq!((bits >> 76) & 0xF, 8, "{uid}");
             assert_eq!((bits >> 62) & 3, 2, "{uid}");
+            assert!(is_shaped(&uid));
+        }
+    }
+
+    #[test]
+    fn uids_of_others_are_not_taken_for_ours() {
+        // PS3.5 B.2's example is a version 1 UUID; the next is of version 4.
+        for other in [
+            "2.25.329800735698586629295641978511506172918",
+            "2.25.98893943164464254127136486497285324901",
+            "1.2.840.10008.1.2",
+            "2.25.x",
+            "2.25.",
+        ] {
+            assert!(!is_shaped(other), "{other}");
         }
     }
 
@@ -160,7 +225,27 @@ mod tests {
     fn patient_pseudonyms_are_stable_and_distinct() {
         assert_eq!(project(1).patient_id("A"), project(1).patient_id("A"));
         assert_ne!(project(1).patient_id("A"), project(1).patient_id("B"));
-        assert_eq!(project(1).patient_id("A").len(), 17);
+        let id = project(1).patient_id("A");
+        assert!(id.len() == 17 && is_generated(&id), "{id}");
+        assert!(!["P", "S-001", "PABCDEFGHIJKLMNOP", ""].into_iter().any(is_generated));
+    }
+
+    #[test]
+    fn marks_and_keys_differ_by_text_kind_purpose_and_project() {
+        let key = |byte| ProjectKey::from_bytes([byte; 32]);
+        let mark = |byte, purpose, kind, text| KeyedIndex::new(&key(byte), purpose).mark(kind, text);
+        let one = mark(1, "index", "uid", "1.2.3");
+        assert_eq!(one, mark(1, "index", "uid", "1.2.3"));
+        for other in [
+            mark(2, "index", "uid", "1.2.3"),
+            mark(1, "other", "uid", "1.2.3"),
+            mark(1, "index", "patient", "1.2.3"),
+            mark(1, "index", "uid", "1.2.4"),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert_ne!(sub_key(&key(1), "seal"), sub_key(&key(1), "index"));
+        assert_ne!(sub_key(&key(1), "seal"), sub_key(&key(2), "seal"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What was done to an instance, without any value of it. Who writes it where
 //! (JSON lines, audit, database) is decided above.
 
+use super::patient::Patient;
 use super::refusal::Refusal;
 use serde::Serialize;
 
@@ -50,7 +51,8 @@ impl Counts {
     }
 }
 
-/// UIDs as they stand in the output; pseudonymous unless the profile retains them.
+/// UIDs as they stand in the output; pseudonymous unless the profile retains them. Of an instance that was restored,
+/// those under which it can be pulled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Names {
     /// SOP Class UID, never replaced.
@@ -63,7 +65,7 @@ pub struct Names {
     pub study: String,
 }
 
-/// Identifiers as they came in.
+/// Identifiers of the other side: as they came in, and of an instance that was restored, as they went out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Originals {
     /// SOP Instance UID.
@@ -74,6 +76,15 @@ pub struct Originals {
     pub study: String,
     /// Patient ID, decoded.
     pub patient_id: String,
+    /// Issuer of Patient ID, decoded.
+    pub issuer: String,
+}
+
+impl Originals {
+    /// The patient.
+    pub fn patient(&self) -> Patient {
+        Patient::of(&self.patient_id, &self.issuer, &self.study)
+    }
 }
 
 /// What was done to one instance.
@@ -81,7 +92,10 @@ pub struct Originals {
 pub struct Receipt {
     /// UIDs of the output.
     pub names: Names,
-    /// Patient ID of the output; empty if it was emptied.
+    /// SOP Instance UID as its sender knows it, where that is another than it has in `names` and no secret: of an
+    /// instance that was restored.
+    pub sent: Option<Box<str>>,
+    /// Patient ID of the output; empty if it was emptied. Of an instance that was restored, the pseudonym.
     pub patient_id: String,
     /// Transfer syntax of the output.
     pub transfer_syntax: &'static str,
@@ -95,8 +109,15 @@ pub struct Receipt {
     pub sha256_in: Option<[u8; 32]>,
     /// SHA-256 of what went out, if asked for.
     pub sha256_out: Option<[u8; 32]>,
-    /// The identifiers as they came in.
+    /// The identifiers that must not be told.
     pub originals: Phi<Originals>,
+}
+
+impl Receipt {
+    /// The SOP Instance UID under which the instance arrives where it goes.
+    pub fn arrives_as(&self) -> &str {
+        self.sent.as_deref().unwrap_or(&self.names.instance)
+    }
 }
 
 /// A refused instance: why, and under which pseudonymous names it may be reported.
@@ -106,10 +127,12 @@ pub struct Refused {
     pub refusal: Refusal,
     /// Its names, as far as they could be read before the refusal.
     pub names: Option<Box<Names>>,
+    /// As in `Receipt`.
+    pub sent: Option<Box<str>>,
 }
 
 impl<E: Into<Refusal>> From<E> for Refused {
     fn from(refusal: E) -> Self {
-        Self { refusal: refusal.into(), names: None }
+        Self { refusal: refusal.into(), names: None, sent: None }
     }
 }

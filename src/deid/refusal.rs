@@ -20,6 +20,12 @@ impl FailureReason {
     pub const CANNOT_UNDERSTAND: Self = Self(0xC000);
     /// C122H: referenced transfer syntax not supported.
     pub const TRANSFER_SYNTAX: Self = Self(0xC122);
+    /// 0106H: invalid attribute value; here: of another patient (PS3.7 C.5.11).
+    pub const OTHER_PATIENT: Self = Self(0x0106);
+    /// 0111H: duplicate SOP instance (PS3.7 C.5.6).
+    pub const DUPLICATE: Self = Self(0x0111);
+    /// 0112H: no such SOP instance (PS3.7 C.5.17).
+    pub const NO_SUCH_INSTANCE: Self = Self(0x0112);
     /// 0110H: processing failure.
     pub const PROCESSING_FAILURE: Self = Self(0x0110);
     /// 0122H: SOP class not supported.
@@ -62,6 +68,20 @@ pub enum Refusal {
     AmbiguousByteOrder,
     /// A value that must be handled by its VR is too long or of the wrong kind.
     Unwritable(Tag),
+    /// What should be restored is not about anything that this project gave out.
+    UnknownName(Tag),
+    /// What should be restored is about a study that the origin does not have any more.
+    NoStudy,
+    /// What should be restored names another patient than its study has, or two.
+    OtherPatient(Tag),
+    /// What should be restored would take the place of an instance that the origin has.
+    Duplicate,
+    /// Nobody can say whether what should be restored refers to one patient only.
+    Untold,
+    /// What should be restored has more UIDs than are looked up.
+    TooManyNames,
+    /// Text is not in the character set that the instance names, so that it cannot be written in another one.
+    Text(Tag),
 }
 
 impl Refusal {
@@ -76,6 +96,11 @@ impl Refusal {
             Self::OverlayInPixels => Some(Tag(0x6000, 0x0102)),
             Self::NoDummyDocument => Some(Tag(0x0042, 0x0012)),
             Self::AmbiguousByteOrder => Some(Tag(0x7FE0, 0x0010)),
+            Self::UnknownName(tag) | Self::OtherPatient(tag) | Self::Text(tag) => Some(*tag),
+            Self::NoStudy => Some(Tag(0x0020, 0x000D)),
+            Self::Duplicate => Some(Tag(0x0008, 0x0018)),
+            Self::Untold => Some(Tag(0x0008, 0x1155)),
+            Self::TooManyNames => None,
         }
     }
 
@@ -94,6 +119,11 @@ impl Refusal {
                 FailureReason::CANNOT_UNDERSTAND
             }
             Self::PrivateSopClass | Self::Directory => FailureReason::SOP_CLASS,
+            Self::UnknownName(_) | Self::NoStudy | Self::Untold => FailureReason::NO_SUCH_INSTANCE,
+            Self::OtherPatient(_) => FailureReason::OTHER_PATIENT,
+            Self::Duplicate => FailureReason::DUPLICATE,
+            Self::TooManyNames => FailureReason::OUT_OF_RESOURCES,
+            Self::Text(_) => FailureReason::CANNOT_UNDERSTAND,
             Self::OtherStudy => FailureReason::OTHER_STUDY,
             Self::Pixels { .. } | Self::OverlayInPixels | Self::NoDummyDocument => FailureReason::POLICY,
         }
@@ -112,6 +142,10 @@ impl Refusal {
             Self::NoDummyDocument => "PS3.15 Table E.1-1 (0042,0011)",
             Self::AmbiguousByteOrder => "PS3.5 2016b A.3",
             Self::Unwritable(_) => "PS3.5 6.2",
+            Self::UnknownName(_) | Self::NoStudy | Self::Untold | Self::TooManyNames => "PS3.3 A.1.2",
+            Self::OtherPatient(_) => "PS3.3 A.1.2.1",
+            Self::Duplicate => "PS3.3 C.12.1.1.1",
+            Self::Text(_) => "PS3.3 C.12.1.1.2",
         }
     }
 
@@ -138,6 +172,13 @@ impl Refusal {
             Self::NoDummyDocument => "document-type",
             Self::AmbiguousByteOrder => "byte-order",
             Self::Unwritable(_) => "unwritable",
+            Self::UnknownName(_) => "unknown-name",
+            Self::NoStudy => "no-study",
+            Self::OtherPatient(_) => "other-patient",
+            Self::Duplicate => "duplicate",
+            Self::Untold => "references-untold",
+            Self::TooManyNames => "too-many-names",
+            Self::Text(_) => "text",
         }
     }
 
@@ -154,6 +195,13 @@ impl Refusal {
             Self::NoDummyDocument => "no dummy is known for this type of document",
             Self::AmbiguousByteOrder => "the order of 32-bit pixels in big endian words is ambiguous",
             Self::Unwritable(_) => "the value does not fit its value representation",
+            Self::UnknownName(_) => "the project has given out no such name",
+            Self::NoStudy => "the origin does not have the study any more",
+            Self::OtherPatient(_) => "the study belongs to another patient",
+            Self::Duplicate => "the origin has an instance of this name that is not the sender's",
+            Self::Untold => "the origin does not say whose instances are referred to",
+            Self::TooManyNames => "the instance has too many UIDs",
+            Self::Text(_) => "the text is not in the character set that the instance names",
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::carry::Carrier;
 use super::claims::CHARACTERISTICS;
 use super::engine::{Decision, Engine, Place, Subject};
-use super::facts::Gather;
+use super::facts::{Facts, Gather};
 use super::receipt::{Counts, Originals, Phi, Receipt, Refused};
 use super::refusal::Refusal;
 use super::stamp::{self, Prior};
@@ -86,6 +86,14 @@ impl Rewriter {
         }
     }
 
+    /// The instance and the transfer syntax in which it goes out, once its head was admitted.
+    pub fn admitted(&self) -> Option<(&Subject, &'static str)> {
+        match &self.stage {
+            Stage::Head => None,
+            Stage::Bulk { instance, .. } => Some((&instance.subject, instance.transfer_syntax)),
+        }
+    }
+
     /// Takes the next bytes of the instance; what can go out is appended to `out`.
     ///
     /// # Errors
@@ -139,20 +147,20 @@ impl Rewriter {
             Stage::Head => None,
             Stage::Bulk { instance, .. } => Some(Box::new(instance.subject.names.clone())),
         };
-        Refused { refusal, names }
+        Refused { refusal, names, sent: None }
     }
 
     fn head(&mut self, head: &Head, out: &mut Vec<Bytes>) -> Result<(), Refused> {
         let (gather, prior) = survey(head, self.options.limits)?;
         let facts = gather.finish()?;
         let names = Some(Box::new(self.engine.names(&facts)));
-        let named = |refusal: Refusal| Refused { refusal, names: names.clone() };
+        let named = |refusal: Refusal| Refused { refusal, names: names.clone(), sent: None };
         if self.options.study.as_ref().is_some_and(|study| *study != facts.study) {
             return Err(named(Refusal::OtherStudy));
         }
         let native = head.bulk.is_none_or(|bulk| bulk.len.is_some());
         let subject = self.engine.admit(facts, head.bulk.is_some(), native).map_err(named)?;
-        let filter = filter(head, &subject).map_err(named)?;
+        let filter = filter(head, &subject.facts, subject.facts.overlay_bits).map_err(named)?;
         let instance = Instance {
             subject,
             encoding: head.encoding,
@@ -221,7 +229,7 @@ impl Rewriter {
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(());
         }
-        check_order(bytes, instance, self.options.limits.depth)?;
+        check_order(bytes, instance.encoding, instance.bulk, self.options.limits.depth)?;
         let mut carrier = Carrier::new(&self.engine, &instance.subject, Vec::new(), bytes.len());
         carrier.carry(bytes, instance.encoding, self.options.limits.depth)?;
         let (data, counts) = carrier.finish();
@@ -232,9 +240,14 @@ impl Rewriter {
 }
 
 /// PS3.5 7.1: elements ascend. Behind the pixels only what comes after them may stand.
-fn check_order(bytes: &[u8], instance: &Instance, depth: usize) -> Result<(), Refusal> {
-    let Some(bulk) = instance.bulk else { return Ok(()) };
-    let mut walker = Walker::new(bytes, instance.encoding, depth);
+pub(super) fn check_order(
+    bytes: &[u8],
+    encoding: Encoding,
+    bulk: Option<BulkHeader>,
+    depth: usize,
+) -> Result<(), Refusal> {
+    let Some(bulk) = bulk else { return Ok(()) };
+    let mut walker = Walker::new(bytes, encoding, depth);
     while let Some(token) = walker.next_token()? {
         let tag = match token {
             Token::Element { tag, .. } | Token::Fragments { tag, .. } if walker.depth() == 0 => tag,
@@ -272,20 +285,19 @@ pub(super) fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Ref
     Ok((gather, prior))
 }
 
-/// What native pixels need: byte order (PS3.5 7.3), overlay bits cleared (PS3.15 Table
+/// What native pixels need: byte order (PS3.5 7.3), the bits of `cleared` cleared (PS3.15 Table
 /// E.1-1 (60xx,3000), retired embedded form).
-fn filter(head: &Head, subject: &Subject) -> Result<BulkFilter, Refusal> {
+pub(super) fn filter(head: &Head, facts: &Facts, cleared: u32) -> Result<BulkFilter, Refusal> {
     let Some(bulk) = head.bulk else { return Ok(BulkFilter::default()) };
-    let bits = subject.facts.bits_allocated;
+    let bits = facts.bits_allocated;
     let cell = usize::from(bits / 8).clamp(1, 4);
     if !head.encoding.is_big_endian() {
-        return Ok(BulkFilter::new(1, cell, subject.facts.overlay_bits));
+        return Ok(BulkFilter::new(1, cell, cleared));
     }
     if bulk.vr == VR::OW && bits > 16 {
         return Err(Refusal::AmbiguousByteOrder);
     }
-    let swap = value::unit(bulk.vr);
-    Ok(BulkFilter::new(swap, cell, subject.facts.overlay_bits))
+    Ok(BulkFilter::new(value::unit(bulk.vr), cell, cleared))
 }
 
 impl Tally {
@@ -312,6 +324,7 @@ impl Tally {
         let facts = subject.facts;
         Receipt {
             names: subject.names,
+            sent: None,
             patient_id: subject.patient_id,
             transfer_syntax: instance.transfer_syntax,
             counts: self.counts,
@@ -324,6 +337,7 @@ impl Tally {
                 series: facts.series,
                 study: facts.study,
                 patient_id: facts.patient_id,
+                issuer: facts.issuer,
             }),
         }
     }

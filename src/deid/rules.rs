@@ -47,6 +47,11 @@ impl Rules {
         u16::try_from(position).ok()
     }
 
+    /// The numbers of all SOP classes that rules name.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = u16> + use<> {
+        0..u16::try_from(self.scopes.len()).unwrap_or(u16::MAX)
+    }
+
     fn scope_or_new(&mut self, uid: &str) -> u16 {
         self.scope(uid).unwrap_or_else(|| {
             self.scopes.push(uid.to_owned());

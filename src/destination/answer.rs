@@ -3,11 +3,11 @@
 
 use super::Fault;
 use super::respond::{Form, Instance};
-use super::spool::Reader;
 use crate::deid::receipt::Names;
 use crate::dicom::uid;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::zip_out::{Content, ZipOut};
+use crate::spool::Reader;
 use bytes::{Bytes, BytesMut};
 use flate2::Crc;
 use futures_util::stream::{Stream, unfold};
@@ -116,7 +116,7 @@ impl Sender {
             Ok(_) => {}
             Err(_) => self.pieces.clear(),
         }
-        Some(read)
+        Some(read.map_err(Fault::from))
     }
 }
 

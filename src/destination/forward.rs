@@ -97,11 +97,11 @@ impl Forward {
             Open::Streaming { feeder, closing, names, task } => {
                 feeder.send(closing).await;
                 drop(feeder);
-                let _ = names.send(receipt.names.instance.clone());
+                let _ = names.send(receipt.arrives_as().to_owned());
                 self.sent.push((vec![place], task));
             }
             Open::Held { chunks, len } => {
-                let uid = receipt.names.instance.clone();
+                let uid = receipt.arrives_as().to_owned();
                 // One answer cannot tell two instances of one UID apart.
                 if self.group.iter().any(|small| small.uid == uid) {
                     self.flush().await?;

@@ -1,14 +1,15 @@
-//! Where the pseudonymized instances of one request go: back in the answer, into the
-//! archive, on to a downstream server. What is sent there is decided above.
+//! Where the instances of one request go: back in the answer, into the archive, on to a downstream server, back to the
+//! clinical origin. What is sent there is decided above.
 
 mod answer;
+mod clinic;
 mod forward;
 mod keep;
 mod packer;
 mod respond;
-mod spool;
 
 pub use answer::Answer;
+pub use clinic::{Clinic, Restoring, Stop, Visit};
 pub use packer::Packing;
 pub use respond::Form;
 
@@ -37,6 +38,12 @@ pub enum Fault {
     /// The request broke off before the instance was delivered.
     #[error("the request broke off before the instance was delivered")]
     BrokenOff,
+}
+
+impl From<crate::spool::Fault> for Fault {
+    fn from(_: crate::spool::Fault) -> Self {
+        Self::Storage
+    }
 }
 
 impl Fault {
@@ -107,6 +114,8 @@ pub enum Target {
     Archive(Archive),
     /// On to the downstream server.
     Forward(Downstream),
+    /// Back to the clinical origin, restored.
+    Restore(Clinic),
 }
 
 impl Delivery {

@@ -4,8 +4,8 @@
 //! cores and what is held of it is a few blocks. Framing is `answer`'s.
 
 use super::Fault;
-use super::spool::{Reader, Spool};
 use crate::dicomweb::zip_out::{Content, Method};
+use crate::spool::{Reader, Spool};
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use std::collections::VecDeque;
@@ -113,7 +113,7 @@ impl Packer {
             if self.packing.is_some() {
                 self.open.crc.update(&bytes);
             }
-            return self.spool.write(bytes).await;
+            return Ok(self.spool.write(bytes).await?);
         };
         self.gathered_len += bytes.len();
         self.gathered.push(bytes);
@@ -189,7 +189,7 @@ impl Packer {
         entry.size += packed.size;
         entry.packed += packed.bytes.len() as u64;
         entry.crc.combine(&packed.crc);
-        self.spool.write(packed.bytes.into()).await
+        Ok(self.spool.write(packed.bytes.into()).await?)
     }
 }
 

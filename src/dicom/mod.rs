@@ -6,6 +6,7 @@
 //! | know how an instance is cut into head, bulk and tail | [`splitter`] |
 //! | walk the elements of a head | [`walker`] |
 //! | write Explicit VR Little Endian | [`writer`] |
+//! | bring any encoding to the one we keep | [`plain`] |
 //! | know where things stand in a stored file | [`layout`] |
 //! | know where each frame stands | [`frames`], [`image`] |
 //! | read text of any character set | [`text`] |
@@ -23,6 +24,7 @@ pub mod inflate;
 pub mod instance;
 pub mod layout;
 pub mod meta;
+pub mod plain;
 mod scan;
 pub mod splitter;
 pub mod syntax;

@@ -13,12 +13,14 @@ pub struct Charset {
     first: SpecificCharacterSet,
     /// Escape sequences may come.
     switches: bool,
+    /// It is known and goes beyond ASCII: what is read by it is not guessed.
+    sure: bool,
 }
 
 impl Default for Charset {
     /// Bytes beyond the default repertoire are taken for Latin 1, as most senders mean them.
     fn default() -> Self {
-        Self { first: SpecificCharacterSet::ISO_IR_100, switches: false }
+        Self { first: SpecificCharacterSet::ISO_IR_100, switches: false, sure: false }
     }
 }
 
@@ -49,8 +51,10 @@ impl Charset {
         let first = terms.next().flatten().filter(|term| !term.is_empty());
         let known = first.and_then(SpecificCharacterSet::from_code);
         let unnamed = || SpecificCharacterSet::ISO_IR_100;
-        let first = known.filter(|_| first != Some("ISO_IR 6")).unwrap_or_else(unnamed);
-        Self { first, switches: terms.next().is_some() || value.starts_with(b"ISO 2022") }
+        let known = known.filter(|_| first != Some("ISO_IR 6"));
+        let sure = known.is_some() || first.is_none();
+        let first = known.unwrap_or_else(unnamed);
+        Self { first, switches: terms.next().is_some() || value.starts_with(b"ISO 2022"), sure }
     }
 
     /// The text in Unicode. What cannot be decoded is replaced, never dropped.
@@ -62,6 +66,23 @@ impl Charset {
             return decode(&self.first, bytes);
         }
         self.switched(bytes)
+    }
+
+    /// The text in Unicode, or nothing if some of it could only be guessed.
+    pub fn decode_exactly(&self, bytes: &[u8]) -> Option<String> {
+        let mut escaped = bytes.split(|byte| *byte == ESCAPE);
+        let before = escaped.next().unwrap_or_default();
+        let switches = |piece: &[u8]| SWITCHES.iter().any(|(sequence, _)| piece.starts_with(sequence));
+        let escapes = escaped.clone().next().is_none() || self.switches && escaped.all(switches);
+        if !escapes || !(self.sure || before.is_ascii()) {
+            return None;
+        }
+        let text = self.decode(bytes);
+        // The codecs put a backslash and three octal digits, or a sign of replacement, in the place of what they cannot read.
+        let is_escape = |digits: &[u8]| matches!(digits, [b'\\', rest @ ..] if rest.iter().all(|digit| matches!(digit, b'0'..=b'7')));
+        let made = |window: &[u8]| is_escape(window) && !bytes.windows(4).any(|given| given == window);
+        let lost = text.contains(char::REPLACEMENT_CHARACTER) || text.as_bytes().windows(4).any(made);
+        (!lost).then_some(text)
     }
 
     /// Text with escape sequences, piece by piece.
@@ -130,6 +151,25 @@ mod tests {
             ),
         ] {
             assert_eq!(Charset::of(sets).decode(bytes), text);
+        }
+    }
+
+    #[test]
+    fn what_would_be_guessed_is_not_decoded_exactly() {
+        let exactly = |set: &[u8], bytes: &[u8]| Charset::of(set).decode_exactly(bytes);
+        assert_eq!(exactly(b"ISO_IR 100", b"J\xE9\\101").as_deref(), Some("J\u{e9}\\101"));
+        assert_eq!(exactly(b"ISO_IR 192", "\u{e9}".as_bytes()).as_deref(), Some("\u{e9}"));
+        let japanese = exactly(b"\\ISO 2022 IR 87", b"Yamada=\x1B$B;3ED\x1B(B");
+        assert_eq!(japanese.as_deref(), Some("Yamada=\u{5c71}\u{7530}"));
+        assert_eq!(exactly(b"ISO_IR 999", b"plain").as_deref(), Some("plain"));
+        for (set, bytes) in [
+            (&b"ISO_IR 192"[..], &b"J\xE9r"[..]),
+            (b"ISO_IR 999", b"\xE9"),
+            (b"ISO_IR 6", b"\xE9"),
+            (b"ISO_IR 100", b"a\x1B$B;3"),
+            (b"\\ISO 2022 IR 87", b"a\x1Bzb"),
+        ] {
+            assert_eq!(exactly(set, bytes), None, "{set:?}");
         }
     }
 

@@ -8,6 +8,8 @@ use crate::dicom::token::Token;
 use crate::dicom::walker::Walker;
 use bytes::Bytes;
 use dicom_core::{Tag, VR};
+use dicom_object::InMemDicomObject;
+use dicom_object::mem::InMemElement;
 
 /// Nesting of a stored data set is bounded when it is written.
 const DEPTH: usize = 64;
@@ -39,9 +41,31 @@ impl BulkPath {
         Self { items: Vec::new(), tag }
     }
 
+    /// An attribute within items: sequences from the outside in, each with the number of its item, from 1.
+    pub(super) fn within(items: &[(Tag, usize)], tag: Tag) -> Self {
+        Self { items: items.to_vec(), tag }
+    }
+
+    pub(super) fn items(&self) -> &[(Tag, usize)] {
+        &self.items
+    }
+
     /// True for an attribute that stands in no sequence.
     pub fn is_top_level(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// The attribute in a data set that is held as a tree.
+    pub fn locate<'a>(&self, mut set: &'a InMemDicomObject) -> Option<&'a InMemElement> {
+        for (sequence, number) in &self.items {
+            set = set.get(*sequence)?.items()?.get(number.checked_sub(1)?)?;
+        }
+        set.get(self.tag)
+    }
+
+    /// Puts a value in the place of the attribute, if it is there.
+    pub fn replace(&self, set: &mut InMemDicomObject, value: impl FnOnce(&InMemElement) -> InMemElement) {
+        replace(set, &self.items, self.tag, Box::new(value));
     }
 
     /// The value and VR of the attribute in `data`.
@@ -77,6 +101,30 @@ impl std::fmt::Display for BulkPath {
             write!(f, "{}/{item}/", hex(*sequence))?;
         }
         f.write_str(&hex(self.tag))
+    }
+}
+
+fn replace(
+    set: &mut InMemDicomObject,
+    items: &[(Tag, usize)],
+    tag: Tag,
+    value: Box<dyn FnOnce(&InMemElement) -> InMemElement + '_>,
+) {
+    match items.split_first() {
+        None => {
+            if let Some(new) = set.get(tag).map(value) {
+                set.put(new);
+            }
+        }
+        Some(((sequence, number), rest)) => {
+            let mut value = Some(value);
+            set.update_value(*sequence, |held| {
+                let item = number.checked_sub(1).and_then(|index| held.items_mut()?.get_mut(index));
+                if let (Some(item), Some(value)) = (item, value.take()) {
+                    replace(item, rest, tag, value);
+                }
+            });
+        }
     }
 }
 

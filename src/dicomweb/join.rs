@@ -88,6 +88,17 @@ impl MetadataInstance {
         Ok(out.chunks)
     }
 
+    /// The top-level elements of the tags that are wanted, each encoded in Explicit VR Little Endian, texts in UTF-8. Those
+    /// whose values are bulk data elsewhere are left out.
+    pub fn encoded(&self, wanted: &dyn Fn(Tag) -> bool) -> Vec<(Tag, Vec<u8>)> {
+        let encode = |element: &Element| {
+            let mut writer = Writer::default();
+            nested(&mut writer, element, &|_| None, EXPLICIT_LE).ok()?;
+            Some((element.tag, writer.finish()))
+        };
+        self.elements.iter().filter(|element| wanted(element.tag)).filter_map(encode).collect()
+    }
+
     /// The pixel data of the instance itself, if it comes as a part.
     fn pixels(&self, find: Find<'_, '_>) -> Result<Option<Pixels>, JoinFault> {
         let pixel_data = self.elements.iter().find(|element| element.tag == PIXEL_DATA);

@@ -19,6 +19,8 @@
 //! | build a URL | [`links`] |
 //! | read a search, or know what one asks | [`query`], [`levels`] |
 //! | hold a data set in the DICOM JSON model | [`data_set`] |
+//! | read another server's data set, write one that was pseudonymized | [`object_in`], [`object_out`] |
+//! | read what another server answers | [`json_objects`], [`foreign`], [`retold`] |
 
 pub mod accept;
 pub mod boundary;
@@ -28,10 +30,12 @@ pub mod codestream;
 pub mod data_set;
 mod delimiter;
 pub mod disposition;
+pub mod foreign;
 pub mod join;
 pub mod json_form;
 pub mod json_in;
 mod json_node;
+pub mod json_objects;
 pub mod json_out;
 pub mod levels;
 pub mod links;
@@ -41,6 +45,8 @@ mod media_range;
 pub mod metadata;
 pub mod model;
 pub mod multipart_out;
+pub mod object_in;
+pub mod object_out;
 pub mod part_headers;
 pub mod parts;
 mod pixels;
@@ -48,6 +54,7 @@ mod private_blocks;
 pub mod query;
 pub mod range;
 pub mod representation;
+pub mod retold;
 pub mod store_answer;
 pub mod store_response;
 pub mod stow_answer;
@@ -56,7 +63,7 @@ mod values;
 pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
-mod xml_source;
+pub(crate) mod xml_source;
 pub mod zip_in;
 pub mod zip_names;
 pub mod zip_out;

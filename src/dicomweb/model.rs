@@ -207,7 +207,7 @@ impl Writing<'_> {
 }
 
 /// PS3.18 10.4.3.3.2: these VRs may be given by reference.
-fn by_reference(vr: VR, len: usize) -> bool {
+pub(super) fn by_reference(vr: VR, len: usize) -> bool {
     use VR::{DS, FD, FL, LT, SL, SS, ST, SV, UC, UL, US, UT, UV};
     match vr {
         vr if is_binary(vr) => len > INLINE_BINARY,
@@ -216,7 +216,8 @@ fn by_reference(vr: VR, len: usize) -> bool {
     }
 }
 
-fn content<'a>(vr: VR, bytes: &'a [u8], charset: &Charset) -> Content<'a> {
+/// The content of a value field that is not empty or not; texts in `charset`.
+pub(super) fn content<'a>(vr: VR, bytes: &'a [u8], charset: &Charset) -> Content<'a> {
     if bytes.is_empty() {
         return Content::Empty;
     }

@@ -6,12 +6,14 @@ mod parameters;
 mod path;
 pub mod pattern;
 pub mod span;
+pub mod written;
 
 use super::data_set::{self, DataSet};
 use super::levels::{self, Level};
 use crate::dicom::dictionary;
 use condition::Condition;
 use dicom_core::{Tag, VR};
+pub use path::name;
 use serde_json::Value;
 
 /// A search.
@@ -46,6 +48,8 @@ pub struct Key {
     pub creator: Option<String>,
     /// What is asked.
     pub condition: Condition,
+    /// The value that asks it, as the client wrote it.
+    pub text: String,
 }
 
 /// A date and a time that are one interval together (PS3.4 C.2.2.2.5.4).
@@ -183,6 +187,14 @@ impl Query {
         level <= self.level && (asked || key || own || self.is_block_of_key(tag))
     }
 
+    /// Attributes that a result has in any case, empty if need be: those of its levels, and those used as keys (PS3.18
+    /// 10.6.3.3).
+    pub fn required(&self) -> impl Iterator<Item = Tag> {
+        let keys = self.keys.iter().filter(|key| key.creator.is_none());
+        let keys = keys.filter_map(|key| key.path.first().copied());
+        self.returned_levels().flat_map(levels::always).copied().chain(keys)
+    }
+
     /// The private creator of a private key.
     fn is_block_of_key(&self, tag: Tag) -> bool {
         dictionary::is_private_creator(tag)
@@ -206,6 +218,12 @@ impl Query {
 type Rest<'a> = (&'a [Tag], Option<&'a str>, &'a Condition);
 
 impl Key {
+    /// What a value asks of an attribute; `None` if it is none of its VR, or values of that are not matched.
+    pub fn of(path: Vec<Tag>, vr: VR, creator: Option<String>, text: &str, fuzzy: bool) -> Option<Self> {
+        let condition = Condition::of(vr, text, fuzzy).ok()?;
+        Some(Self { path, vr, creator, condition, text: text.to_owned() })
+    }
+
     fn rest(&self) -> Rest<'_> {
         (&self.path, self.creator.as_deref(), &self.condition)
     }

@@ -30,15 +30,17 @@ pub fn choose(
     lossy: Lossy,
     decodes: impl Fn(&str) -> bool,
 ) -> Option<As> {
-    let native = !TransferSyntax::of(stored).is_some_and(|syntax| syntax.encapsulated);
+    // Native pixels of another encoding need no decoder.
+    let native = TransferSyntax::of(stored).is_some_and(|syntax| !syntax.encapsulated);
+    let decoded = || (native || decodes(stored)).then_some(As::Native);
     let one = |wish: &SyntaxWish| match wish {
         SyntaxWish::Any => Some(As::Stored),
         SyntaxWish::Uid(uid) if uid == stored => Some(As::Stored),
-        SyntaxWish::Uid(uid) if uid == EXPLICIT_LE => decodes(stored).then_some(As::Native),
+        SyntaxWish::Uid(uid) if uid == EXPLICIT_LE => decoded(),
         SyntaxWish::Uid(_) => None,
-        SyntaxWish::Default if native => Some(As::Stored),
+        SyntaxWish::Default if stored == EXPLICIT_LE => Some(As::Stored),
         SyntaxWish::Default if lossy == Lossy::Stays && is_lossy(stored) => Some(As::Stored),
-        SyntaxWish::Default => decodes(stored).then_some(As::Native),
+        SyntaxWish::Default => decoded(),
     };
     wishes.iter().find_map(one)
 }
@@ -76,6 +78,9 @@ mod tests {
         assert_eq!(given(EXPLICIT_LE, SyntaxWish::Default), Some(As::Stored));
         assert_eq!(given(J2K, SyntaxWish::Default), Some(As::Native));
         assert_eq!(given(JPEG, SyntaxWish::Default), Some(As::Stored));
+        for other in ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"] {
+            assert_eq!(choose(other, &[SyntaxWish::Default], Lossy::Stays, |_| false), Some(As::Native));
+        }
         assert_eq!(choose(JPEG, &[SyntaxWish::Default], Lossy::Decoded, |_| true), Some(As::Native));
         assert_eq!(choose(J2K, &[SyntaxWish::Default], Lossy::Stays, |_| false), None);
     }

@@ -94,6 +94,18 @@ pub fn media_of(transfer_syntax: &str) -> &'static str {
         .map_or(OCTET_STREAM, |row| row.media)
 }
 
+/// True if all frames of this transfer syntax are one stream.
+pub fn is_video(transfer_syntax: &str) -> bool {
+    compressed(media_of(transfer_syntax)).is_some_and(|row| row.video)
+}
+
+/// The media type of an encapsulated document that calls itself so (PS3.3 C.24.2): `application/octet-stream` for what
+/// is not known.
+pub fn of_document(said: &str) -> &'static str {
+    const DOCUMENTS: [&str; 5] = ["application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl"];
+    DOCUMENTS.into_iter().find(|media| media.eq_ignore_ascii_case(said)).unwrap_or(OCTET_STREAM)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,11 +12,11 @@ const MAX_DEPTH: usize = 70;
 const MAX_ATTRIBUTES: usize = 16;
 
 /// Attributes of an element: local name and value, in the order written.
-pub(super) type Attributes = Vec<(String, String)>;
+pub(crate) type Attributes = Vec<(String, String)>;
 
 /// What stands next in the document.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// An element of this local name opens.
     Open(String, Attributes),
     /// Character data, references resolved; may come in several pieces.
@@ -29,13 +29,13 @@ pub(super) enum Token {
 
 /// Why the document cannot be read. The parser's own error may quote it and is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum XmlFault {
+pub(crate) enum XmlFault {
     NotXml,
     TooDeep,
 }
 
 /// The document being read.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     reader: Reader<&'a [u8]>,
     depth: usize,
 }

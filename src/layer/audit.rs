@@ -1,8 +1,11 @@
 //! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing
-//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld.
+//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld. Beside that
+//! commit the crosswalk is told of new names.
 
 use super::billing::Charged;
-use super::context::{Caller, Done, RequestId, Tally};
+use super::context::{Asked, Caller, Done, RequestId, Tally};
+use super::cross;
+use super::reads::Spent;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -32,7 +35,7 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let mut response = next.run(request).await;
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
-    let settled = writer.settle(settlement).await;
+    let (settled, ()) = tokio::join!(writer.settle(settlement), cross::enter(&caller, &tally));
     finish(response, tally, settled).await
 }
 
@@ -58,7 +61,8 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
         project: caller.project.clone(),
         key: caller.key.clone(),
         ticket: response.extensions_mut().remove::<Ticket>(),
-        used: tally.delivered() as u64,
+        used: used(tally, response),
+        read: tally.read,
         charged: response.extensions_mut().remove::<Charged>().is_some(),
         left: matches!(tally.custody, Custody::Left),
         events: instances.chain(std::iter::once((now, request))).collect(),
@@ -66,9 +70,15 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
     }
 }
 
+/// What counts against the quota.
+fn used(tally: &Tally, response: &mut Response) -> u64 {
+    let read = response.extensions_mut().remove::<Spent>().map_or(0, |spent| spent.0);
+    read.saturating_add(tally.delivered() as u64)
+}
+
 fn event(by: &By, plan: &Plan, done: &Done) -> Event {
     match done {
-        Done::Delivered(receipt) => Event::instance(by, plan, receipt),
+        Done::Delivered(receipt) | Done::Restored(receipt) => Event::instance(by, plan, receipt),
         Done::Undelivered(receipt, reason) => {
             Event::undelivered(by, plan, receipt, crate::deid::refusal::FailureReason(*reason))
         }
@@ -78,8 +88,14 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
 }
 
 fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
-    let done = tally.delivered() as u64;
-    let refused = (tally.instances.len() as u64).saturating_sub(done);
+    let (done, refused) = match response.extensions().get::<Asked>() {
+        Some(asked) => (asked.found as u64, asked.unknown as u64),
+        None => {
+            let done = tally.done() as u64;
+            let refused = (tally.instances.len() as u64).saturating_sub(done);
+            (done.saturating_add(tally.read), refused)
+        }
+    };
     let status = response.status();
     let outcome = match (done, refused) {
         _ if status.is_server_error() => Outcome::Failed,
@@ -128,7 +144,7 @@ fn withheld(fault: Fault, tally: Tally) -> Response {
         fault => Problem::from(fault),
     };
     let mut response = problem.into_response();
-    response.extensions_mut().insert(Tally { instances: Vec::new(), ..tally });
+    response.extensions_mut().insert(Tally { instances: Vec::new(), read: 0, ..tally });
     response
 }
 

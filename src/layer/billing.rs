@@ -2,6 +2,7 @@
 //! Sending lines to Stripe is a task of its own.
 
 use super::context::Tally;
+use super::reads::Spent;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -13,7 +14,8 @@ pub(super) struct Charged;
 /// Puts the mark on answers that delivered something.
 pub(super) async fn billing(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    if response.extensions().get::<Tally>().is_some_and(|tally| tally.delivered() > 0) {
+    let delivered = response.extensions().get::<Tally>().is_some_and(|tally| tally.delivered() > 0);
+    if delivered || response.extensions().get::<Spent>().is_some() {
         response.extensions_mut().insert(Charged);
     }
     response
@@ -35,9 +37,11 @@ mod tests {
 
     fn receipt() -> Box<Receipt> {
         let text = String::new;
-        let originals = Originals { instance: text(), series: text(), study: text(), patient_id: text() };
+        let (patient_id, issuer) = (text(), text());
+        let originals = Originals { instance: text(), series: text(), study: text(), patient_id, issuer };
         Box::new(Receipt {
             names: Names { sop_class: text(), instance: text(), series: text(), study: text() },
+            sent: None,
             patient_id: text(),
             transfer_syntax: "1.2.840.10008.1.2.1",
             counts: Counts::default(),
@@ -61,6 +65,24 @@ mod tests {
         let app = Router::new().route("/", post(handler)).layer(from_fn(billing));
         let request = Request::post("/").body(Body::empty()).unwrap();
         app.oneshot(request).await.unwrap().extensions().get::<Charged>().is_some()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_charged_only_where_it_counts_against_the_quota() {
+        let read = async |spends: bool| {
+            let handler = async move || {
+                let mut response = "frames".into_response();
+                response.extensions_mut().insert(Tally { read: 1, ..Tally::default() });
+                if spends {
+                    response.extensions_mut().insert(Spent(1));
+                }
+                response
+            };
+            let app = Router::new().route("/", post(handler)).layer(from_fn(billing));
+            let request = Request::post("/").body(Body::empty()).unwrap();
+            app.oneshot(request).await.unwrap().extensions().get::<Charged>().is_some()
+        };
+        assert!(read(true).await && !read(false).await);
     }
 
     #[tokio::test]

@@ -1,12 +1,14 @@
 //! The only three values that layers and handlers exchange, as extensions of request
 //! and response: who calls, what is left to them, what was done. `RequestId` is the layers' own.
 
-use crate::db::account::Tier;
+use crate::db::account::{Right, Rights, Tier};
+use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
 use crate::destination::{Custody, Target};
 use crate::origin::Origin;
+use crate::problem::Problem;
 use std::sync::Arc;
 
 /// The request's name, made by `trace`.
@@ -26,17 +28,47 @@ pub struct Caller {
     pub tier: Tier,
     /// The key's own rate: requests a minute.
     pub rate: Option<u64>,
-    /// What the key may do beyond the common, as words.
-    pub rights: String,
+    /// What the key may do beyond what every key may.
+    pub rights: Rights,
     /// Decides about the project's instances.
     pub engine: Engine,
-    /// Where the project's instances go, if it is not where the server's settings say.
-    pub target: Option<Target>,
+    /// What the project's pseudonyms stand for.
+    pub crosswalk: Crosswalk,
+    /// What is pushed is entered there, too.
+    pub keeps_pushed: bool,
+    /// Where the project's instances go that are not asked back.
+    pub target: Target,
     /// Where the project's pulled resources come from.
     pub origin: Arc<dyn Origin>,
 }
 
+impl Caller {
+    /// Refuses who lacks a right.
+    ///
+    /// # Errors
+    /// The key lacks it.
+    pub fn must(&self, right: Right) -> Result<(), Problem> {
+        if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
+    }
+}
+
+impl Caller {
+    /// True if what is sent is led back to its originals instead of being pseudonymized.
+    pub fn restores(&self) -> bool {
+        matches!(self.target, Target::Restore(_))
+    }
+}
+
 pub use super::quota::Allowance;
+
+/// How many names were asked for, of those that no instance came with; put into the response by handlers for the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Answered.
+    pub found: usize,
+    /// Not known.
+    pub unknown: usize,
+}
 
 /// What was done, put into the response by handlers, settled by the audit layer.
 #[derive(Clone, Default)]
@@ -49,6 +81,8 @@ pub struct Tally {
     pub bytes_out: u64,
     /// Where the instances wait for the account.
     pub custody: Custody,
+    /// Instances of which the answer gives file, frames, bulk data or picture.
+    pub read: u64,
 }
 
 /// What became of one instance.
@@ -56,7 +90,9 @@ pub struct Tally {
 pub enum Done {
     /// Pseudonymized and delivered.
     Delivered(Box<Receipt>),
-    /// Pseudonymized, but its destination did not take it; the Failure Reason.
+    /// Led back to its originals and delivered.
+    Restored(Box<Receipt>),
+    /// Pseudonymized or led back, but its destination did not take it; the Failure Reason.
     Undelivered(Box<Receipt>, u16),
     /// Refused.
     Refused(Box<Refused>),
@@ -65,7 +101,13 @@ pub enum Done {
 }
 
 impl Tally {
-    /// How many instances were delivered.
+    /// How many instances arrived.
+    pub fn done(&self) -> usize {
+        let done = |done: &&Done| matches!(done, Done::Delivered(_) | Done::Restored(_));
+        self.instances.iter().filter(done).count()
+    }
+
+    /// How many instances were pseudonymized and delivered: these count.
     pub fn delivered(&self) -> usize {
         self.instances.iter().filter(|done| matches!(done, Done::Delivered(_))).count()
     }
@@ -75,6 +117,7 @@ impl Tally {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::db::tests::absent;
     use crate::deid::plan::Plan;
     use crate::deid::profile::Profile;
     use crate::deid::pseudonym::ProjectKey;
@@ -82,8 +125,10 @@ pub(super) mod tests {
     use crate::dicomweb::bulk_path::BulkPath;
     use crate::dicomweb::query::Query;
     use crate::dicomweb::representation::As;
+    use crate::downstream::{self, Downstream};
     use crate::origin::{Answer, Fault, Model, Page, Parts, Place};
     use crate::raster::wish::Wish;
+    use std::time::Duration;
 
     /// An origin that has nothing.
     struct Nowhere;
@@ -126,18 +171,36 @@ pub(super) mod tests {
         }
     }
 
+    /// A server that nobody asks.
+    fn nowhere() -> Downstream {
+        let settings = downstream::Settings {
+            url: "http://127.0.0.1:1".to_owned(),
+            credentials: downstream::Credentials::None,
+            headers: Vec::new(),
+            ca: None,
+            connect: Duration::ZERO,
+            answer: Duration::ZERO,
+            concurrent: 1,
+            retries: 0,
+        };
+        Downstream::new(settings).unwrap()
+    }
+
     /// A caller of a tier, for tests of layers.
     pub(in crate::layer) fn caller(project: &str, key: &str, tier: Tier) -> Caller {
         let plan = Plan::new(&Profile::preset("basic").unwrap());
+        let key_of_project = ProjectKey::from_bytes([7; 32]);
         Caller {
             customer: "customer".to_owned(),
             project: project.to_owned(),
             key: key.to_owned(),
             tier,
             rate: None,
-            rights: String::new(),
-            engine: Engine::new(plan, &ProjectKey::from_bytes([7; 32])),
-            target: None,
+            rights: Rights::default(),
+            engine: Engine::new(plan, &key_of_project),
+            crosswalk: Crosswalk::new(absent(), project, &key_of_project),
+            keeps_pushed: false,
+            target: Target::Forward(nowhere()),
             origin: Arc::new(Nowhere),
         }
     }

@@ -5,6 +5,7 @@ use super::context::Caller;
 use super::own::Defaults;
 use crate::db::Db;
 use crate::db::account::KeyOwner;
+use crate::db::crosswalk::Crosswalk;
 use crate::db::seal::Keyring;
 use crate::deid::engine::Engine;
 use crate::destination::Target;
@@ -19,7 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use subtle::ConstantTimeEq;
+use tokio::time::timeout;
+
+/// How long the database may take to tell who calls. It is asked first of all, so nobody waits longer for one that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest key that is looked at.
 const MAX_KEY: usize = 256;
@@ -38,7 +44,8 @@ pub struct Accounts {
 struct Known {
     changed: i64,
     engine: Engine,
-    target: Option<Target>,
+    crosswalk: Crosswalk,
+    target: Target,
     origin: Arc<dyn Origin>,
 }
 
@@ -64,6 +71,8 @@ impl Accounts {
             rate: owner.rate,
             rights: owner.rights,
             engine: known.engine,
+            crosswalk: known.crosswalk,
+            keeps_pushed: self.defaults.keeps_pushed,
             target: known.target,
             origin: known.origin,
         })
@@ -76,11 +85,14 @@ impl Accounts {
         }
         let (db, project) = (&self.db, owner.project.as_str());
         let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let engine = self.defaults.engine(&settings);
+        let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {
             changed: owner.changed,
-            engine: self.defaults.engine(&settings),
-            target: self.defaults.target(&settings)?,
-            origin: self.defaults.origin(project, &settings)?,
+            target: self.defaults.target(&settings, &crosswalk)?,
+            origin: self.defaults.origin(project, &settings, &engine, &crosswalk)?,
+            engine,
+            crosswalk,
         };
         self.projects().insert(owner.project.clone(), known.clone());
         Ok(known)
@@ -93,7 +105,8 @@ impl Accounts {
 
 /// Puts the caller into the request, or refuses it.
 pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Request, next: Next) -> Response {
-    match accounts.caller(request.headers()).await {
+    let caller = timeout(PATIENCE, accounts.caller(request.headers())).await;
+    match caller.unwrap_or(Err(Problem::Database)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

@@ -8,12 +8,14 @@ pub mod body;
 mod choice;
 pub mod context;
 mod cors;
+mod cross;
 mod headers;
 mod identify;
 mod limits;
 mod own;
 mod quota;
 mod rate;
+mod reads;
 mod task;
 mod trace;
 
@@ -47,6 +49,8 @@ pub struct Settings {
     pub origins: Option<Vec<String>>,
     /// Requests a minute.
     pub rates: Rates,
+    /// What is read counts against the quota.
+    pub reads_spend: bool,
 }
 
 /// The routes, by what stands before them.
@@ -55,7 +59,9 @@ pub struct Routes {
     pub open: Router,
     /// An API key is needed.
     pub guarded: Router,
-    /// An API key is needed, and instances count.
+    /// An API key is needed, and what is read is counted.
+    pub read: Router,
+    /// An API key is needed, and instances count against the quota.
     pub metered: Router,
     /// The admin key is needed.
     pub admin: Option<Admin>,
@@ -68,6 +74,11 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         .layer(from_fn(billing::billing))
         // Last, as it counts what is really done.
         .layer(from_fn_with_state(writer.clone(), quota::quota));
+    let reads = reads::Reads { writer: writer.clone(), spend: settings.reads_spend };
+    let reads = ServiceBuilder::new()
+        .layer(from_fn(billing::billing))
+        // In the quota's place: whether it spends the quota is a setting.
+        .layer(from_fn_with_state(reads, reads::reads));
     let rates = Arc::new(rate::Rate::new(settings.rates, DefaultClock::default()));
     let choices = Arc::new(choice::Choices::new(settings.choose));
     let guards = ServiceBuilder::new()
@@ -90,7 +101,8 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         .layer(from_fn(trace::trace))
         // On every answer, errors too.
         .layer(from_fn(headers::secure));
-    let guarded = routes.guarded.merge(routes.metered.layer(meter)).layer(guards).layer(limited());
+    let guarded = routes.guarded.merge(routes.read.layer(reads)).merge(routes.metered.layer(meter));
+    let guarded = guarded.layer(guards).layer(limited());
     let public = guarded
         .merge(routes.open.layer(limited()))
         // Before identify: a preflight carries no key, and errors must be readable by web clients.

@@ -3,11 +3,13 @@
 
 use crate::archive::Archive;
 use crate::db::account::{Login, ProjectSettings, Route, Source};
+use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
+use crate::deid::own_pseudonyms::PseudonymMap;
 use crate::deid::plan::Plan;
-use crate::destination::Target;
+use crate::destination::{Clinic, Target};
 use crate::downstream::{self, Credentials, Downstream};
-use crate::origin::{ArchiveOrigin, Origin};
+use crate::origin::{ArchiveOrigin, Origin, Pulled, RemoteOrigin, Veil};
 use crate::problem::Problem;
 use std::sync::Arc;
 
@@ -19,12 +21,16 @@ pub struct Defaults {
     pub archive: Archive,
     /// The same as an origin, of no project yet.
     pub held: ArchiveOrigin,
+    /// What was pulled from servers lately.
+    pub pulled: Pulled,
     /// Where pulled resources come from.
     pub source: Source,
     /// Where instances go.
     pub route: Route,
-    /// The server to forward to, if one is named.
+    /// The server to forward to, or to pull from, if one is named.
     pub downstream: Option<(downstream::Settings, Downstream)>,
+    /// Names of what is pushed are entered in the crosswalk, too.
+    pub keeps_pushed: bool,
     /// For other servers: times and bounds, without anything that is meant for the one above.
     pub elsewhere: downstream::Settings,
 }
@@ -33,16 +39,21 @@ impl Defaults {
     /// The project's engine.
     pub(super) fn engine(&self, settings: &ProjectSettings) -> Engine {
         let plan = settings.profile.as_ref().map(|profile| Arc::new(profile.plan()));
-        Engine::new(plan.unwrap_or_else(|| Arc::clone(&self.plan)), &settings.secret)
+        let engine = Engine::new(plan.unwrap_or_else(|| Arc::clone(&self.plan)), &settings.secret);
+        let own = PseudonymMap::new(&settings.own_pseudonyms, &settings.secret);
+        engine.with_own_pseudonyms(Arc::new(own))
     }
 
-    /// Where the project's instances go; `None` for where the server's settings say.
-    pub(super) fn target(&self, settings: &ProjectSettings) -> Result<Option<Target>, Problem> {
-        let own = settings.downstream_url.is_some() || settings.downstream_login.is_some();
+    /// Where the project's instances go; names stand in its crosswalk.
+    pub(super) fn target(&self, settings: &ProjectSettings, names: &Crosswalk) -> Result<Target, Problem> {
+        let source = settings.origin.unwrap_or(self.source);
         match settings.destination.unwrap_or(self.route) {
-            _ if settings.destination.is_none() && !own => Ok(None),
-            Route::Archive => Ok(Some(Target::Archive(self.archive.clone()))),
-            Route::Forward => self.downstream(settings).map(|client| Some(Target::Forward(client))),
+            Route::Archive => Ok(Target::Archive(self.archive.clone())),
+            Route::Forward => self.downstream(settings).map(Target::Forward),
+            Route::Restore if source != Source::Veil => {
+                Err(Problem::Internal("a project restores, and its origin is not the veil"))
+            }
+            Route::Restore => Ok(Target::Restore(Clinic::new(self.downstream(settings)?, names.clone()))),
         }
     }
 
@@ -51,15 +62,29 @@ impl Defaults {
         &self,
         project: &str,
         settings: &ProjectSettings,
+        engine: &Engine,
+        crosswalk: &Crosswalk,
     ) -> Result<Arc<dyn Origin>, Problem> {
         match settings.origin.unwrap_or(self.source) {
             Source::Archive => Ok(Arc::new(self.held.of(project))),
-            Source::Downstream | Source::Veil => Err(Problem::Internal("this origin is not wired yet")),
+            Source::Downstream => {
+                let client = self.downstream(settings)?;
+                Ok(Arc::new(RemoteOrigin::new(client, project, self.pulled.clone())))
+            }
+            // There is one downstream server a project: what is forwarded would come to lie among the originals.
+            Source::Veil if settings.destination.unwrap_or(self.route) == Route::Forward => {
+                Err(Problem::Internal("a project forwards to the clinical server that its veil hides"))
+            }
+            Source::Veil => {
+                let client = self.downstream(settings)?;
+                let (engine, crosswalk) = (engine.clone(), crosswalk.clone());
+                Ok(Arc::new(Veil::over_server(project, engine, crosswalk, client, self.pulled.clone())))
+            }
         }
     }
 
     fn downstream(&self, settings: &ProjectSettings) -> Result<Downstream, Problem> {
-        let nowhere = Problem::Internal("a project forwards, and no downstream server is named");
+        let nowhere = Problem::Internal("a project needs a downstream server, and none is named");
         let login = settings.downstream_login.as_ref().map(credentials);
         let client = match (&settings.downstream_url, login, &self.downstream) {
             (None, None, Some((_, client))) => return Ok(client.clone()),

@@ -2,6 +2,7 @@
 //! `db::usage`'s; counting and giving back is the settlement's.
 
 use super::context::{Caller, RequestId};
+use crate::audit::action::Action;
 use crate::db::usage::Month;
 use crate::db::writer::{Ticket, Writer};
 use crate::problem::Problem;
@@ -28,7 +29,8 @@ pub enum NoneLeft {
     Unknown,
 }
 
-struct Reserved {
+/// What a request has reserved.
+pub(super) struct Reserved {
     writer: Writer,
     ticket: Ticket,
     left: Mutex<Left>,
@@ -77,6 +79,49 @@ impl Allowance {
 }
 
 impl Reserved {
+    /// Reserves the first instance.
+    ///
+    /// # Errors
+    /// None is left, or the database fails.
+    pub(super) async fn begin(writer: Writer, ticket: Ticket) -> Result<Self, Problem> {
+        let reserved = Self { writer, ticket, left: Mutex::default() };
+        reserved.reserve(1).await.map_err(|_| Problem::Database)?;
+        if reserved.is_open() { Ok(reserved) } else { Err(reserved.spent()) }
+    }
+
+    /// Takes so many at once, or none of them.
+    ///
+    /// # Errors
+    /// Fewer are left, or the database fails.
+    pub(super) async fn take_all(&self, instances: u64) -> Result<(), Problem> {
+        let missing = {
+            let left = self.left();
+            if left.unbounded { 0 } else { instances.saturating_sub(left.instances) }
+        };
+        if missing > 0 {
+            self.reserve(missing).await.map_err(|_| Problem::Database)?;
+        }
+        let mut left = self.left();
+        match left.instances.checked_sub(instances) {
+            _ if left.unbounded => Ok(()),
+            Some(rest) => {
+                left.instances = rest;
+                Ok(())
+            }
+            None => Err(self.spent()),
+        }
+    }
+
+    fn spent(&self) -> Problem {
+        Problem::QuotaSpent { retry_after: self.ticket.month.left() }
+    }
+
+    /// True if an instance can be taken without asking.
+    fn is_open(&self) -> bool {
+        let left = self.left();
+        left.unbounded || left.instances > 0
+    }
+
     fn left(&self) -> std::sync::MutexGuard<'_, Left> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,7 +172,12 @@ impl Reserved {
 pub(super) struct Held(Option<(Writer, Ticket)>);
 
 impl Held {
-    fn keep(mut self) -> Option<Ticket> {
+    pub(super) fn new(writer: &Writer, ticket: &Ticket) -> Self {
+        Self(Some((writer.clone(), ticket.clone())))
+    }
+
+    /// The settlement gives it back.
+    pub(super) fn keep(mut self) -> Option<Ticket> {
         self.0.take().map(|(_, ticket)| ticket)
     }
 }
@@ -142,18 +192,19 @@ impl Drop for Held {
 
 /// Reserves the first instance, or refuses the request; hands its ticket to the settlement.
 pub(super) async fn quota(State(writer): State<Writer>, mut request: Request, next: Next) -> Response {
-    let Some(ticket) = ticket(&request) else {
+    // It is no pseudonymization, and counts as none.
+    if request.extensions().get::<Caller>().is_some_and(Caller::restores) {
+        request.extensions_mut().insert(Allowance::unlimited());
+        return next.run(request).await;
+    }
+    let Some(ticket) = ticket(&request, Action::Store) else {
         return Problem::Internal("a request without caller reached the quota").into_response();
     };
-    let held = Held(Some((writer.clone(), ticket.clone())));
-    let reserved = Arc::new(Reserved { writer, ticket, left: Mutex::default() });
-    let mut response = match reserved.reserve(1).await {
-        Err(_) => Problem::Database.into_response(),
-        Ok(()) if !reserved.is_open() => {
-            Problem::QuotaSpent { retry_after: reserved.ticket.month.left() }.into_response()
-        }
-        Ok(()) => {
-            request.extensions_mut().insert(Allowance(Some(reserved)));
+    let held = Held::new(&writer, &ticket);
+    let mut response = match Reserved::begin(writer, ticket).await {
+        Err(problem) => problem.into_response(),
+        Ok(reserved) => {
+            request.extensions_mut().insert(Allowance(Some(Arc::new(reserved))));
             next.run(request).await
         }
     };
@@ -163,15 +214,8 @@ pub(super) async fn quota(State(writer): State<Writer>, mut request: Request, ne
     response
 }
 
-impl Reserved {
-    /// True if an instance can be taken without asking.
-    fn is_open(&self) -> bool {
-        let left = self.left();
-        left.unbounded || left.instances > 0
-    }
-}
-
-fn ticket(request: &Request) -> Option<Ticket> {
+/// In whose month a request counts; nothing if nobody knows who calls.
+pub(super) fn ticket(request: &Request, action: Action) -> Option<Ticket> {
     let (caller, id) = (request.extensions().get::<Caller>()?, request.extensions().get::<RequestId>()?);
     Some(Ticket {
         id: id.0.clone(),
@@ -179,128 +223,9 @@ fn ticket(request: &Request) -> Option<Ticket> {
         month: Month::now(),
         project: caller.project.clone(),
         key: caller.key.clone(),
+        action,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::*;
-    use crate::audit::key::SigningKey;
-    use crate::db::Db;
-    use crate::db::account::{CustomerWish, Quota};
-    use crate::db::chain::Keeper;
-    use crate::db::tests::{founded, hand};
-    use crate::db::usage::Quotas;
-    use crate::db::writer::Terms;
-    use crate::layer::context::tests::caller;
-    use axum::body::{Body, Bytes};
-    use axum::http::{StatusCode, header};
-    use axum::middleware::from_fn_with_state;
-    use axum::routing::post;
-    use axum::{Extension, Router};
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
-    use tower::ServiceExt;
-
-    const QUOTAS: Quotas = Quotas { free: Some(50), pro: Option::None, enterprise: Option::None };
-
-    /// The layer before a stub, on a database of its own.
-    struct Rig {
-        db: Db,
-        writer: Writer,
-        caller: Caller,
-        read: Arc<AtomicBool>,
-        _folder: tempfile::TempDir,
-    }
-
-    impl Rig {
-        async fn new(quota: Quota) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let (db, project) = founded(folder.path()).await;
-            let hand = hand(&db, &crate::db::seal::MasterKey::new([1; 32])).await;
-            let wish = CustomerWish { quota: Some(quota), ..CustomerWish::default() };
-            db.change_customer(&hand, "default", wish).await.unwrap();
-            let owner = db.key_owner([3; 32]).await.unwrap().unwrap();
-            let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(60));
-            let terms = Terms { keeper, quotas: QUOTAS, gateway: "g".to_owned() };
-            let caller = Caller { customer: owner.customer, ..caller(&project, &owner.key, owner.tier) };
-            let writer = Writer::start(db.clone(), terms);
-            Self { db, writer, caller, read: Arc::default(), _folder: folder }
-        }
-
-        /// The stub takes instances until there are no more, puts the first back, and takes it again.
-        async fn ask(&self, most: usize) -> Response {
-            let stub = move |Extension(allowance): Extension<Allowance>, body: Body| async move {
-                let _ = axum::body::to_bytes(body, 9).await;
-                let mut taken = 0;
-                while taken < most && allowance.take().await.is_ok() {
-                    taken += 1;
-                }
-                allowance.put_back();
-                let again = allowance.take().await.is_ok();
-                format!("{taken} {again} {}", allowance.is_spent())
-            };
-            let app =
-                Router::new().route("/", post(stub)).layer(from_fn_with_state(self.writer.clone(), quota));
-            let read = Arc::clone(&self.read);
-            let body = futures_util::stream::once(async move {
-                read.store(true, Ordering::SeqCst);
-                Ok::<_, std::io::Error>(Bytes::from_static(b"body"))
-            });
-            let mut request = Request::post("/").body(Body::from_stream(body)).unwrap();
-            request.extensions_mut().insert(self.caller.clone());
-            request.extensions_mut().insert(RequestId("r1".to_owned()));
-            app.oneshot(request).await.unwrap()
-        }
-
-        async fn reserved(&self) -> u64 {
-            self.db.usage(&QUOTAS, &self.caller.customer, &Month::now()).await.unwrap().reserved
-        }
-    }
-
-    async fn text(response: Response) -> String {
-        let bytes = axum::body::to_bytes(response.into_body(), 99).await.unwrap();
-        String::from_utf8(bytes.to_vec()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_spent_month_is_answered_before_the_body_is_read_with_the_time_that_is_left() {
-        let rig = Rig::new(Quota::Own(0)).await;
-        let response = rig.ask(1).await;
-        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
-        let after: u64 = response.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
-        assert!(after.abs_diff(Month::now().left()) <= 2, "{after}");
-        assert!(!rig.read.load(Ordering::SeqCst), "the body was read");
-    }
-
-    #[tokio::test]
-    async fn a_month_that_ends_within_a_request_gives_all_that_was_left_and_no_more() {
-        let rig = Rig::new(Quota::Own(10)).await;
-        let response = rig.ask(100).await;
-        assert!(response.extensions().get::<Ticket>().is_some(), "the settlement gets the ticket");
-        assert_eq!(text(response).await, "10 true true");
-        assert_eq!(rig.reserved().await, 10, "what was put back is not reserved twice");
-        assert!(rig.read.load(Ordering::SeqCst));
-    }
-
-    #[tokio::test]
-    async fn few_instances_reserve_few_and_no_bound_reserves_none() {
-        let rig = Rig::new(Quota::Own(1000)).await;
-        assert_eq!(text(rig.ask(3).await).await, "3 true false");
-        assert!((3..=7).contains(&rig.reserved().await), "{}", rig.reserved().await);
-        let rig = Rig::new(Quota::Unlimited).await;
-        assert_eq!(text(rig.ask(200).await).await, "200 true false");
-        assert_eq!(rig.reserved().await, 0);
-    }
-
-    #[tokio::test]
-    async fn nobody_is_served_while_the_database_is_down() {
-        let rig = Rig::new(Quota::Unlimited).await;
-        rig.db.close().await;
-        let response = rig.ask(1).await;
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(response.headers().contains_key(header::RETRY_AFTER));
-        assert!(!rig.read.load(Ordering::SeqCst), "the body was read");
-    }
-}
+pub(super) mod tests;

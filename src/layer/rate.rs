@@ -276,8 +276,8 @@ mod tests {
         assert_eq!(ask(&rate, &key, &[]).await.0, 429);
     }
 
-    #[test]
-    fn buckets_that_are_full_again_are_dropped() {
+    #[tokio::test]
+    async fn buckets_that_are_full_again_are_dropped() {
         let (clock, rate) = rate_of(RATES);
         for number in 0..SWEEP_EVERY - 1 {
             assert!(rate.take(&caller(&number.to_string(), Tier::Free)).is_ok());

@@ -28,6 +28,7 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
     let blame = response.extensions().get::<Blame>().copied();
     let tally = response.extensions().get::<Tally>();
     let (instances, delivered) = tally.map_or((0, 0), |tally| (tally.instances.len(), tally.delivered()));
+    let read = tally.map_or(0, |tally| tally.read);
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     span.in_scope(|| match blame {
@@ -35,7 +36,7 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
             tracing::warn!(status, millis, blame = blame.map(Blame::word), "request failed");
         }
         Some(blame) => tracing::info!(status, millis, blame = blame.word(), "request refused"),
-        None => tracing::info!(status, millis, instances, delivered, "request served"),
+        None => tracing::info!(status, millis, instances, delivered, read, "request served"),
     });
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

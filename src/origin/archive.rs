@@ -1,13 +1,11 @@
 //! Origin: the embedded archive. It holds what is pseudonymized already, so nothing is translated.
 
-mod frames;
-mod known;
-mod native;
-mod pixels;
-mod rendered;
+mod object;
 mod retrieve;
 mod search;
 
+use super::recent::Recent;
+use super::stored::{Decoders, Stored};
 use super::{Answer, Model, Origin, Page, Parts};
 use crate::archive::Archive;
 use crate::db::Db;
@@ -17,9 +15,10 @@ use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::wish::Wish;
-use known::Memory;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+
+/// Most bytes that are remembered of all objects together.
+const MOST: u64 = 64 << 20;
 
 /// A project's part of the embedded archive as an origin. Cheap to clone.
 #[derive(Clone)]
@@ -27,17 +26,15 @@ pub struct ArchiveOrigin {
     project: Arc<str>,
     db: Db,
     archive: Archive,
-    memory: Arc<Memory>,
-    /// Frames that may be decoded or rendered at the same time.
-    decoders: Arc<Semaphore>,
+    /// What is known of objects, which never change.
+    known: Arc<Recent<Arc<Stored>>>,
+    decoders: Decoders,
 }
 
 impl ArchiveOrigin {
     /// The archive, and the database that holds its catalog.
-    pub fn new(archive: Archive, db: Db, project: &str) -> Self {
-        let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let (memory, decoders) = (Arc::default(), Arc::new(Semaphore::new(at_once)));
-        Self { project: project.into(), db, archive, memory, decoders }
+    pub fn new(archive: Archive, db: Db, project: &str, decoders: Decoders) -> Self {
+        Self { project: project.into(), db, archive, known: Arc::new(Recent::new(MOST)), decoders }
     }
 
     /// The same archive for another project; what bounds all together is shared.
@@ -52,7 +49,7 @@ impl Origin for ArchiveOrigin {
     }
 
     fn syntax<'a>(&'a self, place: &'a Place) -> Answer<'a, String> {
-        Box::pin(async { Ok(self.one(place).await?.transfer_syntax) })
+        Box::pin(self.syntax(place))
     }
 
     fn instances<'a>(&'a self, place: &'a Place, wishes: &'a [SyntaxWish]) -> Answer<'a, Parts> {

@@ -3,17 +3,27 @@
 
 pub mod archive;
 pub mod part;
+mod pass;
+mod recent;
+pub mod remote;
+mod stored;
+pub mod veil;
 
 pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
-pub use part::{Content, Part, Parts};
+pub use part::{ByteStream, Content, Part, Parts};
+pub use remote::RemoteOrigin;
+pub use stored::{Decoders, Pulled, still};
+pub use veil::Veil;
 
+use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::wish::Wish;
+use dicom_core::Tag;
 use futures_util::future::BoxFuture;
 
 /// What an origin answers in its own time.
@@ -84,6 +94,21 @@ pub enum Model {
     Xml,
 }
 
+impl Model {
+    /// The media type of a part.
+    pub fn media(self) -> &'static str {
+        match self {
+            Self::Json => "application/dicom+json",
+            Self::Xml => "application/dicom+xml",
+        }
+    }
+}
+
+/// The path of an instance below the DICOMweb root (PS3.18 10.1.1.3).
+pub(crate) fn resource(study: &str, series: &str, instance: &str) -> String {
+    format!("studies/{study}/series/{series}/instances/{instance}")
+}
+
 /// One page of the results of a search.
 #[derive(Clone, Default)]
 pub struct Page {
@@ -114,6 +139,12 @@ pub enum Fault {
     /// The caller's fault: there is no such study, series, instance, frame or attribute, or it is not the project's.
     #[error("there is no such resource")]
     NotFound,
+    /// The caller's fault: a search asks for values of an attribute that is hidden; to match them would tell them.
+    #[error("the attribute is hidden")]
+    Hidden(Tag),
+    /// The project's profile refuses the instance, for this reason.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The pixels cannot be given as asked; why, in words without values.
     #[error("{0}")]
     Undecodable(&'static str),
@@ -126,4 +157,19 @@ pub enum Fault {
     /// The catalog fails.
     #[error(transparent)]
     Catalog(#[from] crate::db::Fault),
+    /// The server that is asked fails.
+    #[error(transparent)]
+    Downstream(crate::downstream::Fault),
+    /// The spool of what was pulled fails.
+    #[error(transparent)]
+    Spool(#[from] crate::spool::Fault),
+}
+
+impl From<crate::downstream::Fault> for Fault {
+    fn from(fault: crate::downstream::Fault) -> Self {
+        match fault {
+            crate::downstream::Fault::NotFound => Self::NotFound,
+            fault => Self::Downstream(fault),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What an origin gives: representations with their bytes on the way. Framing them as HTTP is the handlers'.
 
 use super::Fault;
+use crate::spool::Spool;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::ops::Range;
@@ -8,6 +9,15 @@ use std::sync::Arc;
 
 /// Bytes on their way, as fast as they are taken. A fault in them means that the answer must be broken off.
 pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
+
+/// The same bytes, once the first are here: what fails at once can still be answered with a status.
+///
+/// # Errors
+/// The first cannot be had.
+pub async fn begun(mut stream: ByteStream) -> Result<ByteStream, Fault> {
+    let first = stream.try_next().await?;
+    Ok(stream::iter(first.map(Ok)).chain(stream).boxed())
+}
 
 /// One representation.
 pub struct Part {
@@ -27,6 +37,8 @@ pub struct Part {
 pub struct Parts {
     /// There are others, which cannot be given (PS3.18 10.4.3.1: 206).
     pub partial: bool,
+    /// Of how many instances they are file, frames, bulk data or picture; none if they only describe.
+    pub instances: u64,
     /// In the order of the answer.
     pub parts: BoxStream<'static, Result<Part, Fault>>,
 }
@@ -34,7 +46,19 @@ pub struct Parts {
 impl Parts {
     /// One representation, and no other.
     pub fn one(part: Part) -> Self {
-        Self { partial: false, parts: stream::iter([Ok(part)]).boxed() }
+        Self::of_one(stream::iter([Ok(part)]).boxed())
+    }
+
+    /// Representations of so many instances, at most one each. What comes to the origin while its answer is given is not in
+    /// it: it was not counted.
+    pub fn counted(partial: bool, instances: u64, parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
+        let most = usize::try_from(instances).unwrap_or(usize::MAX);
+        Self { partial, instances, parts: parts.take(most).boxed() }
+    }
+
+    /// Representations of one instance.
+    pub fn of_one(parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
+        Self { partial: false, instances: 1, parts }
     }
 }
 
@@ -96,20 +120,27 @@ impl Content {
         }
     }
 
-    /// The same, to be read more than once; what comes from start to end only is held, at most `most` bytes of it.
+    /// The same, to be read from start to end, once its first bytes are here.
     ///
     /// # Errors
-    /// It breaks off, or is larger.
-    pub async fn again(self, most: u64) -> Result<Self, Fault> {
+    /// There are no first bytes.
+    pub async fn begun(self) -> Result<Self, Fault> {
+        let length = self.length;
+        Ok(Self::stream(length, begun(self.whole()).await?))
+    }
+
+    /// The same, to be read more than once; what comes from start to end only is put into `spool`.
+    ///
+    /// # Errors
+    /// It breaks off, or the spool fails.
+    pub async fn again(self, mut spool: Spool) -> Result<Self, Fault> {
         let Source::Stream(mut stream) = self.source else { return Ok(self) };
-        let mut held = Vec::new();
         while let Some(bytes) = stream.try_next().await? {
-            if (held.len() + bytes.len()) as u64 > most {
-                return Err(Fault::Undecodable("it is too large to be read twice"));
-            }
-            held.extend_from_slice(&bytes);
+            spool.write(bytes).await?;
         }
-        Ok(Self::bytes(held.into()))
+        let whole = spool.whole().await?;
+        let (in_memory, in_file) = whole.lengths();
+        Ok(Self::seekable(in_memory + in_file, move |range| whole.stream(range).map_err(Fault::from).boxed()))
     }
 
     /// All bytes, and again later; nothing if they can be read once only.

@@ -66,7 +66,7 @@ impl Problem {
             Fault::Ambiguous => Self::Account(Account::Ambiguous),
             Fault::Ended => Self::Account(Account::Ended),
             Fault::Name => Account::member("name", fault),
-            Fault::NoDownstream => Account::member("destination", fault),
+            Fault::NoDownstream | Fault::BehindVeil | Fault::NoVeil => Account::member("destination", fault),
             fault => fault.into(),
         }
     }

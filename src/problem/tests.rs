@@ -10,11 +10,16 @@ const TABLE: &str = "\
 401 right 0124 retry=- BadAdminKey
 403 right 0124 retry=- NoChoice
 400 request 0110 retry=- BadChoice(\"\")
+403 right 0124 retry=- NoRight(Reidentify)
+409 request 0124 retry=- OnlyRestores
 400 request 0110 retry=- Account(Json { line: 1, column: 2 })
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
 409 request 0110 retry=- Account(Ended)
 422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
+400 request A700 retry=- Names(TooMany { limit: 1 })
+405 request 0110 retry=- Names(InUrl)
+422 request C000 retry=- Names(Table([]))
 429 right A700 retry=3 TooOften { retry_after: 3 }
 404 request 0110 retry=- NotFound
 405 request 0110 retry=- MethodNotAllowed
@@ -57,6 +62,7 @@ const TABLE: &str = "\
 429 right A700 retry=9 QuotaSpent { retry_after: 9 }
 503 us A700 retry=5 Overloaded
 503 us A700 retry=5 Database
+503 us A700 retry=5 Storage
 500 us 0110 retry=- Internal(\"\")
 ";
 
@@ -69,11 +75,16 @@ fn all() -> Vec<Problem> {
         Problem::BadAdminKey,
         Problem::NoChoice,
         Problem::BadChoice(String::new()),
+        Problem::NoRight(db::account::Right::Reidentify),
+        Problem::OnlyRestores,
         Problem::Account(Account::Json { line: 1, column: 2 }),
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),
         Problem::Account(Account::Ended),
         Problem::Account(Account::Member { name: "", why: String::new() }),
+        Problem::Names(Names::TooMany { limit: 1 }),
+        Problem::Names(Names::InUrl),
+        Problem::Names(Names::Table(Vec::new())),
         Problem::TooOften { retry_after: 3 },
         Problem::NotFound,
         Problem::MethodNotAllowed,
@@ -111,6 +122,7 @@ fn all() -> Vec<Problem> {
         Problem::QuotaSpent { retry_after: 9 },
         Problem::Overloaded,
         Problem::Database,
+        Problem::Storage,
         Problem::Internal(""),
     ]);
     all

@@ -6,7 +6,6 @@
 //! | decode a frame of a transfer syntax | [`decode`], [`rle`], [`jpeg_ls`] |
 //! | change how values become grey levels and colours | [`picture`], [`window`] |
 //! | fit a picture into a viewport, make a file of it | [`scale`], [`encode`] |
-//! | make a picture of an instance in memory | [`still`] |
 
 mod bits;
 pub mod decode;
@@ -16,7 +15,6 @@ mod jpeg_ls_scan;
 pub mod picture;
 pub mod rle;
 pub mod scale;
-pub mod still;
 pub mod window;
 pub mod wish;
 

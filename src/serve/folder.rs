@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::db::account::{FreshKey, Hand, Installation};
 use crate::db::seal::{Keyring, MasterKey, hex};
 use crate::db::{Address, Db};
+use crate::deid::own_pseudonyms::OwnPseudonyms;
 use crate::deid::pseudonym::ProjectKey;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -105,9 +106,14 @@ pub async fn unlock_beside(config: &Config, db: &Db) -> Result<(Installation, Ma
     master::unlock(db, &keys).await
 }
 
-/// The first project's key in a data folder, for the command line. `None` if there is
-/// no server's data, or it cannot be read.
+/// As `first_project`, its key alone.
 pub fn project_key(data: &Path) -> Option<ProjectKey> {
+    first_project(data).map(|(key, _)| key)
+}
+
+/// The first project's key in a data folder, and its own pseudonyms, for the command line. `None` if there is no server's
+/// data, or it cannot be read.
+pub fn first_project(data: &Path) -> Option<(ProjectKey, OwnPseudonyms)> {
     let file = data.join(DATABASE);
     if !file.is_file() {
         return None;
@@ -118,9 +124,9 @@ pub fn project_key(data: &Path) -> Option<ProjectKey> {
         let db = Db::open(&Address::File(file)).await.ok()?;
         let (_, master) = if keys.is_empty() { None } else { master::unlock(&db, &keys).await.ok() }?;
         let project = db.first_project().await.ok()??;
-        let key = db.project_settings(&master, &project).await.ok().map(|settings| settings.secret);
+        let settings = db.project_settings(&master, &project).await.ok();
         db.close().await;
-        key
+        settings.map(|settings| (settings.secret, settings.own_pseudonyms))
     })
 }
 

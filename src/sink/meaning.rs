@@ -92,8 +92,9 @@ impl Meaning {
             Self { actor_role: Some(actor), own_role: Some(own), ..base(id, letter, life_cycle) }
         };
         match event.action() {
-            // De-identification; access or use; permanent erasure.
+            // De-identification; translation; access or use; permanent erasure.
             Action::Store => moved(TRANSFERRED, "C", Some(7), true),
+            Action::Restore => moved(TRANSFERRED, "C", Some(5), true),
             Action::Retrieve | Action::Preview => moved(TRANSFERRED, "R", Some(6), false),
             Action::Delete => base(DELETED, "D", Some(15)),
             Action::Search => moved(QUERY, "E", None, true),
@@ -216,8 +217,12 @@ fn subject_of(action: Action, subject: &str) -> Object {
 
 fn counts(event: &Event) -> Vec<(&'static str, String)> {
     let [done, refused] = event.instances();
-    let named = [("instances-done", done), ("instances-refused", refused)];
-    named.into_iter().filter_map(|(name, number)| Some((name, number?.to_string()))).collect()
+    let names = match event.action() {
+        Action::Reidentify => ["names-found", "names-unknown"],
+        _ => ["instances-done", "instances-refused"],
+    };
+    let named = names.into_iter().zip([done, refused]);
+    named.filter_map(|(name, number)| Some((name, number?.to_string()))).collect()
 }
 
 /// The entry in its chain, with all that has no place of its own in the forms.

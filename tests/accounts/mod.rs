@@ -5,7 +5,7 @@
 
 use crate::stow::{push, stored};
 use crate::support::http::{Request, Response};
-use crate::support::server::Server;
+use crate::support::server::{Server, postgres_for};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -22,6 +22,9 @@ pub fn start(folder: &Path, environment: &[(&str, &str)]) -> Server {
 /// Runs the binary beside the server.
 pub fn run(server: &Server, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+    if let Some(url) = postgres_for(server.data()) {
+        command.env("VEILGATE_DATABASE", url).env_remove("VEILGATE_TEST_DATABASE");
+    }
     command.args(arguments).arg("--data").arg(server.data()).output().unwrap()
 }
 

@@ -48,6 +48,7 @@ pub fn receipt(number: u64) -> Receipt {
             series: "2.25.2000".into(),
             study: "2.25.3000".into(),
         },
+        sent: None,
         patient_id: "DEID-1".into(),
         transfer_syntax: "1.2.840.10008.1.2.1",
         counts: Counts::default(),
@@ -60,6 +61,7 @@ pub fn receipt(number: u64) -> Receipt {
             series: original(2),
             study: original(3),
             patient_id: "Doe-7781".into(),
+            issuer: "Hospital-7781".into(),
         }),
     }
 }

@@ -248,6 +248,7 @@ pub fn settlement(project: &str, entries: u64) -> Settlement {
         key: "key".to_owned(),
         ticket: None,
         used: 0,
+        read: 0,
         charged: false,
         left: false,
         events: (0..entries).map(event).collect(),

@@ -69,6 +69,7 @@ impl Scene {
     pub fn command<A: AsRef<OsStr>>(&self, args: &[A]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
         command.args(args).current_dir(self.folder.path()).env_remove("COLUMNS");
+        command.env_remove("VEILGATE_TEST_DATABASE");
         command
     }
 

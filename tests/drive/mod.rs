@@ -4,6 +4,8 @@
 // Each test binary compiles this module whole and uses a part of it.
 #![allow(dead_code)]
 
+#[cfg(feature = "server")]
+pub mod back;
 pub mod expect;
 
 use crate::support;

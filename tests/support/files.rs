@@ -9,9 +9,14 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
+/// This repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// `fixtures/dicom` of this repository.
 pub fn fixtures_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dicom")
+    root().join("fixtures/dicom")
 }
 
 /// One fixture by its file name.
@@ -49,7 +54,8 @@ pub fn corpus() -> Vec<File> {
     fixtures()
 }
 
-fn read(dir: &Path) -> Vec<File> {
+/// Every file of a folder, by name.
+pub fn read(dir: &Path) -> Vec<File> {
     let entries = std::fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();

@@ -81,7 +81,7 @@ impl Request {
         }
         // A server may answer and close before it has read everything: then the answer counts, not the broken pipe.
         let sent = stream.write_all(&self.wire_body());
-        match read_answer(&mut stream) {
+        match read_answer(&mut stream, self.method == "HEAD") {
             Ok(answer) => Ok(answer),
             Err(error) => Err(sent.err().unwrap_or(error)),
         }
@@ -138,12 +138,13 @@ impl Response {
     }
 }
 
-fn read_answer(stream: &mut TcpStream) -> std::io::Result<Response> {
+/// With `bare` only what stands before a body: so an answer to HEAD ends, whatever length it tells (RFC 9110 9.3.2).
+fn read_answer(stream: &mut TcpStream, bare: bool) -> std::io::Result<Response> {
     loop {
         let head = read_head(stream)?;
         // Interim answers are not the answer (RFC 9110 15.2).
         if head.status >= 200 {
-            return read_body(head, stream);
+            return if bare { Ok(head) } else { read_body(head, stream) };
         }
     }
 }

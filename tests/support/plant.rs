@@ -117,9 +117,9 @@ const START: usize = 8;
 fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<Element> {
     let needed = [(0x0008, 0x0005), (0x0008, 0x0016)];
     let mut out = Vec::new();
+    let mut dates = marks.iter().filter(|mark| mark.dated).count() as u64;
     for (tag, name) in rows.iter().filter(|(tag, _)| !needed.contains(tag)) {
         let number = marks.len() as u64;
-        let dates = marks.iter().filter(|mark| mark.dated).count() as u64;
         let dated = matches!(name, b"DA" | b"DT");
         if *name == *b"SQ" {
             let value = value(*b"LT", number, dates);
@@ -128,13 +128,15 @@ fn marked(rows: &[(Tag, vr::Vr)], depth: usize, marks: &mut Vec<Mark>) -> Vec<El
             continue;
         }
         let value = value(*name, number, dates);
+        dates += u64::from(dated);
         out.push(bytes(*tag, name, &value));
         marks.push(Mark { tag: *tag, depth, dated, value });
     }
     out
 }
 
-/// A value for this VR that no other number gives: legal (PS3.5 Table 6.2-1), at least eight bytes. Dates, counted by
+/// A value for this VR that no other number gives: legal (PS3.5 Table 6.2-1), at least eight bytes, and told apart from the
+/// others by its middle, as encodings in groups of bytes (base64) blur the ends. Dates, counted by
 /// themselves, lie eleven years apart, so that one moved by up to 3,650 days does not become another.
 fn value(name: vr::Vr, number: u64, dates: u64) -> Vec<u8> {
     let year = 1000 + 11 * dates;
@@ -148,15 +150,24 @@ fn value(name: vr::Vr, number: u64, dates: u64) -> Vec<u8> {
             let unit = ["D", "W", "M", "Y"][(number / 1000 % 4) as usize];
             format!("{:03}{unit}\\{:03}{unit}", number % 1000, 999 - number % 1000).into_bytes()
         }
-        b"DS" | b"IS" => format!("7{number:09}").into_bytes(),
-        b"UI" => format!("2.25.987{number:07}1").into_bytes(),
-        b"CS" | b"AE" => format!("MARK_{number:06}").into_bytes(),
-        b"PN" => format!("Mark^N{number:06}").into_bytes(),
-        b"UR" => format!("http://mark.example/{number:06}").into_bytes(),
-        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"FL" | b"OF" | b"SL" | b"UL" | b"OL" | b"FD"
-        | b"OD" | b"OV" | b"SV" | b"UV" => {
-            (0xa5c3_96e1_0000_0000 | number << 8 | 0x7b).to_le_bytes().to_vec()
-        }
-        _ => format!("Mark {number:06}").into_bytes(),
+        b"DS" | b"IS" => format!("77{number:06}77").into_bytes(),
+        b"UI" => format!("2.25.987{number:07}11").into_bytes(),
+        b"CS" | b"AE" => format!("MARK_{number:06}_A").into_bytes(),
+        b"PN" => format!("Mark^N{number:06}^A").into_bytes(),
+        b"UR" => format!("http://mark.example/{number:06}/a").into_bytes(),
+        // Whole numbers, which every writer of JSON spells alike.
+        b"FL" => ((8_388_608 + number) as f32 * 1_048_576.0).to_le_bytes().repeat(2),
+        b"FD" => (7e15 + number as f64).to_le_bytes().to_vec(),
+        b"AT" | b"US" | b"SS" | b"OW" | b"OB" | b"UN" | b"OF" | b"SL" | b"UL" | b"OL" | b"OD" | b"OV"
+        | b"SV" | b"UV" => mixed(number).to_le_bytes().to_vec(),
+        _ => format!("Mark {number:06} a").into_bytes(),
     }
+}
+
+/// Another number for each number, with no part that two have in common (the finalizer of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let mut out = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    out = (out ^ out >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    out = (out ^ out >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    out ^ out >> 31
 }

@@ -1,7 +1,7 @@
 //! Real components, started through the scripts of `tests/rigs` and ended when dropped.
 //! Where one is not installed: outside CI the test is told so and skips; with `CI` set it fails.
 
-use super::files::rigs_home;
+use super::files::{self, File, rigs_home};
 use super::http::{Request, Response};
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -151,8 +151,31 @@ fn start_postgres(folder: &Path, port: &str) -> Option<(String, String)> {
 impl Postgres {
     /// End it at once with all its processes, as a power cut would (kill -9), and start it again on its data.
     pub fn crash_and_restart(&mut self) {
-        let kill = Command::new("bash").args(["-c", "kill -KILL -- -$0"]).arg(&self.pid).status().unwrap();
-        assert!(kill.success(), "kill -KILL of PostgreSQL failed");
+        self.crash();
+        self.restart();
+    }
+
+    /// End it at once with all its processes.
+    pub fn crash(&self) {
+        self.signal("KILL");
+    }
+
+    /// Let it answer nobody, as a machine does that hangs, until what is returned is dropped.
+    pub fn freeze(&self) -> Frozen<'_> {
+        self.signal("STOP");
+        Frozen(self)
+    }
+
+    /// To it and to the processes of its connections; it is stopped first, so that it begins no other meanwhile.
+    fn signal(&self, name: &str) {
+        const SEND: &str = "kill -STOP $0 && children=$(cat /proc/$0/task/$0/children) && kill -$1 $0 && \
+            { kill -$1 $children 2>/dev/null || true; }";
+        let sent = Command::new("bash").args(["-c", SEND, &self.pid, name]).status().unwrap();
+        assert!(sent.success(), "kill -{name} of PostgreSQL failed");
+    }
+
+    /// Start it again on its data.
+    pub fn restart(&mut self) {
         let again = (0..20).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(500));
             start_postgres(self.folder.path(), &self.port)
@@ -161,7 +184,82 @@ impl Postgres {
     }
 }
 
+/// A PostgreSQL that hangs.
+pub struct Frozen<'a>(&'a Postgres);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal("CONT");
+    }
+}
+
 impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
+    }
+}
+
+/// A throw-away S3 server with the empty bucket `rig`.
+pub struct S3 {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// Access key and secret that may do everything.
+    pub key: (String, String),
+    /// Access key and secret that may only read.
+    pub reader: (String, String),
+    pid: String,
+    _folder: tempfile::TempDir,
+}
+
+/// What lies in a bucket.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Keys of its objects.
+    pub objects: Vec<String>,
+    /// Keys of its unfinished uploads.
+    pub uploads: Vec<String>,
+}
+
+/// Start an S3 server that verifies signatures and rights; None when it is missing and this is not CI.
+pub fn s3() -> Option<S3> {
+    if !s3_python().is_file() {
+        return missing("moto");
+    }
+    (0..5).find_map(|_| start_s3()).or_else(|| panic!("moto is installed but does not start"))
+}
+
+fn s3_python() -> PathBuf {
+    rigs_home().join("venv-s3/bin/python")
+}
+
+fn start_s3() -> Option<S3> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(script("start-s3.sh"));
+    let (url, pid) = ready(command.arg(free_port().to_string()).arg(folder.path()))?;
+    let keys = std::fs::read_to_string(folder.path().join("keys")).unwrap();
+    let pair = |name: &str| {
+        let found = keys.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap();
+        let (id, secret) = found.split_once(':').unwrap();
+        (id.to_owned(), secret.to_owned())
+    };
+    Some(S3 { url, key: pair("key="), reader: pair("reader="), pid, _folder: folder })
+}
+
+impl S3 {
+    /// Look into the bucket with Amazon's own client.
+    pub fn look(&self) -> Bucket {
+        let mut command = Command::new(s3_python());
+        command.arg(script("s3_look.py")).args([&self.url, &format!("{}:{}", self.key.0, self.key.1), "rig"]);
+        let output = command.output().unwrap();
+        let seen: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("s3_look.py: {}", String::from_utf8_lossy(&output.stderr)));
+        let objects = seen["objects"].as_object().unwrap().keys().cloned().collect();
+        let uploads = seen["uploads"].as_array().unwrap().iter();
+        Bucket { objects, uploads: uploads.map(|key| key.as_str().unwrap().to_owned()).collect() }
+    }
+}
+
+impl Drop for S3 {
     fn drop(&mut self) {
         let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
     }
@@ -201,6 +299,47 @@ pub fn dicomweb_client(
     let answer = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("reference_client.py: {}", String::from_utf8_lossy(&output.stderr)));
     Some((answer, output.status.code().unwrap_or(-1)))
+}
+
+/// OHIF's built distribution and what it takes to drive it in a browser.
+pub struct Viewer {
+    /// Folder of the npm packages.
+    pub packages: PathBuf,
+    pub chromium: PathBuf,
+    node: PathBuf,
+}
+
+/// The viewer; None when a piece of it is missing and this is not CI.
+pub fn viewer() -> Option<Viewer> {
+    let (home, chromium) = (rigs_home(), PathBuf::from("/usr/bin/chromium"));
+    let (packages, node) = (home.join("npm/node_modules"), home.join("venv/bin/node"));
+    let pieces = [packages.join("@ohif/app/dist/index.html"), packages.join("playwright-core/package.json")];
+    if pieces.iter().chain([&chromium, &node]).all(|piece| piece.is_file()) {
+        return Some(Viewer { packages, chromium, node });
+    }
+    missing("the viewer (Chromium, Node.js, OHIF)")
+}
+
+impl Viewer {
+    /// Drive OHIF as this plan says (see `tests/rigs/ohif.mjs`), its files beside it; the result.
+    pub fn run(&self, plan: &serde_json::Value, folder: &Path) -> serde_json::Value {
+        let path = folder.join("plan.json");
+        std::fs::write(&path, plan.to_string()).unwrap();
+        let output = Command::new(&self.node).arg(script("ohif.mjs")).arg(path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ohif.mjs, its screenshots in {}: {said}", folder.display());
+        eprintln!("{said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+/// Files of `make-dicom.py` with these arguments, by name; None when Python is missing and this is not CI.
+pub fn made(arguments: &[&str]) -> Option<Vec<File>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Command::new(python()?);
+    let output = run.arg(script("make-dicom.py")).arg(folder.path()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "make-dicom.py: {}", String::from_utf8_lossy(&output.stderr));
+    Some(files::read(folder.path()))
 }
 
 /// A command of the system, such as `dcmdump`; None when it is missing and this is not CI.

@@ -4,7 +4,7 @@ use super::http::{Request, Response};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long a start may take before the test fails.
@@ -18,9 +18,13 @@ pub struct Server {
     /// The first API key, from `first-api-key` in the data folder.
     pub key: String,
     data: PathBuf,
+    said: Said,
     // Held so that the folder lives as long as the server.
     _folder: Option<tempfile::TempDir>,
 }
+
+/// Both outputs of a child, line by line, as far as they came.
+type Said = Arc<Mutex<String>>;
 
 impl Server {
     /// With a data folder of its own and no configuration.
@@ -45,10 +49,11 @@ impl Server {
         }
         command.envs(environment.iter().copied()).current_dir(data.parent().unwrap_or(data));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = pump(&mut child);
+        let said = Said::default();
+        let lines = pump(&mut child, &said);
         let url = wait_ready(&mut child, &lines);
         let key = std::fs::read_to_string(data.join("first-api-key")).unwrap_or_default().trim().to_owned();
-        Server { child, url, key, data: data.to_owned(), _folder: None }
+        Server { child, url, key, data: data.to_owned(), said, _folder: None }
     }
 
     /// host:port.
@@ -59,6 +64,11 @@ impl Server {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// What it wrote to both outputs so far: its log.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 
     pub fn pid(&self) -> u32 {
@@ -128,14 +138,15 @@ pub fn wait(child: &mut Child, most: Duration) -> Option<ExitStatus> {
 }
 
 /// Read both outputs to their ends in threads, so that the child never blocks on a full pipe; the lines come out merged.
-fn pump(child: &mut Child) -> mpsc::Receiver<String> {
+fn pump(child: &mut Child, said: &Said) -> mpsc::Receiver<String> {
     let (to, lines) = mpsc::channel();
     let outputs: [Option<Box<dyn Read + Send>>; 2] =
         [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
     for output in outputs.into_iter().flatten() {
-        let to = to.clone();
+        let (to, said) = (to.clone(), said.clone());
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
+                *said.lock().unwrap() += &format!("{line}\n");
                 // Nobody listens after the ready line; reading goes on all the same.
                 let _ = to.send(line);
             }

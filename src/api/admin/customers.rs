@@ -71,6 +71,8 @@ pub(super) async fn usage(admin: State, Path(customer): Path<String>) -> Result<
         "quota": usage.quota,
         "used": usage.used,
         "reserved": usage.reserved,
+        "read": usage.read,
+        "read_bytes": usage.read_bytes,
         "reset_at": month.reset(),
     })))
 }

@@ -1,8 +1,8 @@
 //! API keys over the admin API. A key itself is in the answer that makes it, and nowhere else.
 
 use super::{State, moment, read};
-use crate::db::account::{ApiKey, Hand, KeyWish};
-use crate::problem::Problem;
+use crate::db::account::{ApiKey, Hand, KeyWish, Rights};
+use crate::problem::{Account, Problem};
 use crate::secret::Secret;
 use axum::body::Body;
 use axum::extract::Path;
@@ -18,6 +18,8 @@ struct New {
     name: String,
     expires: Option<String>,
     rate: Option<u64>,
+    #[serde(default)]
+    rights: Vec<String>,
 }
 
 /// A key that is to stand beside an old one.
@@ -51,8 +53,10 @@ pub(super) async fn add(
     Path(project): Path<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Made>), Problem> {
-    let New { name, expires, rate } = read(body).await?;
-    let wish = KeyWish { name, expires: moment("expires", expires.as_ref())?, rate };
+    let New { name, expires, rate, rights } = read(body).await?;
+    let rights = Rights::parse(rights.iter().map(String::as_str));
+    let rights = rights.ok_or_else(|| Account::member("rights", "the one word is reidentify"))?;
+    let wish = KeyWish { name, expires: moment("expires", expires.as_ref())?, rate, rights };
     admin.db.add_key(&hand, &project, &wish).await.map(made).map_err(Problem::of_account)
 }
 

@@ -4,17 +4,17 @@
 mod customers;
 mod keys;
 mod projects;
+mod pseudonyms;
 
 use crate::db::Db;
+use crate::db::account::Places;
 use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
-use crate::layer::body::BodyFault;
 use crate::problem::{Account, Problem};
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::routing::{get, post};
-use futures_util::StreamExt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ pub struct Admin {
     pub keys: Keyring,
     /// Instances a month by tier.
     pub quotas: Quotas,
-    /// The server's settings name a server to forward to.
-    pub forwards: bool,
+    /// What holds for projects that say nothing else.
+    pub server: Places,
 }
 
 type State = axum::extract::State<Arc<Admin>>;
@@ -47,33 +47,16 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/projects/{project}", get(projects::show).patch(projects::change))
         .route("/admin/v1/projects/{project}/chain", get(projects::chain))
         .route("/admin/v1/projects/{project}/keys", get(keys::list).post(keys::add))
+        .route("/admin/v1/projects/{project}/pseudonyms", get(pseudonyms::export).put(pseudonyms::import))
         .route("/admin/v1/keys/{key}", get(keys::show).delete(keys::revoke))
         .route("/admin/v1/keys/{key}/rotate", post(keys::rotate))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(admin)
 }
 
-/// Reads a body that is to be this JSON. What is wrong with it is told by place alone: it may hold secrets.
+/// Reads a body that is to be this JSON.
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let bytes = bounded(body).await?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-    serde_json::from_slice(text)
-        .map_err(|error| Problem::Account(Account::Json { line: error.line(), column: error.column() }))
-}
-
-async fn bounded(body: Body) -> Result<Bytes, Problem> {
-    const TOO_LARGE: Problem = Problem::BodyTooLarge { limit: MOST };
-    if body.size_hint().lower() > MOST {
-        return Err(TOO_LARGE);
-    }
-    let (mut bytes, mut chunks) = (Vec::new(), body.into_data_stream());
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk.map_err(|error| Problem::from(BodyFault::of(&error)))?);
-        if bytes.len() as u64 > MOST {
-            return Err(TOO_LARGE);
-        }
-    }
-    Ok(bytes.into())
+    super::body::json(body, MOST).await
 }
 
 /// Tells a member that is null from one that is absent.

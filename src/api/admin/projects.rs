@@ -54,7 +54,8 @@ impl Change {
         Ok(ProjectWish {
             profile: with(self.profile, |text| profile(&text))?,
             destination: with(self.destination, |word| {
-                Route::parse(&word).ok_or_else(|| Account::member("destination", "give archive or forward"))
+                let wrong = || Account::member("destination", "give archive, forward or restore");
+                Route::parse(&word).ok_or_else(wrong)
             })?,
             origin: with(self.origin, |word| {
                 let wrong = || Account::member("origin", "give archive, downstream or veil");
@@ -65,7 +66,7 @@ impl Change {
                 Ok(links.root().to_owned())
             })?,
             downstream_login: with(self.downstream_login, login)?,
-            server_forwards: admin.forwards,
+            server: admin.server,
         })
     }
 }

@@ -7,12 +7,11 @@ use crate::audit::action::Action;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::Refused;
 use crate::deid::rewriter::{Options, Rewriter};
-use crate::dicom::instance::{Event, Limits};
-use crate::dicom::layout::{Bulk, Layout, Reader};
-use crate::dicom::splitter::Splitter;
+use crate::dicom::instance::Limits;
+use crate::dicom::plain::Plain;
 use crate::layer::context::Caller;
+use crate::origin::{Decoders, still};
 use crate::problem::Problem;
-use crate::raster::still;
 use axum::Extension;
 use axum::body::BodyDataStream;
 use axum::extract::{RawQuery, Request};
@@ -27,6 +26,8 @@ pub(in crate::api) const MOST: u64 = 64 << 20;
 
 /// Longest side of a picture, in pixels.
 const SIDE: u32 = 1600;
+
+static DECODERS: LazyLock<Decoders> = LazyLock::new(Decoders::default);
 
 /// Pictures in work at the same time: each holds its instance, and once more as it goes out.
 static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
@@ -46,12 +47,15 @@ pub(in crate::api) async fn picture(
     request: Request,
 ) -> Response {
     let made = async {
+        if caller.restores() {
+            return Err(Problem::OnlyRestores);
+        }
         let (side, frame) = wanted(query.as_deref().unwrap_or_default())?;
         let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
         let (chunks, limits) = (whole(request.into_body().into_data_stream()).await?, service.limits);
-        let work = tokio::task::spawn_blocking(move || made(&caller.engine, chunks, side, frame, limits));
-        // A decoder that panics has met a frame it was not made for.
-        let png = work.await.map_err(|_| Problem::Undecodable("the compressed frame is damaged"))??;
+        let work = tokio::task::spawn_blocking(move || file(&caller.engine, chunks, side, limits));
+        let file = work.await.map_err(|_| Problem::Internal("a preview failed"))??;
+        let png = still(file, frame, SIDE, DECODERS.clone()).await?;
         Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
     };
     let made: Result<Response, Problem> = made.await;
@@ -85,61 +89,24 @@ async fn whole(mut body: BodyDataStream) -> Result<Vec<Bytes>, Problem> {
     if chunks.is_empty() { Err(Problem::EmptyBody) } else { Ok(chunks) }
 }
 
-fn made(
-    engine: &Engine,
-    chunks: Vec<Bytes>,
-    side: Side,
-    frame: u32,
-    limits: Limits,
-) -> Result<Vec<u8>, Problem> {
+/// The instance as it came in, or as it would go out; either way in the form in which this gateway writes instances.
+fn file(engine: &Engine, chunks: Vec<Bytes>, side: Side, limits: Limits) -> Result<Bytes, Problem> {
     // A deflated file must not inflate to more than one may be large.
     let limits = Limits { inflated: MOST, ..limits };
-    let (layout, value) = match side {
-        Side::Before => before(chunks, limits)?,
-        Side::After => after(engine, chunks, limits)?,
-    };
-    still::still(&layout, &value, frame, SIDE).map_err(|unfit| Problem::Undecodable(unfit.0))
-}
-
-/// Head and bulk value as they came in.
-fn before(chunks: Vec<Bytes>, limits: Limits) -> Result<(Layout, Vec<u8>), Problem> {
-    let (mut splitter, mut events) = (Splitter::new(limits), Vec::new());
-    for chunk in chunks {
-        splitter.push(chunk, &mut events).map_err(fault)?;
-    }
-    splitter.finish(&mut events).map_err(fault)?;
-    let (mut layout, mut value) = (None, Vec::new());
-    for event in events {
-        match event {
-            Event::Head(head) => {
-                layout = Some(Layout {
-                    head: head.data.into(),
-                    data_at: 0,
-                    encoding: head.encoding,
-                    transfer_syntax: head.transfer_syntax,
-                    bulk: head.bulk.map(|header| Bulk { header, value_at: 0 }),
-                });
-            }
-            Event::Bulk(bytes) => value.extend_from_slice(&bytes),
-            Event::Tail(_) => {}
+    let mut out = Vec::new();
+    match side {
+        Side::Before => {
+            let mut plain = Plain::new(limits);
+            chunks.into_iter().try_for_each(|chunk| plain.push(chunk, &mut out)).map_err(fault)?;
+            plain.finish(&mut out).map_err(fault)?;
+        }
+        Side::After => {
+            let mut rewriter = Rewriter::new(engine, Options { limits, ..Options::default() });
+            chunks.into_iter().try_for_each(|chunk| rewriter.push(chunk, &mut out)).map_err(refused)?;
+            rewriter.finish(&mut out).map_err(refused)?;
         }
     }
-    Ok((layout.ok_or(Problem::EmptyBody)?, value))
-}
-
-/// The same of what would go out.
-fn after(engine: &Engine, chunks: Vec<Bytes>, limits: Limits) -> Result<(Layout, Vec<u8>), Problem> {
-    let options = Options { limits, ..Options::default() };
-    let (mut rewriter, mut out) = (Rewriter::new(engine, options), Vec::new());
-    for chunk in chunks {
-        rewriter.push(chunk, &mut out).map_err(refused)?;
-    }
-    rewriter.finish(&mut out).map_err(refused)?;
-    let file = out.concat();
-    let layout = Reader::new(limits).push(&file, true).map_err(fault)?;
-    let layout = layout.ok_or(Problem::Internal("an instance went out that has no layout"))?;
-    let from = layout.bulk.and_then(|bulk| usize::try_from(bulk.value_at).ok()).unwrap_or(file.len());
-    Ok((layout, file.get(from..).unwrap_or_default().to_vec()))
+    Ok(out.concat().into())
 }
 
 fn refused(refused: Refused) -> Problem {

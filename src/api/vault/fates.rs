@@ -91,6 +91,7 @@ fn file(index: usize, record: &Record) -> FileFate {
             let tag = refusal.tag().map(|Tag(group, element)| format!("({group:04X},{element:04X})"));
             FileFate { sop_instance_uid, tag, ..fate(Fate::Refused) }.because(refusal.code(), refusal)
         }
+        Record::Stuck(_, fault) => fate(Fate::Refused).because("undelivered", fault),
         Record::Unread(_, _, why) => fate(Fate::Refused).because("unreadable", why),
     }
 }

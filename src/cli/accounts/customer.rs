@@ -19,13 +19,15 @@ pub fn run(command: &CustomerCommand) -> Result<Exit, Failure> {
         }
         CustomerCommand::List { common } => {
             let all = at_desk(&common.store, async |desk| {
-                desk.db.customers().await.map_err(|fault| wrong("", fault))
+                all_with_usage(desk).await.map_err(|fault| wrong("", fault))
             })?;
-            list(common, "customers", &all, &["name", "tier", "quota", "created", "id"])
+            let members = ["name", "tier", "quota", "month_used", "month_read", "created", "id"];
+            list(common, "customers", &all, &members)
         }
         CustomerCommand::Show { customer, common } => {
             let found = at_desk(&common.store, async |desk| {
-                with_usage(desk, customer).await.map_err(|fault| wrong(customer, fault))
+                let found = desk.db.customer(customer).await.map_err(|fault| wrong(customer, fault))?;
+                with_usage(desk, &found).await.map_err(|fault| wrong(customer, fault))
             })?;
             show(common, &found)
         }
@@ -52,16 +54,25 @@ fn changed(
     show(common, &value(&customer))
 }
 
-async fn with_usage(desk: &Desk, called: &str) -> Result<Value, crate::db::Fault> {
-    let customer = desk.db.customer(called).await?;
+async fn all_with_usage(desk: &Desk) -> Result<Vec<Value>, crate::db::Fault> {
+    let mut all = Vec::new();
+    for customer in desk.db.customers().await? {
+        all.push(with_usage(desk, &customer).await?);
+    }
+    Ok(all)
+}
+
+async fn with_usage(desk: &Desk, customer: &Customer) -> Result<Value, crate::db::Fault> {
     let month = Month::now();
     let usage = desk.db.usage(&desk.config.accounts.quotas, &customer.id, &month).await?;
-    let mut shown = value(&customer);
+    let mut shown = value(customer);
     let members = [
         ("month", json!(month.as_str())),
         ("month_quota", usage.quota.map_or(json!("unlimited"), |quota| json!(quota))),
         ("month_used", json!(usage.used)),
         ("month_reserved", json!(usage.reserved)),
+        ("month_read", json!(usage.read)),
+        ("month_read_bytes", json!(usage.read_bytes)),
     ];
     if let Some(shown) = shown.as_object_mut() {
         shown.extend(members.map(|(name, value)| (name.to_owned(), value)));

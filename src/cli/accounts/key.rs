@@ -3,7 +3,7 @@
 use super::{at_desk, list, moment_of, show, value, wrong};
 use crate::cli::args::{AccountArgs, KeyCommand};
 use crate::cli::{Exit, Failure, stdio};
-use crate::db::account::{ApiKey, KeyWish};
+use crate::db::account::{ApiKey, KeyWish, Rights};
 use crate::secret::Secret;
 
 /// Runs one of the commands below `veilgate key`.
@@ -12,9 +12,9 @@ use crate::secret::Secret;
 /// There is no such key or project, the arguments are wrong, or the database fails.
 pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
     match command {
-        KeyCommand::Add { project, name, expires, rate, common } => {
+        KeyCommand::Add { project, name, expires, rate, rights, common } => {
             let expires = moment_of("--expires", expires.as_ref())?;
-            let wish = KeyWish { name: name.clone(), expires, rate: *rate };
+            let wish = KeyWish { name: name.clone(), expires, rate: *rate, rights: self::rights(rights)? };
             let made = at_desk(&common.store, async |desk| {
                 let made = desk.db.add_key(&desk.hand, project, &wish).await;
                 made.map_err(|fault| wrong(&format!("{project}, {name}"), fault))
@@ -26,7 +26,12 @@ pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
                 let found = desk.db.keys(project.as_deref()).await;
                 found.map_err(|fault| wrong(project.as_deref().unwrap_or_default(), fault))
             })?;
-            list(common, "keys", &all, &["name", "prefix", "expires", "used", "revoked", "id", "project"])
+            list(
+                common,
+                "keys",
+                &all,
+                &["name", "prefix", "rights", "expires", "used", "revoked", "id", "project"],
+            )
         }
         KeyCommand::Show { key, common } => {
             let found = at_desk(&common.store, async |desk| {
@@ -50,6 +55,11 @@ pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
             give(common, made)
         }
     }
+}
+
+fn rights(words: &[String]) -> Result<Rights, Failure> {
+    let rights = Rights::parse(words.iter().map(String::as_str));
+    rights.ok_or_else(|| Failure::Usage("--right: the one word is reidentify".to_owned()))
 }
 
 /// Shows a new key, this once.

@@ -4,6 +4,7 @@
 mod customer;
 mod key;
 mod project;
+mod pseudonyms;
 mod store;
 
 pub use customer::run as customer;
@@ -52,7 +53,9 @@ fn wrong(called: &str, fault: Fault) -> Failure {
         | Fault::Ambiguous
         | Fault::Name
         | Fault::Ended
-        | Fault::NoDownstream => Failure::Usage(format!("{called}: {fault}")),
+        | Fault::NoDownstream
+        | Fault::BehindVeil
+        | Fault::NoVeil => Failure::Usage(format!("{called}: {fault}")),
         fault => Failure::Machine(fault.to_string()),
     }
 }
@@ -106,7 +109,7 @@ fn table(rows: Vec<Vec<String>>) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The first line of a text, `-` for nothing.
+/// The first line of a text, what stands in a list, `-` for nothing.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -115,6 +118,8 @@ fn cell(value: &Value) -> String {
             None if text.is_empty() => "-".to_owned(),
             None => text.clone(),
         },
+        Value::Array(all) if all.is_empty() => "-".to_owned(),
+        Value::Array(all) => all.iter().map(cell).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }

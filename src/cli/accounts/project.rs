@@ -1,10 +1,10 @@
 //! `veilgate project`.
 
-use super::{Desk, at_desk, list, show, value, wrong};
+use super::{Desk, at_desk, list, pseudonyms, show, value, wrong};
 use crate::cli::args::{AccountArgs, OwnArgs, ProjectCommand};
 use crate::cli::{Exit, Failure, profile, stdio};
 use crate::db::Fault;
-use crate::db::account::{Login, Project, ProjectWish, Route, Source};
+use crate::db::account::{Login, Places, Project, ProjectWish, Route, Source};
 use crate::dicomweb::links::Links;
 use crate::secret::Secret;
 use std::path::Path;
@@ -42,6 +42,7 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
             })?;
             show(common, &value(&found))
         }
+        ProjectCommand::Pseudonyms(command) => pseudonyms::run(command),
         ProjectCommand::Set { project, own, common } => {
             let wish = wish(own)?;
             let parts = [
@@ -68,7 +69,7 @@ fn changed(
     change: impl AsyncFnOnce(&Desk, &ProjectWish) -> Result<Project, Fault>,
 ) -> Result<Exit, Failure> {
     let project = at_desk(&common.store, async |desk| {
-        wish.server_forwards = desk.config.downstream.is_some();
+        wish.server = desk.config.places();
         change(desk, &wish).await.map_err(|fault| wrong(called, fault))
     })?;
     show(common, &value(&project))
@@ -78,7 +79,8 @@ fn wish(own: &OwnArgs) -> Result<ProjectWish, Failure> {
     Ok(ProjectWish {
         profile: with(own.profile.as_deref(), profile::own)?,
         destination: with(own.destination.as_deref(), |word| {
-            let wrong = || Failure::Usage("--destination: give archive, forward or server".to_owned());
+            let wrong =
+                || Failure::Usage("--destination: give archive, forward, restore or server".to_owned());
             Route::parse(word).ok_or_else(wrong)
         })?,
         origin: with(own.origin.as_deref(), |word| {
@@ -90,7 +92,7 @@ fn wish(own: &OwnArgs) -> Result<ProjectWish, Failure> {
             Ok(links.root().to_owned())
         })?,
         downstream_login: login(own)?.map(Some),
-        server_forwards: false,
+        server: Places::default(),
     })
 }
 

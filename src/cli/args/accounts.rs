@@ -97,7 +97,8 @@ pub struct OwnArgs {
     /// What happens to the attributes: a preset, a profile file, or `server` for what the server's settings say.
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// Where instances go: archive, forward, or `server` for what the server's settings say.
+    /// Where instances go: archive, forward, restore (with --origin veil: to that server, led back to its originals), or
+    /// `server` for what the server's settings say.
     #[arg(long)]
     pub destination: Option<String>,
     /// Where pulled resources come from: archive, downstream, veil, or `server` for what the server's settings say.
@@ -161,6 +162,34 @@ pub enum ProjectCommand {
         #[command(flatten)]
         common: AccountArgs,
     },
+    /// Set and read its own pseudonyms of patients.
+    #[command(subcommand, after_help = help::PSEUDONYMS)]
+    Pseudonyms(PseudonymsCommand),
+}
+
+/// The commands below `veilgate project pseudonyms`.
+#[derive(Debug, Subcommand)]
+pub enum PseudonymsCommand {
+    /// Put the pseudonyms of a CSV file in the place of all that the project had of its own.
+    Import {
+        /// Its id, its name if only one has it, or CUSTOMER/NAME.
+        project: String,
+        /// The file: patient_id,issuer,pseudonym.
+        file: PathBuf,
+        /// Where the data is, and how results are shown.
+        #[command(flatten)]
+        common: AccountArgs,
+    },
+    /// Write the project's own pseudonyms into a new file. It identifies patients.
+    Export {
+        /// Its id, its name if only one has it, or CUSTOMER/NAME.
+        project: String,
+        /// The file; one that is there is not overwritten.
+        file: PathBuf,
+        /// Where the data is, and how results are shown.
+        #[command(flatten)]
+        common: AccountArgs,
+    },
 }
 
 /// Arguments of `veilgate key`.
@@ -187,6 +216,9 @@ pub enum KeyCommand {
         /// Requests a minute, if not those of the tier.
         #[arg(long, value_name = "N")]
         rate: Option<u64>,
+        /// What it may do beyond what every key may: reidentify.
+        #[arg(long = "right", value_name = "WORD")]
+        rights: Vec<String>,
         /// Where the data is, and how results are shown.
         #[command(flatten)]
         common: AccountArgs,

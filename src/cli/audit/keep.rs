@@ -11,11 +11,9 @@ use crate::audit::value::{Id, Time};
 use crate::audit::verify::Verifier;
 use crate::cli::args::{AuditExportArgs, AuditSealArgs, AuditStoreArgs, StoreArgs};
 use crate::cli::store::block_on;
-use crate::cli::{Exit, Failure, stdio};
+use crate::cli::{Exit, Failure, files, stdio};
 use crate::db::chain::{Export, Keeper};
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Who acts on the command line.
@@ -46,7 +44,8 @@ pub(super) fn export(args: &AuditExportArgs) -> Result<Exit, Failure> {
     block_on(async {
         let store = Store::open(&args.chain.store).await?;
         let (project, keeper) = (store.project(&args.chain).await?, store.keeper().await?);
-        let target = args.out.as_deref().map(|out| Ok::<_, Failure>((out, create(out)?))).transpose()?;
+        let target =
+            args.out.as_deref().map(|out| Ok::<_, Failure>((out, files::create(out, "")?))).transpose()?;
         store.db.act(&keeper, &project, act(Action::ExportAudit)?).await?;
         let export = Export::begin(&store.db, &keeper, &project).await?;
         match target {
@@ -58,12 +57,6 @@ pub(super) fn export(args: &AuditExportArgs) -> Result<Exit, Failure> {
         }
         Ok(Exit::Done)
     })
-}
-
-/// A file that only its owner may read, and that was not there.
-fn create(out: &Path) -> Result<File, Failure> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out);
-    file.map_err(|error| Failure::Usage(format!("{}: {}", out.display(), stdio::why(&error))))
 }
 
 fn machine(out: &Path, error: &io::Error) -> Failure {

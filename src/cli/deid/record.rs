@@ -4,15 +4,14 @@
 
 use super::outcome::{Reason, Verdict};
 use super::source::About;
-use crate::cli::{Failure, stdio};
+use crate::cli::{Failure, files};
 use crate::deid::plan::Plan;
 use crate::deid::receipt::{Counts, Names, Receipt};
 use dicom_core::Tag;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// One line. What does not apply is left out.
@@ -77,10 +76,7 @@ pub struct Record {
 impl Record {
     /// Makes the file, for the owner's eyes only. It must not be there yet.
     pub fn create(path: &Path, plan: &Plan) -> Result<Self, Failure> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| {
-            Failure::Usage(format!("--receipt {}: {}", path.display(), stdio::why(&error)))
-        })?;
+        let file = files::create(path, "--receipt ")?;
         Ok(Self {
             file: BufWriter::new(file),
             profile: plan.profile().name.clone(),

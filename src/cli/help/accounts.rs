@@ -25,14 +25,34 @@ Examples:
       --downstream-token-file pacs.token
   veilgate project set clinic-a/trial-7 --profile server";
 
+pub const PSEUDONYMS: &str = "\
+A trial's subject numbers in the place of generated pseudonyms: where a patient stands in the
+table, PatientID and PatientName become the number; UIDs and date shifts stay keyed. It holds
+for push, pull and `veilgate deid` from then on: what was made before keeps its pseudonyms, so
+import before the first push. An import replaces the whole table; one with the header alone
+empties it. Both ways are written into the project's audit chain.
+
+CSV in UTF-8 with the header patient_id,issuer,pseudonym. The issuer (Issuer of Patient ID,
+0010,0021) is empty where instances have none. One pseudonym names one patient: 1 to 64
+printable ASCII characters without \\ ^ =.
+
+Exit status: 0 done; 1 the database fails; 2 no such project, mistakes in the table (each with
+its line), or wrong usage.
+
+Examples:
+  veilgate project pseudonyms import trial-7 subjects.csv
+  veilgate project pseudonyms export clinic-a/trial-7 subjects-now.csv";
+
 pub const KEY: &str = "\
 Only a key's SHA-256 is kept: who loses a key makes another. A project may have several
 keys at once, so that rotating them changes no pseudonym.
+Every key may push and pull. Only one with --right reidentify may ask for originals.
 
 Exit status: 0 done; 1 the database fails; 2 no such key, or wrong usage.
 
 Examples:
   veilgate key add trial-7 scanner-3 --expires 2027-01-31
+  veilgate key add trial-7 study-office --right reidentify
   veilgate key rotate scanner-3 --old-expires 7d
   veilgate key revoke vg_AbCdE";
 

@@ -1,7 +1,7 @@
 //! API keys: made and shown once, known by their SHA-256, ended by expiry or revocation. A project may have several, so
 //! that changing one changes no pseudonym.
 
-use super::{Hand, Tier, id, name, only, random, time};
+use super::{Hand, Rights, Tier, id, name, only, random, time};
 use crate::audit::action::Action;
 use crate::audit::value::Time;
 use crate::db::seal::{hex, unhex};
@@ -33,8 +33,8 @@ pub struct KeyOwner {
     pub tier: Tier,
     /// The key's own rate: requests a minute.
     pub rate: Option<u64>,
-    /// What the key may do beyond the common, as words.
-    pub rights: String,
+    /// What the key may do beyond what every key may.
+    pub rights: Rights,
     /// SHA-256 of the key, for a comparison in constant time.
     pub sha256: [u8; 32],
 }
@@ -107,6 +107,8 @@ pub struct ApiKey {
     pub prefix: String,
     /// Requests a minute, if not those of the tier.
     pub rate: Option<u64>,
+    /// What it may do beyond what every key may.
+    pub rights: Rights,
     /// `environment` if it stands in the environment; else empty.
     pub origin: String,
     /// When it was made.
@@ -128,10 +130,12 @@ pub struct KeyWish {
     pub expires: Option<i64>,
     /// Requests a minute, if not those of the tier.
     pub rate: Option<u64>,
+    /// What it may do beyond what every key may.
+    pub rights: Rights,
 }
 
-const COLUMNS: &str = "SELECT id, project_id, name, prefix, rate, origin, created_ms, expires_ms, used_ms, revoked_ms \
-    FROM api_key WHERE (id = $1 OR $1 = '') AND (project_id = $2 OR $2 = '') ORDER BY created_ms, id";
+const COLUMNS: &str = "SELECT id, project_id, name, prefix, rate, origin, created_ms, expires_ms, used_ms, revoked_ms, \
+    rights FROM api_key WHERE (id = $1 OR $1 = '') AND (project_id = $2 OR $2 = '') ORDER BY created_ms, id";
 
 /// By id, prefix or name; of several with one name only those count that are not revoked.
 const NAMED: &str = "SELECT id FROM api_key WHERE id = $1 \
@@ -166,7 +170,7 @@ impl Db {
             customer: row.try_get(3)?,
             tier: Tier::effective(&given, paid.as_deref(), row.try_get(6)?, now()),
             rate: rate.map(unsigned),
-            rights: row.try_get(8)?,
+            rights: Rights::stored(&row.try_get::<String, _>(8)?),
             changed: row.try_get(9)?,
             sha256: stored.ok_or(Fault::Failing("a key's digest is damaged"))?,
         }))
@@ -223,7 +227,7 @@ impl Db {
         self.key(&key.id).await
     }
 
-    /// Makes a new key beside an old one, of its name and rate; the old one ends at `old_expires`, if that is given and
+    /// Makes a new key beside an old one, of its name, rate and rights; the old one ends at `old_expires`, if that is given and
     /// earlier than its own end.
     ///
     /// # Errors
@@ -247,7 +251,7 @@ impl Db {
         .fetch_optional(&mut *transaction)
         .await?;
         lives.ok_or(Fault::Ended)?;
-        let wish = KeyWish { name: old.name.clone(), expires, rate: old.rate };
+        let wish = KeyWish { name: old.name.clone(), expires, rate: old.rate, rights: old.rights.clone() };
         let id = insert(&mut transaction, by, &old.project, &wish, &fresh, "").await?;
         if let Some(end) = old_expires {
             sqlx::query("UPDATE api_key SET expires_ms = $2 WHERE id = $1 AND (expires_ms IS NULL OR expires_ms > $2)")
@@ -262,7 +266,7 @@ impl Db {
     }
 }
 
-/// Enters a key and tells of it in its project's chain; its id.
+/// Enters a key and tells of it, and of a right beyond the common, in its project's chain; its id.
 pub(super) async fn insert(
     transaction: &mut Write,
     by: &Hand,
@@ -273,8 +277,8 @@ pub(super) async fn insert(
 ) -> Result<String, Fault> {
     let (key, called) = (id()?, name(&wish.name)?);
     sqlx::query(
-        "INSERT INTO api_key (id, project_id, sha256, created_ms, name, prefix, rate, origin, expires_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO api_key (id, project_id, sha256, created_ms, name, prefix, rate, origin, expires_ms, rights) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&key)
     .bind(project)
@@ -285,9 +289,10 @@ pub(super) async fn insert(
     .bind(wish.rate.map(signed))
     .bind(origin)
     .bind(wish.expires)
+    .bind(wish.rights.text())
     .execute(&mut **transaction)
     .await?;
-    by.record(transaction, project, Action::MakeKey, &key, None).await?;
+    by.record(transaction, project, Action::MakeKey, &key, wish.rights.words().next()).await?;
     Ok(key)
 }
 
@@ -317,6 +322,7 @@ fn api_key(row: &AnyRow) -> Result<ApiKey, Fault> {
         name: row.try_get(2)?,
         prefix: row.try_get(3)?,
         rate: rate.map(unsigned),
+        rights: Rights::stored(&row.try_get::<String, _>(10)?),
         origin: row.try_get(5)?,
         created: time(row.try_get(6)?)?,
         expires: moment(7)?,

@@ -6,13 +6,16 @@ use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 /// Where a project's instances go that are not asked back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// Into the embedded archive.
+    #[default]
     Archive,
     /// On to a server.
     Forward,
+    /// Back to the server behind the veil, restored.
+    Restore,
 }
 
 impl Route {
@@ -21,12 +24,13 @@ impl Route {
         match self {
             Self::Archive => "archive",
             Self::Forward => "forward",
+            Self::Restore => "restore",
         }
     }
 
     /// From its word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Archive, Self::Forward].into_iter().find(|route| route.word() == word)
+        [Self::Archive, Self::Forward, Self::Restore].into_iter().find(|route| route.word() == word)
     }
 }
 
@@ -57,6 +61,17 @@ impl Source {
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Archive, Self::Downstream, Self::Veil].into_iter().find(|source| source.word() == word)
     }
+}
+
+/// What the server's settings say of places, which holds for projects that say nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Places {
+    /// Where instances go.
+    pub route: Route,
+    /// Where pulled resources come from.
+    pub source: Source,
+    /// There is a downstream server.
+    pub downstream: bool,
 }
 
 /// A profile that a project has for itself: the name of a preset, or the text of a profile, kept as it was given.

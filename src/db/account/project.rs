@@ -1,11 +1,12 @@
 //! Projects: each with its own secret, from which its pseudonyms follow, and what else is its own and not the server's.
 
-use super::own::{Login, OwnProfile, Route, Source};
+use super::own::{Login, OwnProfile, Places, Route, Source};
 use super::{Hand, id, may_seal, name, only, random, time};
 use crate::audit::action::Action;
 use crate::audit::value::Time;
 use crate::db::seal::MasterKey;
 use crate::db::{Db, Fault, Write, now};
+use crate::deid::own_pseudonyms::OwnPseudonyms;
 use crate::deid::pseudonym::ProjectKey;
 use serde::Serialize;
 use sqlx::Row;
@@ -49,8 +50,8 @@ pub struct ProjectWish {
     pub downstream_url: Option<Option<String>>,
     /// Credentials for it.
     pub downstream_login: Option<Option<Login>>,
-    /// The server's settings name a server to forward to.
-    pub server_forwards: bool,
+    /// What holds where the project says nothing.
+    pub server: Places,
 }
 
 /// What a project has of its own; `None` is what the server's settings say.
@@ -68,6 +69,8 @@ pub struct ProjectSettings {
     pub downstream_url: Option<String>,
     /// Credentials for it.
     pub downstream_login: Option<Login>,
+    /// Its own pseudonyms of patients.
+    pub own_pseudonyms: OwnPseudonyms,
 }
 
 const COLUMNS: &str = "SELECT id, customer_id, name, profile, destination, downstream_url, \
@@ -172,8 +175,10 @@ impl Db {
         let login = login.map(|sealed| {
             Login::from_bytes(&master.open_bytes(&login_owner(project), &sealed)?).ok_or_else(damaged)
         });
+        let secret = master.open(project, &sealed).map(ProjectKey::from_bytes)?;
         Ok(ProjectSettings {
-            secret: master.open(project, &sealed).map(ProjectKey::from_bytes)?,
+            own_pseudonyms: self.own_pseudonyms(project, &secret).await?,
+            secret,
             profile: profile.transpose()?,
             destination: route.transpose()?,
             origin: origin.transpose()?,
@@ -266,8 +271,16 @@ impl Own {
         }
         let forwards = self.destination.as_deref() == Some(Route::Forward.word());
         let pulls = self.origin.as_deref().is_some_and(|word| word != Source::Archive.word());
-        if (forwards || pulls) && self.url.is_none() && !wish.server_forwards {
+        if (forwards || pulls) && self.url.is_none() && !wish.server.downstream {
             return Err(Fault::NoDownstream);
+        }
+        let route = self.destination.as_deref().map_or(Some(wish.server.route), Route::parse);
+        let source = self.origin.as_deref().map_or(Some(wish.server.source), Source::parse);
+        if route == Some(Route::Forward) && source == Some(Source::Veil) {
+            return Err(Fault::BehindVeil);
+        }
+        if route == Some(Route::Restore) && source != Some(Source::Veil) {
+            return Err(Fault::NoVeil);
         }
         let places = wish.destination.is_some() || wish.origin.is_some();
         Ok(places || wish.downstream_url.is_some() || wish.downstream_login.is_some())

@@ -182,11 +182,15 @@ async fn a_key_is_valid_until_it_expires_or_is_revoked() {
 async fn a_rotated_key_stands_beside_the_old_one_until_that_ends() {
     let rig = rig().await;
     let (db, hand) = (&rig.db, &rig.hand);
-    let wish = KeyWish { name: "a".to_owned(), ..KeyWish::default() };
+    let rights = Rights::parse(["reidentify"]).unwrap();
+    let wish = KeyWish { name: "a".to_owned(), rights: rights.clone(), ..KeyWish::default() };
     let (old, old_text) = db.add_key(hand, &rig.project, &wish).await.unwrap();
     let (new, new_text) = db.rotate_key(hand, "a", None, None).await.unwrap();
     assert_eq!((new.name.as_str(), &new.project), ("a", &old.project));
-    assert!(rig.owner(&old_text).await.is_some() && rig.owner(&new_text).await.is_some());
+    for text in [&old_text, &new_text] {
+        assert_eq!(rig.owner(text).await.unwrap().rights, rights, "a new key may what the old one may");
+    }
+    assert_eq!(rig.acts(&rig.project).await.first().unwrap(), "operator make-key reidentify");
     assert_eq!(db.rotate_key(hand, "a", None, None).await.err(), Some(Fault::Ambiguous));
     db.rotate_key(hand, &old.id, None, Some(now() - 1)).await.unwrap();
     assert!(rig.owner(&old_text).await.is_none() && rig.owner(&new_text).await.is_some());

@@ -12,6 +12,14 @@ use crate::db::{Db, Fault, Write, account, catalog, now, signed, unsigned};
 use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the database may take before a commit, to commit, and to tell whether it did. SQLite waits for 10 seconds
+/// itself where another process holds its lock.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A database that hangs is as good as none.
+const SILENT: Fault = Fault::Down("it does not answer in time");
 
 /// How long the outcome of a commit is asked for whose answer never came.
 const DOUBT: [u64; 6] = [50, 200, 500, 1000, 2000, 4000];
@@ -39,10 +47,20 @@ enum Pending {
     },
 }
 
+/// What stands in a transaction that is to be committed.
+type Prepared = (Write, Vec<Pending>, Chained);
+
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
+    let prepared = timeout(PATIENCE, prepare(db, terms, asks)).await;
+    let (transaction, pending, chained) = prepared.unwrap_or(Err(SILENT))?;
+    commit(db, &terms.keeper, transaction, &chained).await?;
+    Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
+}
+
+async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Prepared, Fault> {
     // A reservation that is lost with the power is lost with its request; one given back must not come back.
-    let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..)));
+    let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..) | Ask::Sent { .. } | Ask::Flush));
     let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
     let mut batch = Batch {
         terms,
@@ -62,8 +80,7 @@ pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<R
         usage::store(&mut batch.transaction, customer, month, locked).await?;
     }
     account::mark_used(&mut batch.transaction, &keys(asks), batch.now).await?;
-    commit(db, &terms.keeper, batch.transaction, &chained).await?;
-    Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
+    Ok((batch.transaction, pending, chained))
 }
 
 type Chained = BTreeMap<String, (Vec<Sealed>, Signed<Checkpoint>)>;
@@ -81,11 +98,7 @@ impl Batch<'_> {
             let tip = chain::lock(&mut self.transaction, &self.terms.keeper, project).await?;
             self.tips.insert(project.to_owned(), tip);
         }
-        let mut customers: Vec<Customer> = asks
-            .iter()
-            .filter_map(|ask| ticket(ask))
-            .map(|it| (it.customer.clone(), it.month.clone()))
-            .collect();
+        let mut customers: Vec<Customer> = asks.iter().filter_map(|ask| customer(ask)).collect();
         customers.sort_unstable();
         customers.dedup();
         for (customer, month) in customers {
@@ -104,19 +117,25 @@ impl Batch<'_> {
                 self.give_back(ticket).await?;
                 Pending::Reply(Ok(Reply::Done))
             }
+            Ask::Sent { customer, month, bytes } => {
+                let month = self.month(customer, month)?;
+                month.read_bytes = month.read_bytes.saturating_add(*bytes);
+                Pending::Reply(Ok(Reply::Done))
+            }
+            Ask::Flush => Pending::Reply(Ok(Reply::Done)),
             Ask::Settle(settlement) => self.settle(settlement, false).await?,
             Ask::Recover(settlement) => self.settle(settlement, true).await?,
         })
     }
 
-    fn month(&mut self, ticket: &Ticket) -> Result<&mut Locked, Fault> {
-        self.months.get_mut(&(ticket.customer.clone(), ticket.month.clone())).ok_or(Fault::Missing)
+    fn month(&mut self, customer: &str, month: &Month) -> Result<&mut Locked, Fault> {
+        self.months.get_mut(&(customer.to_owned(), month.clone())).ok_or(Fault::Missing)
     }
 
     async fn reserve(&mut self, ticket: &Ticket, wanted: u64) -> Result<Option<u64>, Fault> {
         let gateway = self.terms.gateway.clone();
         let made = self.now;
-        let month = self.month(ticket)?;
+        let month = self.month(&ticket.customer, &ticket.month)?;
         let granted = month.left().map(|left| left.min(wanted));
         if granted == Some(0) {
             return Ok(granted);
@@ -124,8 +143,8 @@ impl Batch<'_> {
         let amount = granted.unwrap_or_default();
         month.reserved = month.reserved.saturating_add(amount);
         sqlx::query(
-            "INSERT INTO reservation (id, gateway, customer_id, month, project_id, api_key_id, amount, made_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+            "INSERT INTO reservation (id, gateway, customer_id, month, project_id, api_key_id, amount, made_ms, action) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (id) DO UPDATE SET amount = reservation.amount + excluded.amount",
         )
         .bind(&ticket.id)
@@ -136,6 +155,7 @@ impl Batch<'_> {
         .bind(&ticket.key)
         .bind(signed(amount))
         .bind(made)
+        .bind(super::word(ticket.action))
         .execute(&mut *self.transaction)
         .await?;
         Ok(granted)
@@ -149,7 +169,7 @@ impl Batch<'_> {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let amount = unsigned(row.try_get(0)?);
-        let month = self.month(ticket)?;
+        let month = self.month(&ticket.customer, &ticket.month)?;
         month.reserved = month.reserved.saturating_sub(amount);
         Ok(Some(amount))
     }
@@ -175,11 +195,12 @@ impl Batch<'_> {
     /// dead gateway's and given back.
     async fn count(&mut self, ticket: &Ticket, settlement: &Settlement) -> Result<bool, Fault> {
         let used = settlement.used;
-        let month = self.month(ticket)?;
+        let month = self.month(&ticket.customer, &ticket.month)?;
         if month.left().is_some_and(|left| left < used) {
             return Ok(false);
         }
         month.used = month.used.saturating_add(used);
+        month.read = month.read.saturating_add(settlement.read);
         let Some(stripe) = month.stripe_customer.clone().filter(|_| settlement.charged && used > 0) else {
             return Ok(true);
         };
@@ -219,11 +240,15 @@ fn keys<'a>(asks: &[&'a Ask]) -> BTreeSet<&'a str> {
     asks.iter().filter_map(key).collect()
 }
 
-fn ticket(ask: &Ask) -> Option<&Ticket> {
-    match ask {
+/// Whose month an ask changes.
+fn customer(ask: &Ask) -> Option<Customer> {
+    let ticket = match ask {
         Ask::Reserve(ticket, _) | Ask::Release(ticket) => Some(ticket),
         Ask::Settle(settlement) | Ask::Recover(settlement) => settlement.ticket.as_ref(),
-    }
+        Ask::Sent { customer, month, .. } => return Some((customer.clone(), month.clone())),
+        Ask::Flush => None,
+    };
+    ticket.map(|ticket| (ticket.customer.clone(), ticket.month.clone()))
 }
 
 fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {
@@ -241,17 +266,25 @@ fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {
 /// Commits. Where the answer of the database is lost, it is asked whether it has the entries: they are new and cannot
 /// have come there otherwise.
 async fn commit(db: &Db, keeper: &Keeper, transaction: Write, chained: &Chained) -> Result<(), Fault> {
-    let Err(error) = transaction.commit().await else { return Ok(()) };
-    let fault = Fault::from(error);
+    let committed = timeout(PATIENCE, transaction.commit()).await;
+    let Err(fault) = committed.map_or(Err(SILENT), |done| done.map_err(Fault::from)) else { return Ok(()) };
     let newest = chained.values().find_map(|(entries, _)| entries.last());
     let Some(newest) = newest.filter(|_| fault.is_outage()) else { return Err(fault) };
+    match timeout(PATIENCE, settled(db, keeper, newest)).await {
+        Ok(Some(true)) => Ok(()),
+        _ => Err(fault),
+    }
+}
+
+/// Whether an entry was committed; nothing if nobody can tell.
+async fn settled(db: &Db, keeper: &Keeper, entry: &Sealed) -> Option<bool> {
     for pause in DOUBT {
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        if let Ok(found) = has(db, keeper, newest).await {
-            return if found { Ok(()) } else { Err(fault) };
+        if let Ok(found) = has(db, keeper, entry).await {
+            return Some(found);
         }
     }
-    Err(fault)
+    None
 }
 
 /// Asked under the lock of the chain's head, so that a commit still under way ends first.

@@ -3,7 +3,7 @@
 //! settles its reservations.
 
 use super::{Ask, Job, Settlement, Ticket};
-use crate::audit::action::{Action, Outcome};
+use crate::audit::action::Outcome;
 use crate::audit::event::{By, Event};
 use crate::audit::value::Id;
 use crate::db::{Fault, now};
@@ -53,20 +53,24 @@ fn refused(ask: Ask) -> Option<Ask> {
             tracing::error!("a reservation could not be given back");
             None
         }
-        Ask::Reserve(..) => None,
+        Ask::Sent { bytes, .. } => {
+            tracing::error!(bytes, "what was read could not be accounted for");
+            None
+        }
+        Ask::Reserve(..) | Ask::Flush => None,
     }
 }
 
 /// What is to be done later about an ask that failed.
 fn later(ask: Ask) -> Option<Ask> {
     match ask {
-        // The request was told that it failed.
-        Ask::Reserve(..) => None,
+        // Whoever asked was told that it failed.
+        Ask::Reserve(..) | Ask::Flush => None,
         Ask::Settle(settlement) if settlement.left => Some(Ask::Recover(settlement)),
         Ask::Settle(settlement) => {
             settlement.ticket.and_then(interrupted).map(|settlement| Ask::Recover(Box::new(settlement)))
         }
-        ask @ (Ask::Recover(_) | Ask::Release(_)) => Some(ask),
+        ask @ (Ask::Recover(_) | Ask::Release(_) | Ask::Sent { .. }) => Some(ask),
     }
 }
 
@@ -75,7 +79,7 @@ pub(super) fn interrupted(ticket: Ticket) -> Option<Settlement> {
     let by = By {
         actor: Id::new(ticket.key.as_str()).ok()?,
         request: Some(Id::new(ticket.id.as_str()).ok()?),
-        action: Action::Store,
+        action: ticket.action,
     };
     let event = Event::request(&by, Outcome::Failed, 0, 0).because("interrupted");
     Some(Settlement {
@@ -83,6 +87,7 @@ pub(super) fn interrupted(ticket: Ticket) -> Option<Settlement> {
         key: ticket.key.clone(),
         ticket: Some(ticket),
         used: 0,
+        read: 0,
         charged: false,
         left: false,
         events: vec![(now(), event)],

@@ -66,7 +66,7 @@ impl Db {
     async fn orphans(&self, gateway: &str) -> Result<Vec<Ticket>, Fault> {
         let alive = if self.kind == Kind::Sqlite { now() } else { now().saturating_sub(DEAD) };
         let rows = sqlx::query(
-            "SELECT id, customer_id, month, project_id, api_key_id FROM reservation WHERE gateway <> $1 \
+            "SELECT id, customer_id, month, project_id, api_key_id, action FROM reservation WHERE gateway <> $1 \
              AND gateway NOT IN (SELECT id FROM gateway WHERE seen_ms > $2) ORDER BY made_ms LIMIT $3",
         )
         .bind(gateway)
@@ -81,6 +81,7 @@ impl Db {
                 month: Month::stored(row.try_get(2)?),
                 project: row.try_get(3)?,
                 key: row.try_get(4)?,
+                action: super::action(&row.try_get::<String, _>(5)?),
             })
         };
         rows.iter().map(ticket).collect()

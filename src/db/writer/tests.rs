@@ -54,7 +54,15 @@ impl Rig {
             month: Month::now(),
             project: self.project.clone(),
             key: "key".to_owned(),
+            action: Action::Store,
         }
+    }
+
+    /// What reads count, and their bytes.
+    async fn read(&self) -> (u64, u64) {
+        let quotas = Quotas { free: None, pro: None, enterprise: None };
+        let usage = self.db.usage(&quotas, &self.customer, &Month::now()).await.unwrap();
+        (usage.read, usage.read_bytes)
     }
 
     fn settlement(&self, ticket: Option<Ticket>, used: u64) -> Settlement {
@@ -64,6 +72,7 @@ impl Rig {
             key: "key".to_owned(),
             ticket,
             used,
+            read: 0,
             charged: true,
             left: false,
             events: vec![(1_000, Event::request(&by, Outcome::Done, used, 0))],
@@ -238,4 +247,73 @@ async fn what_a_failed_settlement_had_reserved_is_given_back_once_the_database_s
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(rig.used_and_reserved().await, (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_read_counts_on_its_own_meter_and_with_its_bytes() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    let read = |id: &str, used| Settlement { read: 4, ..rig.settlement(Some(rig.ticket(id)), used) };
+    writer.settle(read("free", 0)).await.unwrap();
+    assert_eq!((rig.read().await, rig.used_and_reserved().await), ((4, 0), (0, 0)));
+    writer.reserve(rig.ticket("spends"), 4).await.unwrap();
+    writer.settle(read("spends", 4)).await.unwrap();
+    assert_eq!((rig.read().await, rig.used_and_reserved().await), ((8, 0), (4, 0)));
+    writer.sent(&rig.customer, &Month::now(), 1000);
+    writer.sent(&rig.customer, &Month::now(), 24);
+    writer.flush().await.unwrap();
+    assert_eq!(rig.read().await, (8, 1024));
+    let too_many = read("beyond", 7);
+    assert_eq!(writer.settle(too_many).await.err(), Some(Fault::Spent), "without a reservation");
+    assert_eq!(rig.read().await, (8, 1024), "what is not given is not read");
+}
+
+#[tokio::test]
+async fn bytes_that_leave_during_an_outage_are_counted_once_it_ends() {
+    let rig = rig(None).await;
+    let (broken, terms) = (rig.outage().await, rig.terms("one"));
+    let mut debts = debts::Debts::default();
+    let ask = Ask::Sent { customer: rig.customer.clone(), month: Month::now(), bytes: 77 };
+    serve(&broken, &terms, vec![Job { ask, reply: None }], &mut debts).await;
+    let mut jobs = Vec::new();
+    debts.join(&mut jobs);
+    serve(&rig.db, &terms, jobs, &mut debts).await;
+    assert_eq!(rig.read().await, (0, 77));
+}
+
+#[tokio::test]
+async fn the_chain_tells_what_an_interrupted_request_wanted() {
+    let rig = rig(Some(10)).await;
+    let alive = rig.writer("alive");
+    let ticket = Ticket { action: Action::Retrieve, ..rig.ticket("reads") };
+    alive.reserve(ticket, 3).await.unwrap();
+    sqlx::query("UPDATE reservation SET gateway = 'dead'").execute(&rig.db.writers).await.unwrap();
+    let _other = rig.writer("alive");
+    let told = async {
+        while rig.number("SELECT COUNT(*) FROM audit_entry WHERE body LIKE '%interrupted%'").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+    let retrieved = "SELECT COUNT(*) FROM audit_entry WHERE body LIKE '%\"action\":\"retrieve\"%'";
+    assert_eq!((rig.number(retrieved).await, rig.used_and_reserved().await), (1, (0, 0)));
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_an_outage_before_long_and_serves_again_afterwards() {
+    let rig = rig(Some(10)).await;
+    let writer = rig.writer("one");
+    writer.reserve(rig.ticket("waits"), 1).await.unwrap();
+    let mut holder = rig.db.write().await.unwrap();
+    sqlx::query("UPDATE usage SET used = used").execute(&mut *holder).await.unwrap();
+    let waited = std::time::Instant::now();
+    let settled = writer.settle(rig.settlement(Some(rig.ticket("waits")), 1)).await;
+    assert!(settled.err().unwrap().is_outage());
+    assert!(waited.elapsed() < Duration::from_secs(25), "{:?}", waited.elapsed());
+    holder.rollback().await.unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while rig.used_and_reserved().await.1 > 0 && std::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rig.used_and_reserved().await, (0, 0), "what was withheld is given back");
 }

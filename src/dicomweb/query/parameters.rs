@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
             if computed && condition != Condition::Any {
                 return Err(fault(path::name(&path), Kind::NotMatched));
             }
-            self.query.keys.push(Key { path, vr, creator, condition });
+            self.query.keys.push(Key { path, vr, creator, condition, text: value.into_owned() });
         }
         Ok(self.query)
     }

@@ -57,7 +57,7 @@ fn tag(text: &str) -> Option<Tag> {
 }
 
 /// A path as faults and warnings name it: keywords, or digits where there is none.
-pub(super) fn name(path: &[Tag]) -> String {
+pub fn name(path: &[Tag]) -> String {
     let keyword =
         |tag: &Tag| match StandardDataDictionary.by_tag(*tag).filter(|_| !dictionary::is_private(*tag)) {
             Some(entry) => entry.alias().to_owned(),

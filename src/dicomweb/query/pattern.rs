@@ -16,6 +16,11 @@ impl Pattern {
         Self { text: text.to_owned() }
     }
 
+    /// Its text, wildcards and all.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// True if there is a wildcard in it.
     pub fn is_wild(text: &str) -> bool {
         text.contains(['*', '?'])

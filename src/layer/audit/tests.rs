@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::archive::Archive;
+use crate::archive::{Archive, Site};
 use crate::audit::chain::Sealed;
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::key::SigningKey;
@@ -16,11 +16,12 @@ use crate::db::usage::{Month, Quotas};
 use crate::db::writer::Terms;
 use crate::deid::receipt::Names;
 use crate::destination::{Custody, Stored};
+use crate::layer::quota::tests::QUOTAS;
 use crate::layer::task;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,7 +40,7 @@ async fn rig() -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
     std::fs::create_dir(folder.path().join("archive")).unwrap();
-    let archive = Archive::open(&folder.path().join("archive"), db.clone()).unwrap();
+    let archive = Archive::open(&Site::Folder(folder.path().join("archive")), db.clone()).unwrap();
     let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(3600));
     let quotas = Quotas { free: None, pro: None, enterprise: None };
     let writer = Writer::start(db.clone(), Terms { keeper, quotas, gateway: "one".to_owned() });
@@ -122,12 +123,40 @@ async fn without_commit_the_answer_is_withheld_and_the_objects_are_withdrawn() {
             month: Month::now(),
             project,
             key: "key-1".to_owned(),
+            action: Action::Store,
         });
         response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
         response
     };
     withheld(rig.app(post(handler)).oneshot(request()).await.unwrap()).await;
     assert_eq!(rig.objects(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn what_is_read_is_counted_with_its_entry() {
+    let rig = rig().await;
+    let owner = rig.db.key_owner([3; 32]).await.unwrap().unwrap();
+    let (customer, project) = (owner.customer.clone(), rig.project.clone());
+    let handler = async move || {
+        let mut response = "three instances".into_response();
+        response.extensions_mut().insert(Ticket {
+            id: "request-1".to_owned(),
+            customer,
+            month: Month::now(),
+            project,
+            key: "key-1".to_owned(),
+            action: Action::Retrieve,
+        });
+        response.extensions_mut().insert(Tally { read: 3, ..Tally::default() });
+        response
+    };
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let answer = rig.app(get(handler)).oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let usage = rig.db.usage(&QUOTAS, &owner.customer, &Month::now()).await.unwrap();
+    assert_eq!((usage.read, usage.used), (3, 0));
+    let event = &rig.entries().await[0].body.event;
+    assert_eq!((event.action(), event.instances()), (Action::Retrieve, [Some(3), Some(0)]));
 }
 
 #[tokio::test]
@@ -192,6 +221,27 @@ async fn a_request_whose_client_left_is_on_record_all_the_same() {
     };
     timeout(Duration::from_secs(20), recorded).await.unwrap();
     assert!(rig.db.knows_object(&object).await.unwrap(), "entries and catalog are one transaction");
+}
+
+#[tokio::test]
+async fn names_that_were_asked_for_are_counted_and_withheld_where_that_is_not_on_record() {
+    let rig = rig().await;
+    let handler = async || {
+        let mut response = "an original".into_response();
+        response.extensions_mut().insert(Action::Reidentify);
+        response.extensions_mut().insert(Asked { found: 3, unknown: 2 });
+        response
+    };
+    let answered = rig.app(post(handler)).oneshot(request()).await.unwrap();
+    assert_eq!(answered.status(), StatusCode::OK);
+    let event = rig.entries().await[0].body.event.clone();
+    assert_eq!((event.action(), event.outcome()), (Action::Reidentify, Outcome::Partial));
+    assert_eq!(event.instances(), [Some(3), Some(2)]);
+    rig.db.close().await;
+    let withheld = rig.app(post(handler)).oneshot(request()).await.unwrap();
+    assert_eq!(withheld.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body = axum::body::to_bytes(withheld.into_body(), 1 << 16).await.unwrap();
+    assert!(!String::from_utf8_lossy(&body).contains("an original"));
 }
 
 #[tokio::test]

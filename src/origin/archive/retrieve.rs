@@ -1,21 +1,18 @@
-//! Instances, metadata and bulk data out of the archive, one after the other as fast as they are taken.
+//! What lies in the archive below a place, one instance after the other as fast as they are taken. What can be given of
+//! an instance is `stored`'s.
 
 use super::ArchiveOrigin;
-use super::known::Known;
-use super::native;
+use super::object::Object;
 use crate::db::held::{Held, Place};
 use crate::dicom::TransferSyntax;
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
-use crate::dicomweb::json_form::Json;
 use crate::dicomweb::representation::{self, As, Lossy};
-use crate::dicomweb::xml_form::{self, Xml};
-use crate::dicomweb::{model, syntaxes};
 use crate::origin::part::{Content, Part, Parts};
-use crate::origin::{Fault, Model};
+use crate::origin::stored::{Ranged, Stored};
+use crate::origin::{Fault, Model, resource};
 use crate::raster::decode::decodes;
-use bytes::Bytes;
-use dicom_core::Tag;
+use crate::raster::wish::Wish;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,14 +23,12 @@ const PAGE: u32 = 500;
 /// Heads that are read at the same time.
 const AHEAD: usize = 4;
 
-pub(super) const ENCAPSULATED_DOCUMENT: Tag = Tag(0x0042, 0x0011);
-const DOCUMENT_TYPE: Tag = Tag(0x0042, 0x0012);
-
-const DICOM: &str = "application/dicom";
+/// Instances among which one is chosen to stand for a series or study.
+const CHOICE: u32 = 500;
 
 impl ArchiveOrigin {
     /// The instances below a place, page by page.
-    pub(super) fn held(&self, place: &Place) -> BoxStream<'static, Result<Held, Fault>> {
+    fn held(&self, place: &Place) -> BoxStream<'static, Result<Held, Fault>> {
         let (db, project, place) = (self.db.clone(), Arc::clone(&self.project), place.clone());
         let next = move |after: Option<Option<Held>>| {
             let (db, project, place) = (db.clone(), Arc::clone(&project), place.clone());
@@ -47,20 +42,32 @@ impl ArchiveOrigin {
         stream::try_unfold(Some(None), next).try_flatten().boxed()
     }
 
-    /// The one instance that a place names.
-    pub(super) async fn one(&self, place: &Place) -> Result<Held, Fault> {
-        self.db.held(&self.project, place, None, 1).await?.pop().ok_or(Fault::NotFound)
+    /// The one instance that a place names, and its path.
+    async fn one(&self, place: &Place) -> Result<(Held, String), Fault> {
+        let held = self.db.held(&self.project, place, None, 1).await?.pop().ok_or(Fault::NotFound)?;
+        let path = path(&place.study, &held);
+        Ok((held, path))
     }
 
-    /// What is known of it.
-    pub(super) async fn known(&self, held: &Held) -> Result<Arc<Known>, Fault> {
-        self.memory.of(&self.archive, held).await
+    /// What is known of an instance, read now if it is not remembered.
+    async fn known(&self, held: &Held) -> Result<Arc<Stored>, Fault> {
+        if let Some(known) = self.known.find(&held.object) {
+            return Ok(known);
+        }
+        let object = Arc::new(Object::of(&self.archive, held));
+        let known = Arc::new(Stored::read(object, self.decoders.clone()).await?);
+        self.known.keep(&held.object, Arc::clone(&known));
+        Ok(known)
+    }
+
+    pub(super) async fn syntax(&self, place: &Place) -> Result<String, Fault> {
+        Ok(self.one(place).await?.0.transfer_syntax)
     }
 
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
         let syntaxes = self.syntaxes(place).await?;
         let choose = |stored: &str| representation::choose(stored, wishes, Lossy::Stays, decodes);
-        let given = syntaxes.iter().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
+        let given = syntaxes.keys().filter_map(|stored| Some((stored.clone(), choose(stored)?)));
         let given: BTreeMap<String, As> = given.collect();
         if given.is_empty() {
             return Err(Fault::Undecodable(
@@ -68,37 +75,37 @@ impl ArchiveOrigin {
             ));
         }
         let partial = given.len() < syntaxes.len();
+        let instances =
+            syntaxes.iter().filter(|(stored, _)| given.contains_key(*stored)).map(|(_, count)| count).sum();
         let (origin, study) = (self.clone(), place.study.clone());
         let parts = self.held(place).try_filter_map(move |held| {
-            let (origin, study) = (origin.clone(), study.clone());
+            let (origin, path) = (origin.clone(), path(&study, &held));
             let given = given.get(&held.transfer_syntax).copied();
             async move {
                 Ok(match given {
                     None => None,
-                    Some(As::Stored) => Some(origin.stored(&study, &held)),
-                    Some(As::Native) => Some(native::instance(&origin, &study, &held).await?),
+                    Some(As::Stored) => Some(origin.as_it_lies(&held, path)),
+                    Some(As::Native) => Some(origin.known(&held).await?.native(path).await?),
                 })
             }
         });
-        Ok(Parts { partial, parts: parts.boxed() })
+        Ok(Parts::counted(partial, instances, parts.boxed()))
     }
 
     /// The instance byte by byte as it lies in the store.
-    fn stored(&self, study: &str, held: &Held) -> Part {
-        let (archive, object) = (self.archive.clone(), held.object.clone());
+    fn as_it_lies(&self, held: &Held, path: String) -> Part {
+        let object = Object::of(&self.archive, held);
         Part {
-            media: DICOM,
+            media: "application/dicom",
             transfer_syntax: TransferSyntax::of(&held.transfer_syntax).map(|syntax| syntax.uid),
-            path: path(study, held),
+            path,
             tag: Some(held.sha256.clone()),
-            content: Content::seekable(held.size, move |range| {
-                archive.stream(&object, range).map_err(Fault::from).boxed()
-            }),
+            content: Content::seekable(held.size, move |range| object.stream(range)),
         }
     }
 
-    /// The transfer syntaxes below a place, each once; at least one.
-    pub(super) async fn syntaxes(&self, place: &Place) -> Result<Vec<String>, Fault> {
+    /// The transfer syntaxes below a place, and how many instances have each; at least one.
+    async fn syntaxes(&self, place: &Place) -> Result<BTreeMap<String, u64>, Fault> {
         let syntaxes = self.db.held_syntaxes(&self.project, place).await?;
         if syntaxes.is_empty() { Err(Fault::NotFound) } else { Ok(syntaxes) }
     }
@@ -108,67 +115,79 @@ impl ArchiveOrigin {
         let (origin, study, root) = (self.clone(), place.study.clone(), root.to_owned());
         let one = move |held: Held| {
             let (origin, path, root) = (origin.clone(), path(&study, &held), root.clone());
-            async move { origin.described(&held, path, form, &root).await }
-        };
-        let parts = self.held(place).map_ok(one).try_buffered(AHEAD);
-        Ok(Parts { partial: false, parts: parts.boxed() })
-    }
-
-    async fn described(&self, held: &Held, path: String, form: Model, root: &str) -> Result<Part, Fault> {
-        let known = self.known(held).await?;
-        let tail = known.tail(&self.archive).await?;
-        let url = format!("{root}/{path}");
-        let (media, text) = match form {
-            Model::Json => ("application/dicom+json", model::write(&known.layout, &tail, &url, &Json)),
-            Model::Xml => {
-                let attributes = model::write(&known.layout, &tail, &url, &Xml);
-                ("application/dicom+xml", attributes.map(|text| xml_form::document(&text)))
+            async move {
+                let part = origin.known(&held).await?.metadata(&path, form, &root).await?;
+                Ok(Part { tag: Some(held.sha256), ..part })
             }
         };
-        let text = text.map_err(|_| Fault::Damaged)?;
-        let (path, content) = (format!("{path}/metadata"), Content::bytes(text.into()));
-        Ok(Part { media, transfer_syntax: None, path, tag: Some(held.sha256.clone()), content })
+        let parts = self.held(place).map_ok(one).try_buffered(AHEAD);
+        Ok(Parts { partial: false, instances: 0, parts: parts.boxed() })
     }
 
-    pub(super) async fn bulk(&self, place: &Place, path: &BulkPath, given: As) -> Result<Parts, Fault> {
-        let held = self.one(place).await?;
-        let known = self.known(&held).await?;
-        let bulk = known.layout.bulk.filter(|bulk| path.is_top_level() && bulk.header.tag == path.tag);
-        let resource = format!("{}/bulk/{path}", self::path(&place.study, &held));
-        if bulk.is_some() {
-            return super::pixels::bulk(self, known, resource, given).await;
-        }
-        let value = self.value(&known, path).await?.ok_or(Fault::NotFound)?;
-        let media = self.media(&known, path)?;
-        let tag = Some(format!("{}-{path}", held.sha256));
-        let content = Content::bytes(value);
-        Ok(Parts::one(Part { media, transfer_syntax: None, path: resource, tag, content }))
+    pub(super) async fn frames(&self, place: &Place, numbers: &[u32], given: As) -> Result<Parts, Fault> {
+        let (held, path) = self.one(place).await?;
+        self.known(&held).await?.frames(&path, numbers, given).await
     }
 
-    pub(super) async fn value(&self, known: &Known, path: &BulkPath) -> Result<Option<Bytes>, Fault> {
-        let damaged = |_| Fault::Damaged;
-        let encoding = known.layout.encoding;
-        if let Some((_, value)) = path.find(&known.layout.head, encoding).map_err(damaged)? {
-            return Ok(Some(value));
+    pub(super) async fn bulk(&self, place: &Place, attribute: &BulkPath, given: As) -> Result<Parts, Fault> {
+        let (held, path) = self.one(place).await?;
+        let mut parts = self.known(&held).await?.bulk(&path, attribute, given).await?;
+        // Pixels are given in more ways than one under one name.
+        if attribute.tag.group() != 0x7FE0 {
+            let tag = format!("{}-{attribute}", held.sha256);
+            parts.parts = parts.parts.map_ok(move |part| Part { tag: Some(tag.clone()), ..part }).boxed();
         }
-        let tail = known.tail(&self.archive).await?;
-        Ok(path.find(&tail, encoding).map_err(damaged)?.map(|(_, value)| value))
+        Ok(parts)
     }
 
-    /// The media type of a value: that of an encapsulated document is said beside it (PS3.3 C.24.2).
-    pub(super) fn media(&self, known: &Known, path: &BulkPath) -> Result<&'static str, Fault> {
-        const DOCUMENTS: [&str; 5] = ["application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl"];
-        if !path.is_top_level() || path.tag != ENCAPSULATED_DOCUMENT {
-            return Ok(syntaxes::OCTET_STREAM);
+    /// Pictures of the instances below a place; of one frame, or of the first of each.
+    pub(super) async fn rendered(
+        &self,
+        place: &Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Result<Parts, Fault> {
+        if place.instance.is_some() {
+            let (held, path) = self.one(place).await?;
+            return self.known(&held).await?.rendered(&path, frame, wish).await;
         }
-        let said = BulkPath::top(DOCUMENT_TYPE).find(&known.layout.head, known.layout.encoding);
-        let said = said.map_err(|_| Fault::Damaged)?.map(|(_, value)| value).unwrap_or_default();
-        let said = crate::dicom::value::ascii(&said).unwrap_or_default().to_ascii_lowercase();
-        Ok(DOCUMENTS.into_iter().find(|media| *media == said).unwrap_or(syntaxes::OCTET_STREAM))
+        // What has no picture shows only when its turn comes; it is counted, for it was looked at.
+        let instances = self.syntaxes(place).await?.values().sum();
+        let (origin, study) = (self.clone(), place.study.clone());
+        let parts = self.held(place).try_filter_map(move |held| {
+            let (origin, path) = (origin.clone(), path(&study, &held));
+            async move {
+                match origin.known(&held).await?.rendered(&path, None, wish).await {
+                    Ok(parts) => Ok(Some(parts.parts)),
+                    // What has no picture is left out of many (PS3.18 10.4.3.3.3).
+                    Err(Fault::Undecodable(_)) => Ok(None),
+                    Err(fault) => Err(fault),
+                }
+            }
+        });
+        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
+    }
+
+    /// One picture that stands for all below a place: of the middle, or of what else has one.
+    pub(super) async fn thumbnail(
+        &self,
+        place: &Place,
+        frame: Option<u32>,
+        wish: Wish,
+    ) -> Result<Parts, Fault> {
+        let held = self.db.held(&self.project, place, None, CHOICE).await?;
+        let mut failed = Fault::NotFound;
+        for held in [held.get(held.len() / 2), held.first(), held.last()].into_iter().flatten() {
+            let known = self.known(held).await?;
+            match known.thumbnail(&path(&place.study, held), frame, wish).await {
+                Err(fault @ Fault::Undecodable(_)) => failed = fault,
+                shown => return Ok(Parts::one(shown?)),
+            }
+        }
+        Err(failed)
     }
 }
 
-/// The path of an instance below the DICOMweb root.
-pub(super) fn path(study: &str, held: &Held) -> String {
-    format!("studies/{study}/series/{}/instances/{}", held.series, held.instance)
+fn path(study: &str, held: &Held) -> String {
+    resource(study, &held.series, &held.instance)
 }

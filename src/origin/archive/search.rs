@@ -5,7 +5,7 @@ use crate::db::Db;
 use crate::db::catalog::search::{COUNTED, Column, Found, ModalityCount, PAGE_BYTES, Rank, Search, Test};
 use crate::dicom::dictionary;
 use crate::dicomweb::data_set::DataSet;
-use crate::dicomweb::levels::{self, Level};
+use crate::dicomweb::levels::Level;
 use crate::dicomweb::query::condition::Condition;
 use crate::dicomweb::query::pattern::Pattern;
 use crate::dicomweb::query::{Key, Query};
@@ -188,10 +188,7 @@ async fn modalities(db: &Db, project: &str, query: &Query, found: &[Found]) -> R
 fn result(query: &Query, found: &Found, modalities: &Modalities) -> DataSet {
     let mut data = attributes(found);
     data.0.retain(|name, _| u32::from_str_radix(name, 16).is_ok_and(|tag| query.returns(of_number(tag))));
-    let always = query.returned_levels().flat_map(levels::always).copied();
-    let keys =
-        query.keys.iter().filter(|key| key.creator.is_none()).filter_map(|key| key.path.first().copied());
-    for tag in always.chain(keys) {
+    for tag in query.required() {
         if data.get(tag).is_none() {
             data.put(tag, vr(tag).to_string(), Vec::new());
         }

@@ -25,6 +25,27 @@ fn place() -> Place {
     Place { study: "2.25.1".into(), series: Some("2.25.2".into()), instance: Some("2.25.3".into()) }
 }
 
+fn names() -> Names {
+    Names {
+        sop_class: "1.2".into(),
+        instance: "2.25.3".into(),
+        series: "2.25.2".into(),
+        study: "2.25.1".into(),
+    }
+}
+
+fn entry(names: Names, syntax: &str, object: String, size: u64) -> Entry {
+    Entry {
+        names,
+        patient_id: "P".into(),
+        transfer_syntax: syntax.into(),
+        size,
+        sha256: "aa".into(),
+        object,
+        described: crate::db::catalog::described::Described::default(),
+    }
+}
+
 /// Head of an image of `frames` frames of 1024 × 512 bytes, up to its pixel data.
 fn head(syntax: &str, frames: u32) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -43,7 +64,7 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> 
     let (db, project) = founded(folder.path()).await;
     let objects = folder.path().join("archive");
     std::fs::create_dir(&objects).unwrap();
-    let archive = Archive::open(&objects, db.clone()).unwrap();
+    let archive = Archive::open(&crate::archive::Site::Folder(objects), db.clone()).unwrap();
     let mut writer = archive.writer(&project).unwrap();
     let mut size = more;
     for chunk in chunks {
@@ -52,23 +73,8 @@ async fn rig(syntax: &str, chunks: impl Iterator<Item = Vec<u8>>, more: u64) -> 
     }
     let object = writer.object().to_owned();
     writer.finish().await.unwrap();
-    let names = Names {
-        sop_class: "1.2".into(),
-        instance: "2.25.3".into(),
-        series: "2.25.2".into(),
-        study: "2.25.1".into(),
-    };
-    let entry = Entry {
-        names,
-        patient_id: "P".into(),
-        transfer_syntax: syntax.into(),
-        size,
-        sha256: "aa".into(),
-        object,
-        described: crate::db::catalog::described::Described::default(),
-    };
-    enter(&db, &project, &[entry]).await.unwrap();
-    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project) }
+    enter(&db, &project, &[entry(names(), syntax, object, size)]).await.unwrap();
+    Rig { folder, origin: ArchiveOrigin::new(archive, db, &project, Decoders::default()) }
 }
 
 async fn frame(rig: &Rig, number: u32) -> Vec<u8> {
@@ -140,13 +146,34 @@ async fn a_compressed_frame_without_table_costs_its_own_size_and_a_look_at_those
     }
 }
 
-#[tokio::test]
-async fn nothing_is_given_to_another_project() {
+fn one_frame() -> Vec<u8> {
     let mut bytes = head(NATIVE, 1);
     let mut writer = Writer::default();
     writer.element(Tag(0x7FE0, 0x0010), VR::OB, &vec![0; FRAME]);
     bytes.extend(writer.finish());
-    let rig = rig(NATIVE, std::iter::once(bytes), 0).await;
+    bytes
+}
+
+#[tokio::test]
+async fn what_comes_in_while_an_answer_is_given_is_not_in_it() {
+    let rig = rig(NATIVE, std::iter::once(one_frame()), 0).await;
+    let study = Place { series: None, instance: None, ..place() };
+    let wishes = [SyntaxWish::Any];
+    let files = Origin::instances(&rig.origin, &study, &wishes).await.unwrap();
+    let pictures = Origin::rendered(&rig.origin, &study, None, Wish::default()).await.unwrap();
+    let names = Names { instance: "2.25.4".into(), ..names() };
+    let late = entry(names, NATIVE, "late".into(), 1);
+    enter(&rig.origin.db, &rig.origin.project, &[late]).await.unwrap();
+    for parts in [files, pictures] {
+        let given: Vec<_> = parts.parts.try_collect().await.unwrap();
+        assert_eq!((parts.instances, given.len()), (1, 1), "one was counted");
+    }
+    assert_eq!(Origin::instances(&rig.origin, &study, &wishes).await.unwrap().instances, 2);
+}
+
+#[tokio::test]
+async fn nothing_is_given_to_another_project() {
+    let rig = rig(NATIVE, std::iter::once(one_frame()), 0).await;
     let (origin, place) = (&rig.origin.of("another"), place());
     let wishes = [SyntaxWish::Any];
     let path = BulkPath::parse("7FE00010").unwrap();

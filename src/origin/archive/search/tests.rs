@@ -7,6 +7,7 @@ use crate::archive::describe::described;
 use crate::db::catalog::Entry;
 use crate::db::tests::{another_project, enter, founded};
 use crate::deid::receipt::Names;
+use crate::dicomweb::levels;
 use crate::dicomweb::query::{MOMENTS, QueryFaultKind, Scope};
 use std::collections::BTreeMap;
 

@@ -1,0 +1,251 @@
+//! A server under examination, and a study on it: stored by us, or one that is there. Every request of a check goes
+//! through here.
+
+use super::reading::{object, results};
+use super::sample::Sample;
+use super::{Miss, Outcome};
+use crate::dicomweb::data_set::{DataSet, values};
+use crate::downstream::probe::{Ask, NotAHeader, Probe, Reply};
+use dicom_core::Tag;
+use serde_json::Value;
+use std::cell::OnceCell;
+use tokio::runtime::Runtime;
+
+pub(super) const JSON: &str = "application/dicom+json";
+pub(super) const INSTANCES: &str = "multipart/related; type=\"application/dicom\"";
+const BOUNDARY: &str = "veilgate-conformance-6f2d";
+
+/// Which server, and as whom.
+pub struct Server {
+    /// Its DICOMweb root, without a slash at its end.
+    pub root: String,
+    /// Headers that name the caller.
+    pub headers: Vec<(String, String)>,
+    /// A study that is there; nothing is stored then.
+    pub study: Option<String>,
+}
+
+/// A server with a study to be looked at.
+pub struct Scene {
+    runtime: Runtime,
+    probe: Probe,
+    pub(super) root: String,
+    /// What is stored.
+    pub(super) sample: Sample,
+    /// True if nothing may be stored.
+    read_only: bool,
+    /// The server asks who calls.
+    pub(super) named: bool,
+    stored: OnceCell<Stored>,
+}
+
+/// How the first store request was answered.
+pub(super) struct Stored {
+    /// The answer.
+    pub(super) reply: Option<Reply>,
+    /// The study as the server names it, its series, and its instances with their series; empty if there are none.
+    pub(super) study: String,
+    pub(super) instances: Vec<(String, String)>,
+}
+
+/// Why a server cannot be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// A header.
+    #[error(transparent)]
+    Header(#[from] NotAHeader),
+    /// The system gives no random bytes or threads.
+    #[error("the system gives no random bytes or threads")]
+    System,
+}
+
+impl Scene {
+    /// A scene on a server. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// A header is not legal, or the system gives no random bytes.
+    pub fn new(server: Server) -> Result<Self, Unusable> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| Unusable::System)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let stored = OnceCell::new();
+        let read_only = server.study.is_some();
+        if let Some(study) = server.study {
+            let _ = stored.set(Stored { reply: None, study, instances: Vec::new() });
+        }
+        Ok(Self {
+            runtime: runtime.map_err(|_| Unusable::System)?,
+            probe: Probe::new(&server.root, &server.headers)?,
+            root: server.root,
+            sample: Sample::new(u128::from_le_bytes(random)),
+            read_only,
+            named: !server.headers.is_empty(),
+            stored,
+        })
+    }
+
+    /// One exchange.
+    pub(super) fn ask(&self, ask: Ask) -> Result<Reply, Miss> {
+        self.runtime.block_on(self.probe.ask(ask)).map_err(|fault| Miss::Broken(fault.to_string()))
+    }
+
+    /// GET of a path below the root.
+    pub(super) fn get(&self, path: &str, accept: &str) -> Result<Reply, Miss> {
+        self.ask(Ask {
+            path: path.to_owned(),
+            headers: vec![("Accept", accept.to_owned())],
+            ..Ask::default()
+        })
+    }
+
+    /// The results of a search.
+    pub(super) fn search(&self, path: &str) -> Result<Vec<DataSet>, Miss> {
+        results(&self.get(path, JSON)?)
+    }
+
+    /// POST of a body to a path below the root.
+    pub(super) fn post(&self, path: &str, media: &str, accept: &str, body: Vec<u8>) -> Result<Reply, Miss> {
+        if self.read_only {
+            return Err(Miss::Skipped("nothing is stored where a study is named"));
+        }
+        let headers = vec![("Accept", accept.to_owned()), ("Content-Type", media.to_owned())];
+        self.ask(Ask {
+            method: Some("POST"),
+            path: path.to_owned(),
+            headers,
+            body: Some(body),
+            nameless: false,
+        })
+    }
+
+    /// STOW of these files.
+    pub(super) fn store(&self, path: &str, files: &[Vec<u8>]) -> Result<Reply, Miss> {
+        self.store_for(path, files, JSON)
+    }
+
+    /// The same, with the answer in another form.
+    pub(super) fn store_for(&self, path: &str, files: &[Vec<u8>], accept: &str) -> Result<Reply, Miss> {
+        let media = format!("{INSTANCES}; boundary={BOUNDARY}");
+        self.post(path, &media, accept, multipart(files))
+    }
+
+    /// The whole sample, stored once.
+    pub(super) fn stored(&self) -> Result<&Stored, Miss> {
+        if self.stored.get().is_none() {
+            let files: Vec<Vec<u8>> = (0..3).map(|number| self.sample.file(number)).collect();
+            let reply = self.store("/studies", &files)?;
+            let (study, instances) = names(&reply, &self.sample);
+            let _ = self.stored.set(Stored { reply: Some(reply), study, instances });
+        }
+        self.stored.get().ok_or(Miss::Skipped("nothing was stored"))
+    }
+
+    /// The path of the study.
+    pub(super) fn study(&self) -> Result<String, Miss> {
+        let stored = self.stored()?;
+        match stored.study.as_str() {
+            "" => Err(Miss::Skipped("the study could not be stored")),
+            study => Ok(format!("/studies/{study}")),
+        }
+    }
+
+    /// Series and SOP Instance UID of each instance, found by a search where the answer to the store request does not
+    /// tell; in the order of their series and numbers.
+    pub(super) fn instances(&self) -> Result<Vec<(String, String)>, Miss> {
+        let study = self.study()?;
+        let known = &self.stored()?.instances;
+        if !known.is_empty() {
+            return Ok(known.clone());
+        }
+        let found = self.search(&format!("{study}/instances"))?;
+        let names = found.iter().map(|it| (text(it, SERIES), text(it, INSTANCE)));
+        let names: Vec<_> = names.filter(|(series, _)| !series.is_empty()).collect();
+        if names.is_empty() {
+            Err(Miss::Skipped("the study has no instances that a search finds"))
+        } else {
+            Ok(names)
+        }
+    }
+
+    /// The path of one instance: the first, or of the sample that of this number.
+    pub(super) fn instance(&self, number: usize) -> Result<String, Miss> {
+        let (study, instances) = (self.study()?, self.instances()?);
+        let (series, instance) =
+            instances.get(number).ok_or(Miss::Skipped("the study has too few instances"))?;
+        Ok(format!("{study}/series/{series}/instances/{instance}"))
+    }
+
+    /// The path of the first series.
+    pub(super) fn series(&self) -> Result<String, Miss> {
+        let (study, instances) = (self.study()?, self.instances()?);
+        let (series, _) = instances.first().ok_or(Miss::Skipped("the study has no instances"))?;
+        Ok(format!("{study}/series/{series}"))
+    }
+
+    /// Only where the sample was stored.
+    pub(super) fn own(&self) -> Outcome {
+        if self.read_only { Err(Miss::Skipped("only of a study that was stored here")) } else { Ok(()) }
+    }
+}
+
+pub(super) const STUDY: Tag = Tag(0x0020, 0x000D);
+pub(super) const SERIES: Tag = Tag(0x0020, 0x000E);
+pub(super) const INSTANCE: Tag = Tag(0x0008, 0x0018);
+
+/// The first value of an attribute, as text.
+pub(super) fn text(data: &DataSet, tag: Tag) -> String {
+    match data.values(tag).first() {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// How the server names what was stored: by the Retrieve URLs of its answer, else as it was sent.
+fn names(reply: &Reply, sample: &Sample) -> (String, Vec<(String, String)>) {
+    let Ok(answer) = object(reply) else { return Default::default() };
+    let mut study = String::new();
+    let mut instances = Vec::new();
+    for (number, item) in answer.values(Tag(0x0008, 0x1199)).iter().enumerate() {
+        let url = item.get("00081190").map(values).and_then(|it| it.first()?.as_str()).unwrap_or_default();
+        let named = uids(url);
+        let (series, instance) = sample.names(number);
+        let [in_study, in_series, name] = named.unwrap_or([sample.study.clone(), series, instance]);
+        study = in_study;
+        instances.push((in_series, name));
+    }
+    (study, instances)
+}
+
+/// The UIDs of an instance's URL.
+fn uids(url: &str) -> Option<[String; 3]> {
+    let after = |word: &str| {
+        let rest = url.split(word).nth(1)?;
+        rest.split(['/', '?']).next().filter(|uid| !uid.is_empty()).map(str::to_owned)
+    };
+    Some([after("/studies/")?, after("/series/")?, after("/instances/")?])
+}
+
+fn multipart(files: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for file in files {
+        body.extend(format!("--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n").into_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").into_bytes());
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_retrieve_urls_only_if_they_are_whole() {
+        let url = "https://h/dicom-web/studies/1.2/series/1.3/instances/1.4?x=1";
+        assert_eq!(uids(url).unwrap(), ["1.2", "1.3", "1.4"]);
+        assert_eq!(uids("https://h/dicom-web/studies/1.2"), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! The crosswalk's rows as SQL: written many at once, read many at once, removed when there are too many.
+
+use super::{Kind, Mark, STALE};
+use crate::db::{Db, Fault, now, signed, unsigned};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use sqlx::{AssertSqlSafe, Row as _};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What stands behind a pseudonym's mark.
+pub(super) struct Row {
+    /// The original's mark.
+    pub original: Mark,
+    /// The original, sealed.
+    pub value: Vec<u8>,
+}
+
+/// Rows in the order in which they are locked, so that two gateways never wait for each other.
+pub(super) type Rows = BTreeMap<(Kind, Mark), Row>;
+
+/// A row that was found.
+pub(super) struct Stored {
+    pub mark: Mark,
+    pub value: Vec<u8>,
+    pub seen: i64,
+}
+
+/// Rows in one statement. Both databases take ten times as many.
+const AT_ONCE: usize = 500;
+
+/// Rows removed in one transaction, and how long others have for theirs before the next.
+const REMOVED: i64 = 500;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// As it is stored.
+pub(super) fn text(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
+
+/// Enters rows. One that is there already stays as it is, unless it was seen too long ago or tells of another original.
+pub(super) async fn write(db: &Db, project: &str, rows: &Rows) -> Result<(), Fault> {
+    let seen = now();
+    let rows: Vec<_> = rows.iter().collect();
+    for rows in rows.chunks(AT_ONCE) {
+        // One for each: whoever commits an account meanwhile waits for no more than that.
+        let mut transaction = db.write_relaxed().await?;
+        let values: Vec<String> = (0..rows.len())
+            .map(|row| {
+                let first = 4 + row * 4;
+                format!("($1, ${first}, ${}, ${}, ${}, $2)", first + 1, first + 2, first + 3)
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO crosswalk (project_id, kind, pseudonym, original, value, seen_ms) VALUES {} \
+             ON CONFLICT (project_id, kind, pseudonym) DO UPDATE \
+             SET original = excluded.original, value = excluded.value, seen_ms = excluded.seen_ms \
+             WHERE crosswalk.original <> excluded.original OR crosswalk.seen_ms <= $3",
+            values.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        query = query.bind(project).bind(seen).bind(seen.saturating_sub(STALE));
+        for ((kind, mark), row) in rows {
+            query = query.bind(kind.word()).bind(text(mark)).bind(text(&row.original)).bind(text(&row.value));
+        }
+        query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// The rows of these marks, as far as there are any.
+pub(super) async fn read(db: &Db, project: &str, kind: Kind, marks: &[Mark]) -> Result<Vec<Stored>, Fault> {
+    let mut found = Vec::new();
+    for marks in marks.chunks(AT_ONCE) {
+        let places: Vec<String> = (3..marks.len() + 3).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT pseudonym, value, seen_ms FROM crosswalk WHERE project_id = $1 AND kind = $2 AND pseudonym IN ({})",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(marks.len() == 1);
+        query = query.bind(project).bind(kind.word());
+        for mark in marks {
+            query = query.bind(text(mark));
+        }
+        for row in query.fetch_all(&db.readers).await? {
+            let (mark, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            found.push(
+                stored(&mark, &value, row.try_get(2)?)
+                    .ok_or(Fault::Failing("a row of the crosswalk is damaged"))?,
+            );
+        }
+    }
+    Ok(found)
+}
+
+fn stored(mark: &str, value: &str, seen: i64) -> Option<Stored> {
+    let mark = BASE64.decode(mark).ok()?.try_into().ok()?;
+    Some(Stored { mark, value: BASE64.decode(value).ok()?, seen })
+}
+
+impl Db {
+    /// Removes the longest unseen rows of each project's crosswalk beyond `most`; how many those were.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn trim_crosswalks(&self, most: u64) -> Result<u64, Fault> {
+        let counts = sqlx::query(
+            "SELECT project_id, COUNT(*) FROM crosswalk GROUP BY project_id HAVING COUNT(*) > $1",
+        )
+        .bind(signed(most))
+        .fetch_all(&self.readers)
+        .await?;
+        let mut removed = 0;
+        for row in counts {
+            let (project, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let mut over = count.saturating_sub(signed(most));
+            while over > 0 {
+                let gone = self.forget(&project, over.min(REMOVED)).await?;
+                removed += gone;
+                tokio::time::sleep(PAUSE).await;
+                // Others may have removed them meanwhile.
+                over = if gone == 0 { 0 } else { over.saturating_sub(signed(gone)) };
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn forget(&self, project: &str, rows: i64) -> Result<u64, Fault> {
+        let mut transaction = self.write_relaxed().await?;
+        let done = sqlx::query(
+            "DELETE FROM crosswalk WHERE project_id = $1 AND (kind, pseudonym) IN \
+             (SELECT kind, pseudonym FROM crosswalk WHERE project_id = $1 ORDER BY seen_ms LIMIT $2)",
+        )
+        .bind(project.to_owned())
+        .bind(rows)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Rows of a project's crosswalk.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn crosswalk_rows(&self, project: &str) -> Result<u64, Fault> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM crosswalk WHERE project_id = $1")
+            .bind(project)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(unsigned(count))
+    }
+}

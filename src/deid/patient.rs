@@ -1,0 +1,52 @@
+//! Who a patient is before pseudonymization, as one text. From it follow the pseudonym and the date shift.
+
+/// A patient. Identifies: never printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Patient {
+    /// Patient ID and its issuer, decoded; the issuer may be empty.
+    Id(String, String),
+    /// Without a Patient ID nobody can tell whether two studies belong to one patient, so the study stands for the
+    /// patient: its Study Instance UID.
+    Study(String),
+}
+
+impl Patient {
+    /// The patient of these identifiers.
+    pub fn of(id: &str, issuer: &str, study: &str) -> Self {
+        if id.is_empty() { Self::Study(study.to_owned()) } else { Self::Id(id.to_owned(), issuer.to_owned()) }
+    }
+
+    /// One text per patient and issuer.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Id(id, issuer) => format!("id\n{id}\n{issuer}"),
+            Self::Study(study) => format!("study\n{study}"),
+        }
+    }
+
+    /// The patient that a text tells of.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once('\n')? {
+            ("id", rest) => {
+                rest.split_once('\n').map(|(id, issuer)| Self::Id(id.to_owned(), issuer.to_owned()))
+            }
+            ("study", study) => Some(Self::Study(study.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patient_is_read_back_from_its_text() {
+        for patient in
+            [Patient::of("7", "A", "1.2"), Patient::of("7", "", "1.2"), Patient::of("", "A", "1.2")]
+        {
+            assert!(Patient::parse(&patient.text()) == Some(patient));
+        }
+        assert!(Patient::parse("7").is_none() && Patient::parse("id\n7").is_none());
+    }
+}

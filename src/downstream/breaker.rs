@@ -1,0 +1,147 @@
+//! Leaves a server alone that does not answer, so that nobody waits for it in vain: after some failures in a row requests
+//! fail at once, until one that is tried after a pause succeeds.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Failures in a row after which the server is left alone.
+const FAILURES: u32 = 5;
+
+/// The first pause; it doubles with each trial that fails.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The state of one server.
+#[derive(Debug)]
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Requests pass; so many failed in a row.
+    Closed { failed: u32 },
+    /// None passes before then.
+    Open { until: Instant, pause: Duration },
+    /// One was let through, and the others wait for what becomes of it.
+    Trying { pause: Duration },
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self(Mutex::new(State::Closed { failed: 0 }))
+    }
+}
+
+/// One request that was let through. Says how it ended; dropped, it ended without telling anything about the server.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    breaker: &'a Breaker,
+    since: Instant,
+    told: bool,
+}
+
+impl Breaker {
+    /// Asks whether a request may be made at this time.
+    ///
+    /// # Errors
+    /// It may not, for so long.
+    pub(super) fn ask(&self, now: Instant) -> Result<Pass<'_>, Duration> {
+        let mut state = self.state();
+        match *state {
+            State::Closed { .. } => {}
+            State::Open { until, pause } if until <= now => *state = State::Trying { pause },
+            State::Open { until, .. } => return Err(until - now),
+            State::Trying { pause } => return Err(pause),
+        }
+        Ok(Pass { breaker: self, since: now, told: false })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// The server answered, whatever it said.
+    pub(super) fn answered(mut self) {
+        self.told = true;
+        *self.breaker.state() = State::Closed { failed: 0 };
+    }
+
+    /// Nothing was heard of it until now.
+    pub(super) fn failed(mut self, now: Instant) {
+        self.told = true;
+        let mut state = self.breaker.state();
+        let open = |pause| State::Open { until: now + pause, pause };
+        *state = match *state {
+            State::Closed { failed } if failed + 1 < FAILURES => State::Closed { failed: failed + 1 },
+            State::Closed { .. } => open(PAUSE),
+            State::Trying { pause } => open((pause * 2).min(LONGEST)),
+            // Others that were on their way when it opened.
+            State::Open { .. } => return,
+        };
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut state = self.breaker.state();
+        if let (State::Trying { pause }, false) = (*state, self.told) {
+            *state = State::Open { until: self.since, pause };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn fail(breaker: &Breaker, times: u32, now: Instant) {
+        (0..times).for_each(|_| breaker.ask(now).unwrap().failed(now));
+    }
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_and_closes_after_one_success() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        fail(&breaker, FAILURES - 1, now);
+        breaker.ask(now).unwrap().answered();
+        fail(&breaker, FAILURES, now);
+        assert_eq!(breaker.ask(now).unwrap_err(), PAUSE);
+        let later = now + PAUSE;
+        let trial = breaker.ask(later).unwrap();
+        assert!(breaker.ask(later).is_err(), "one at a time");
+        trial.answered();
+        fail(&breaker, FAILURES - 1, later);
+        assert!(breaker.ask(later).is_ok());
+    }
+
+    #[test]
+    fn pauses_grow_and_have_an_end() {
+        let (breaker, mut now) = (Breaker::default(), Instant::now());
+        fail(&breaker, FAILURES, now);
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            let pause = breaker.ask(now).unwrap_err();
+            pauses.push(pause.as_secs());
+            now += pause;
+            breaker.ask(now).unwrap().failed(now);
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 60, 60]);
+    }
+
+    #[test]
+    fn a_trial_that_was_given_up_tells_nothing_and_blocks_nobody() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        fail(&breaker, FAILURES - 1, now);
+        let early = breaker.ask(now).unwrap();
+        fail(&breaker, 1, now);
+        drop(early);
+        assert!(breaker.ask(now).is_err(), "what began before and was given up does not close it");
+        let later = now + PAUSE;
+        drop(breaker.ask(later).unwrap());
+        breaker.ask(later).unwrap().answered();
+        assert!(breaker.ask(later).is_ok());
+    }
+}

@@ -1,0 +1,154 @@
+//! Metadata of the server's instances (PS3.18 10.4.1.1.2), and what stands behind the references in them (10.4.1.1.5).
+
+use super::{Remote, RemoteOrigin, bytes};
+use crate::dicom::uid;
+use crate::dicomweb::bulk_path::BulkPath;
+use crate::dicomweb::data_set::DataSet;
+use crate::dicomweb::foreign::{self, Referred};
+use crate::dicomweb::json_objects::Objects;
+use crate::dicomweb::representation::As;
+use crate::dicomweb::retold;
+use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
+use crate::dicomweb::xml_form::{self, Xml};
+use crate::downstream;
+use crate::origin::part::{Content, Part, Parts};
+use crate::origin::{ByteStream, Fault, Model, Place};
+use bytes::Bytes;
+use dicom_core::Tag;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+const JSON: &str = "application/dicom+json";
+
+/// Of bulk data, the form that every server gives.
+const OCTETS: &str = "multipart/related; type=\"application/octet-stream\"";
+
+/// Largest data set, in bytes of JSON.
+const MOST: usize = 64 << 20;
+
+const ENCAPSULATED_DOCUMENT: Tag = Tag(0x0042, 0x0011);
+const DOCUMENT_TYPE: Tag = Tag(0x0042, 0x0012);
+
+/// Series and SOP Instance UID.
+const SERIES: Tag = Tag(0x0020, 0x000E);
+const INSTANCE: Tag = Tag(0x0008, 0x0018);
+
+impl Remote {
+    /// The data sets of the instances below a place. References in them are the server's.
+    pub(in crate::origin) async fn metadata(
+        &self,
+        place: &Place,
+    ) -> Result<BoxStream<'static, Result<DataSet, Fault>>, Fault> {
+        let reply = self.client.get(&format!("{}/metadata", place.path()), JSON, None).await?;
+        if reply.nothing {
+            return Err(Fault::NotFound);
+        }
+        // JSON tells its end itself.
+        Ok(objects(bytes(reply.unframed())))
+    }
+
+    /// What stands behind a reference in the metadata of an instance. `None` if it leads elsewhere.
+    pub(in crate::origin) async fn referred(
+        &self,
+        place: &Place,
+        uri: &str,
+    ) -> Result<Option<ByteStream>, Fault> {
+        let Some(path) = self.client.below(&format!("{}/metadata", place.path()), uri) else {
+            return Ok(None);
+        };
+        let mut parts = self.client.get(&path, OCTETS, None).await?.parts()?;
+        let (_, body) = parts.next().await?.ok_or(Fault::NotFound)?;
+        // A value is one part: where more come it is cut off.
+        let rest = stream::once(async move {
+            let more = parts.next().await?.is_some();
+            if more { Err(downstream::Fault::Nonsense.into()) } else { Ok(Bytes::new()) }
+        });
+        Ok(Some(bytes(body).chain(rest).boxed()))
+    }
+}
+
+/// The objects of a JSON array, one in memory at a time.
+fn objects(bytes: ByteStream) -> BoxStream<'static, Result<DataSet, Fault>> {
+    let next = |(mut bytes, objects): (ByteStream, Option<Objects>)| async move {
+        let Some(mut objects) = objects else { return Ok(None) };
+        let nonsense = |_| Fault::from(downstream::Fault::Nonsense);
+        let mut found = Vec::new();
+        let objects = match bytes.try_next().await? {
+            Some(chunk) => {
+                objects.push(&chunk, &mut found).map_err(nonsense)?;
+                Some(objects)
+            }
+            None => {
+                objects.finish().map_err(nonsense)?;
+                None
+            }
+        };
+        let read = |object: Bytes| foreign::read(&object).ok_or(downstream::Fault::Nonsense.into());
+        Ok::<_, Fault>(Some((stream::iter(found).map(read), (bytes, objects))))
+    };
+    stream::try_unfold((bytes, Some(Objects::new(MOST))), next).try_flatten().boxed()
+}
+
+impl RemoteOrigin {
+    pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
+        let (origin, place, root) = (self.clone(), place.clone(), root.to_owned());
+        let sets = self.remote.metadata(&place).await?;
+        let parts = sets.and_then(move |data| {
+            let part = origin.described(data, &place, form, &root);
+            async move { part }
+        });
+        Ok(Parts { partial: false, instances: 0, parts: parts.boxed() })
+    }
+
+    fn described(&self, mut data: DataSet, asked: &Place, form: Model, root: &str) -> Result<Part, Fault> {
+        let path = path(&data, asked)?;
+        if !data.transfer_syntax().is_empty() {
+            self.learn(&path, data.transfer_syntax());
+        }
+        data.relink(&format!("{root}/{path}"));
+        let text = match form {
+            Model::Json => data.to_json(),
+            Model::Xml => xml_form::document(&retold::write(&data, &Xml)),
+        };
+        let (path, content) = (format!("{path}/metadata"), Content::bytes(text.into()));
+        Ok(Part { media: form.media(), transfer_syntax: None, path, tag: None, content })
+    }
+
+    pub(super) async fn bulk(&self, place: &Place, at: &BulkPath, given: As) -> Result<Parts, Fault> {
+        // Of pixels every server gives something else under its own references.
+        let pixels = at.is_top_level() && at.tag.group() == 0x7FE0;
+        if pixels {
+            return self.pull(place).await?.bulk(&place.path(), at, given).await;
+        }
+        let data = self.remote.metadata(place).await?.try_next().await?.ok_or(Fault::NotFound)?;
+        let content = match data.referred(at).ok_or(Fault::NotFound)? {
+            Referred::Inline(value) => Content::bytes(value.into()),
+            Referred::Uri(uri) => match self.remote.referred(place, &uri).await {
+                Ok(Some(bytes)) => self.pulled.value(bytes).await?,
+                // What is referred to elsewhere, or not given, stands in the instance, too.
+                Ok(None) | Err(Fault::NotFound | Fault::Downstream(_)) => {
+                    return self.pull(place).await?.bulk(&place.path(), at, given).await;
+                }
+                Err(fault) => return Err(fault),
+            },
+        };
+        let document = at.is_top_level() && at.tag == ENCAPSULATED_DOCUMENT;
+        let media = if document { syntaxes::of_document(data.text(DOCUMENT_TYPE)) } else { OCTET_STREAM };
+        let path = format!("{}/bulk/{at}", place.path());
+        Ok(Parts::one(Part { media, transfer_syntax: None, path, tag: None, content }))
+    }
+}
+
+/// The path of the instance that a data set describes.
+fn path(data: &DataSet, asked: &Place) -> Result<String, Fault> {
+    if asked.instance.is_some() {
+        return Ok(asked.path());
+    }
+    let own = |tag| Some(data.text(tag).to_owned()).filter(|it| uid::is_legal(it));
+    let series = asked.series.clone().or_else(|| own(SERIES));
+    match (series, own(INSTANCE)) {
+        (Some(series), Some(instance)) => {
+            Ok(Place { study: asked.study.clone(), series: Some(series), instance: Some(instance) }.path())
+        }
+        _ => Err(downstream::Fault::Nonsense.into()),
+    }
+}

@@ -1,0 +1,191 @@
+//! Instances on their way out, each through the rewriter as it comes. What is refused, is refused before its first byte; a
+//! fault behind the pixels breaks the answer off.
+
+use super::{Fault, Parts, Place, Veil};
+use crate::deid::engine::{Engine, Subject};
+use crate::deid::facts::Facts;
+use crate::deid::receipt::{Originals, Receipt, Refused};
+use crate::deid::rewriter::{Options, Rewriter};
+use crate::deid::search::Found;
+use crate::dicom::TransferSyntax;
+use crate::dicomweb::accept::SyntaxWish;
+use crate::dicomweb::representation::{self, As, Lossy};
+use crate::origin::part::{ByteStream, Content, Part};
+use crate::origin::resource;
+use crate::origin::stored::Stored;
+use crate::raster::decode::decodes;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::sync::Arc;
+
+const OTHER_SYNTAX: Fault =
+    Fault::Undecodable("no instance can be given in a transfer syntax that the request takes");
+
+impl Veil {
+    /// The instances below a place.
+    pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
+        let original = self.original(place).await?;
+        let (mut refused, mut count) = (false, 1);
+        if original.instance.is_none() {
+            // Whether some are left out is said before the first comes.
+            let judged = self.judge(&original).await?;
+            (refused, count) = (judged.refused > 0, judged.passed);
+            if judged.passed == 0 {
+                return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
+            }
+        }
+        let single = original.instance.is_some();
+        // What must be decoded is decoded here: so nothing but rewritten instances is ever spooled.
+        let behind = self.0.behind.instances(&original, &[SyntaxWish::Any]).await?;
+        let (veil, wishes) = (self.clone(), wishes.to_vec());
+        let parts = behind.parts.try_filter_map(move |part| {
+            let (veil, wishes) = (veil.clone(), wishes.clone());
+            async move {
+                match veil.given(part, &wishes).await {
+                    Err(Fault::Refused(_) | OTHER_SYNTAX) if !single => Ok(None),
+                    given => given.map(Some),
+                }
+            }
+        });
+        Ok(Parts::counted(behind.partial || refused, count, parts.boxed()))
+    }
+
+    /// A rewritten instance in the first of the syntaxes wished for that it can be given in.
+    async fn given(&self, part: Part, wishes: &[SyntaxWish]) -> Result<Part, Fault> {
+        let Rewritten { part, original } = self.rewritten_part(part).await?;
+        let syntax = part.transfer_syntax.unwrap_or_default();
+        let encapsulated = TransferSyntax::of(syntax).is_some_and(|syntax| syntax.encapsulated);
+        match representation::choose(syntax, wishes, Lossy::Stays, decodes) {
+            Some(As::Native) if encapsulated => {
+                let bytes = part.content.whole();
+                let stored = self.0.pulled.of(&self.spool(&original), || async { Ok(bytes) }).await?;
+                stored.native(part.path).await
+            }
+            Some(_) => Ok(part),
+            None => {
+                drained(part.content.whole()).await?;
+                Err(OTHER_SYNTAX)
+            }
+        }
+    }
+
+    pub(super) async fn syntax(&self, place: &Place) -> Result<String, Fault> {
+        let original = self.original(place).await?;
+        self.0.behind.syntax(&original).await
+    }
+
+    /// The rewritten instance at an original place, in a spool that is kept for a while.
+    pub(super) async fn rewritten(&self, original: &Place) -> Result<Arc<Stored>, Fault> {
+        self.0.pulled.of(&self.spool(original), || self.rewritten_bytes(original)).await
+    }
+
+    /// The name of a spool: all that the bytes in it depend on.
+    fn spool(&self, original: &Place) -> String {
+        let inner = &self.0;
+        let uid = |uid: &Option<String>| uid.clone().unwrap_or_default();
+        let (series, instance) = (uid(&original.series), uid(&original.instance));
+        [&inner.project, "veil", inner.engine.plan().id(), &original.study, &series, &instance].join("\n")
+    }
+
+    async fn rewritten_bytes(&self, original: &Place) -> Result<ByteStream, Fault> {
+        let mut behind = self.0.behind.instances(original, &[SyntaxWish::Any]).await?;
+        let part = behind.parts.next().await.ok_or(Fault::NotFound)??;
+        Ok(self.rewritten_part(part).await?.part.content.whole())
+    }
+
+    /// One instance, up to where its head was decided about; the rest comes as it is taken.
+    async fn rewritten_part(&self, part: Part) -> Result<Rewritten, Fault> {
+        let mut rest = Rest::new(&self.0.engine, part.content.whole());
+        let mut first = Vec::new();
+        while first.is_empty() && rest.rewriter.is_some() {
+            match rest.take(&mut first).await {
+                Err(fault @ Fault::Refused(_)) => {
+                    drained(rest.source).await?;
+                    return Err(fault);
+                }
+                taken => taken?,
+            }
+        }
+        let (subject, transfer_syntax) = self.subject_of(&rest)?;
+        self.0.patients.learn_of(&subject.facts);
+        self.0.crosswalk.enter(self.pairs(&subject)).await?;
+        let names = &subject.names;
+        let path = resource(&names.study, &names.series, &names.instance);
+        let content = stream::iter(first.into_iter().map(Ok)).chain(rest.stream()).boxed();
+        let content = Content::stream(None, content);
+        let part =
+            Part { media: part.media, transfer_syntax: Some(transfer_syntax), path, tag: None, content };
+        let Facts { study, series, instance, .. } = subject.facts;
+        Ok(Rewritten { part, original: Place { study, series: Some(series), instance: Some(instance) } })
+    }
+
+    /// An instance whose head went out, or that is without pixels and complete, and its transfer syntax.
+    fn subject_of(&self, rest: &Rest) -> Result<(Subject, &'static str), Fault> {
+        let found = |sop_class: &str, originals: Originals| {
+            let Originals { study, series, instance, patient_id, issuer } = originals;
+            let sop_class = sop_class.to_owned();
+            self.0.engine.result(Found { sop_class, study, series, instance, patient_id, issuer })
+        };
+        if let Some((subject, syntax)) = rest.rewriter.as_ref().and_then(Rewriter::admitted) {
+            let Facts { study, series, instance, patient_id, issuer, .. } = subject.facts.clone();
+            let originals = Originals { study, series, instance, patient_id, issuer };
+            return Ok((found(&subject.facts.sop_class, originals), syntax));
+        }
+        let receipt = rest.receipt.as_ref().ok_or(Fault::Damaged)?;
+        let originals = receipt.originals.expose().clone();
+        Ok((found(&receipt.names.sop_class, originals), receipt.transfer_syntax))
+    }
+}
+
+/// A rewritten instance on its way.
+struct Rewritten {
+    part: Part,
+    /// Where it lies at the origin.
+    original: Place,
+}
+
+/// An instance on its way, as far as it was not taken.
+struct Rest {
+    source: ByteStream,
+    /// None at its end.
+    rewriter: Option<Rewriter>,
+    receipt: Option<Receipt>,
+}
+
+impl Rest {
+    fn new(engine: &Engine, source: ByteStream) -> Self {
+        Self { source, rewriter: Some(Rewriter::new(engine, Options::default())), receipt: None }
+    }
+
+    /// The next pieces; none at the end.
+    async fn take(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        let Some(rewriter) = self.rewriter.as_mut() else { return Ok(()) };
+        let refused = |refused: Refused| Fault::Refused(refused.refusal);
+        match self.source.try_next().await? {
+            Some(chunk) => rewriter.push(chunk, out).map_err(refused),
+            None => {
+                let receipt = self.rewriter.take().map(|rewriter| rewriter.finish(out));
+                self.receipt = receipt.transpose().map_err(refused)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn stream(self) -> ByteStream {
+        let pieces = stream::try_unfold(self, |mut rest| async move {
+            if rest.rewriter.is_none() {
+                return Ok::<_, Fault>(None);
+            }
+            let mut out = Vec::new();
+            rest.take(&mut out).await?;
+            Ok(Some((stream::iter(out.into_iter().map(Ok)), rest)))
+        });
+        pieces.try_flatten().boxed()
+    }
+}
+
+/// Takes what is left of an instance that is refused: others may come behind it in the same body.
+async fn drained(mut source: ByteStream) -> Result<(), Fault> {
+    while source.try_next().await?.is_some() {}
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Metadata on their way out: each data set through the engine, references put under the gateway's own URL, names and
+//! verdicts noted before anything of it is given.
+
+use super::verdicts::Verdict;
+use super::{Fault, Model, Parts, Place, Veil};
+use crate::deid::engine::Subject;
+use crate::deid::facts::is_deciding;
+use crate::deid::object::{self, elsewhere};
+use crate::deid::refusal::Refusal;
+use crate::dicomweb::data_set::DataSet;
+use crate::dicomweb::json_form::Json;
+use crate::dicomweb::xml_form::{self, Xml};
+use crate::dicomweb::{object_in, object_out};
+use crate::origin::part::{ByteStream, Content, Part};
+use crate::origin::resource;
+use dicom_core::{Tag, VR};
+use dicom_object::InMemDicomObject;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::time::Instant;
+
+/// Largest metadata of one instance, in bytes.
+const LARGEST: usize = 64 << 20;
+
+/// Metadata up to this size are held, in bytes, so that the answer can say in its head whether instances are left out.
+const HELD: usize = 32 << 20;
+
+const SOP_INSTANCE: Tag = crate::deid::engine::SOP_INSTANCE;
+const ROWS: Tag = Tag(0x0028, 0x0010);
+const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+/// Pixel data in their three forms.
+pub(super) const PIXELS: [Tag; 3] = [PIXEL_DATA, Tag(0x7FE0, 0x0008), Tag(0x7FE0, 0x0009)];
+
+/// The data set of one instance.
+pub(super) struct Described {
+    /// As the origin gave it.
+    pub source: InMemDicomObject,
+    /// As it may be shown.
+    pub object: InMemDicomObject,
+    /// What was decided by.
+    pub subject: Subject,
+}
+
+/// What becomes of one instance.
+pub(super) type Read = Result<Box<Described>, Refusal>;
+
+impl Veil {
+    /// Metadata of the instances below a place.
+    pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
+        let original = self.original(place).await?;
+        let mut read = self.read(&original).await?;
+        let (mut held, mut bytes, mut why) = (Vec::new(), 0, None);
+        while bytes < HELD {
+            match read.next().await.transpose()? {
+                None => break,
+                Some(Err(refusal)) => why = why.or(Some(refusal)),
+                Some(Ok(described)) => {
+                    let part = part(&described, form, root);
+                    bytes += part.content.length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+                    held.push(Ok(part));
+                }
+            }
+        }
+        if held.is_empty() {
+            return Err(why.map_or(Fault::NotFound, Fault::Refused));
+        }
+        // What is too much to be held may leave some out that nobody has looked at yet.
+        let partial = why.is_some() || bytes >= HELD;
+        let root = root.to_owned();
+        let rest = read.try_filter_map(move |read| {
+            let part = read.ok().map(|described| part(&described, form, &root));
+            async move { Ok(part) }
+        });
+        Ok(Parts { partial, instances: 0, parts: stream::iter(held).chain(rest).boxed() })
+    }
+
+    /// The data sets of the instances below an original place; what they name is in the crosswalk, what was decided
+    /// about them is noted.
+    pub(super) async fn read(
+        &self,
+        original: &Place,
+    ) -> Result<BoxStream<'static, Result<Read, Fault>>, Fault> {
+        let parts = self.0.behind.metadata(original, Model::Json, "").await?.parts;
+        let veil = self.clone();
+        let read = parts.and_then(move |part| {
+            let veil = veil.clone();
+            async move {
+                let read = veil.described(&whole(part.content.whole(), LARGEST).await?)?;
+                if let Ok(described) = &read {
+                    veil.0.crosswalk.enter(veil.pairs(&described.subject)).await?;
+                }
+                Ok(read)
+            }
+        });
+        Ok(read.boxed())
+    }
+
+    /// One data set of an origin, decided about.
+    fn described(&self, json: &[u8]) -> Result<Read, Fault> {
+        let data: DataSet = DataSet(serde_json::from_slice(json).map_err(|_| Fault::Damaged)?);
+        let mut read = object_in::read(&data.0);
+        let instance = data.text(SOP_INSTANCE).to_owned();
+        // Some origins do not tell of compressed pixels; a picture without any is none.
+        let told = PIXELS.iter().any(|tag| read.object.get(*tag).is_some());
+        let untold = !told && read.object.get(ROWS).is_some();
+        if untold {
+            read.object.put(elsewhere(PIXEL_DATA, VR::OW));
+        }
+        let decided = match read.unread.iter().find(|tag| is_deciding(**tag)) {
+            Some(tag) => Err(Refusal::Unwritable(*tag)),
+            None => object::pseudonymize(&self.0.engine, &read.object),
+        };
+        let verdict = match &decided {
+            Err(refusal) => Verdict::refused(*refusal),
+            Ok((object, subject)) => Verdict::passed(
+                PIXELS.iter().any(|tag| object.get(*tag).is_some()),
+                subject.facts.overlay_bits != 0,
+            ),
+        };
+        if !instance.is_empty() {
+            self.0.verdicts.learn(&instance, verdict);
+        }
+        Ok(decided.map(|(mut object, subject)| {
+            self.0.patients.learn_of(&subject.facts);
+            if untold {
+                object.remove_element(PIXEL_DATA);
+            }
+            Box::new(Described { source: read.object, object, subject })
+        }))
+    }
+}
+
+impl Verdict {
+    fn refused(refusal: Refusal) -> Self {
+        Self { refusal: Some(refusal), has_pixels: false, covered: false, since: Instant::now() }
+    }
+
+    fn passed(has_pixels: bool, covered: bool) -> Self {
+        Self { refusal: None, has_pixels, covered, since: Instant::now() }
+    }
+}
+
+fn part(described: &Described, form: Model, root: &str) -> Part {
+    let names = &described.subject.names;
+    let path = resource(&names.study, &names.series, &names.instance);
+    let url = format!("{root}/{path}");
+    let text = match form {
+        Model::Json => object_out::write(&described.object, Some(&url), &Json),
+        Model::Xml => xml_form::document(&object_out::write(&described.object, Some(&url), &Xml)),
+    };
+    let content = Content::bytes(text.into());
+    Part { media: form.media(), transfer_syntax: None, path: format!("{path}/metadata"), tag: None, content }
+}
+
+/// All bytes of a stream, if they are not too many.
+pub(super) async fn whole(mut stream: ByteStream, most: usize) -> Result<Vec<u8>, Fault> {
+    let mut held = Vec::new();
+    while let Some(bytes) = stream.try_next().await? {
+        if held.len() + bytes.len() > most {
+            return Err(Fault::Undecodable("the value is too large to be looked at"));
+        }
+        held.extend_from_slice(&bytes);
+    }
+    Ok(held)
+}

@@ -1,0 +1,62 @@
+//! Failures of other floors as problems. What a problem is answered with stands in `super`.
+
+use super::Problem;
+use crate::archive;
+use crate::db;
+use crate::dicomweb::accept::AcceptError;
+use crate::dicomweb::parts::PartsError;
+use crate::dicomweb::query::{self, QueryFault};
+use crate::origin;
+
+impl From<db::Fault> for Problem {
+    fn from(fault: db::Fault) -> Self {
+        tracing::error!(%fault, "database failure");
+        Self::Database
+    }
+}
+
+impl From<QueryFault> for Problem {
+    fn from(fault: QueryFault) -> Self {
+        Self::Query(fault)
+    }
+}
+
+impl From<origin::Fault> for Problem {
+    fn from(fault: origin::Fault) -> Self {
+        match fault {
+            origin::Fault::TooBroad(most) => Self::TooBroad(most),
+            origin::Fault::Hidden(tag) => Self::Hidden(query::name(&[tag])),
+            origin::Fault::Refused(refusal) => Self::Withheld(refusal),
+            origin::Fault::NotFound => Self::NotFound,
+            origin::Fault::Undecodable(why) => Self::Undecodable(why),
+            origin::Fault::Damaged => Self::Internal("a stored instance is damaged"),
+            origin::Fault::Catalog(fault) | origin::Fault::Archive(archive::Fault::Catalog(fault)) => {
+                fault.into()
+            }
+            origin::Fault::Downstream(fault) => Self::Downstream(fault),
+            origin::Fault::Spool(fault) => {
+                tracing::error!(%fault, "spool failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Store(trouble)) => {
+                tracing::error!(%trouble, "archive failure");
+                Self::Storage
+            }
+            origin::Fault::Archive(archive::Fault::Lost) => {
+                Self::Internal("an object of the archive is missing")
+            }
+        }
+    }
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        Self::Accept(error)
+    }
+}
+
+impl From<PartsError> for Problem {
+    fn from(error: PartsError) -> Self {
+        Self::Multipart(error)
+    }
+}
