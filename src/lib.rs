@@ -16,7 +16,9 @@
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |
 //! | change what the catalog knows of an instance | `archive/describe.rs`, a migration, `db/catalog.rs` |
 //! | keep the archive somewhere else | `archive/store.rs`, one file below it, `config/archive.rs`, `tests/rig_s3.rs` |
-//! | change what a pulled resource holds | `origin`, then the file of its kind in `origin/archive` |
+//! | change what can be given of an instance, wherever it lies | `origin/stored` |
+//! | change how another server is asked, which of its answers are believed | `downstream/read.rs`, then `origin/remote` |
+//! | change what a clinical server's data look like through the veil | `origin/veil.rs`, then the file it names |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change the web page | `page`, which says what stands in which of its files |
@@ -24,6 +26,7 @@
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
+//! | change what is led back into the clinic, or refused there | `deid/restore.rs`, its `judge.rs`; `destination/clinic.rs` |
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
 //! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
 //! | seal another secret | the list in `db/account/rotation.rs` |
@@ -57,8 +60,8 @@
 //! | 2 | `downstream` | the only HTTP client of the server that is forwarded to or pulled from; how any HTTP client is set up | |
 //! | 2 | `billing` | the only door to Stripe; who has paid for what, pure | SQL, HTTP server |
 //! | 3 | `archive` | the embedded archive: instances in an object store, their index in `db` | |
-//! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward` | |
-//! | 3 | `origin` | where a pulled resource comes from: the archive | |
+//! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward`, the clinic behind the veil | |
+//! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server, the veil around either | |
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |

@@ -233,9 +233,9 @@ impl Whole {
         if range.start > range.end || range.end > self.in_memory + self.in_file {
             return Err(Fault);
         }
-        let mut pieces = self.from_memory(&range);
+        let mut pieces = self.held_part(&range);
         if range.end > self.in_memory {
-            pieces.push(self.from_file(range.start.max(self.in_memory)..range.end).await?);
+            pieces.push(self.filed_part(range.start.max(self.in_memory)..range.end).await?);
         }
         Ok(match pieces.as_slice() {
             [one] => one.clone(),
@@ -243,7 +243,7 @@ impl Whole {
         })
     }
 
-    fn from_memory(&self, range: &Range<u64>) -> Vec<Bytes> {
+    fn held_part(&self, range: &Range<u64>) -> Vec<Bytes> {
         let mut at = 0;
         let piece = |bytes: &Bytes| {
             let len = bytes.len() as u64;
@@ -255,7 +255,7 @@ impl Whole {
         self.memory.iter().filter_map(piece).collect()
     }
 
-    async fn from_file(&self, range: Range<u64>) -> Result<Bytes, Fault> {
+    async fn filed_part(&self, range: Range<u64>) -> Result<Bytes, Fault> {
         let file = Arc::clone(self.file.as_ref().ok_or(Fault)?);
         let (at, size) = (range.start - self.in_memory, range.end - range.start);
         let size = usize::try_from(size).map_err(|_| Fault)?;

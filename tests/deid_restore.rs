@@ -290,6 +290,22 @@ fn what_is_about_nothing_that_was_given_out_is_refused() {
 }
 
 #[test]
+fn a_name_that_the_crosswalk_forgot_comes_back_if_the_origin_tells_it_again() {
+    let (mut world, given) = report(Vec::new());
+    let frame = world.engine.uid("1.2.3.9");
+    let (_, instance) = report(vec![text((0x0020, 0x0052), b"UI", &frame)]);
+    assert!(matches!(refusal(&world, &instance), Refusal::UnknownName(_)));
+    world.again.insert(frame, "1.2.3.9".to_owned());
+    assert_eq!(restored(&world, &instance).text((0x0020, 0x0052)).unwrap(), "1.2.3.9");
+    // One that is told to be an original's is one.
+    let name = world.engine.uid("1.2.3.10");
+    world.again.insert(name.clone(), "1.2.3.10".to_owned());
+    let (_, overwriting) = report(vec![text(SOP_INSTANCE, b"UI", &name)]);
+    assert_eq!(refusal(&world, &overwriting), Refusal::Duplicate);
+    assert!(world.restore(&given, 5).is_ok());
+}
+
+#[test]
 fn what_is_about_another_patient_or_two_is_refused() {
     use dicom_core::Tag as T;
     let other = || Patient::of("OTHER", "", "");
@@ -314,7 +330,9 @@ fn an_instance_of_the_origin_is_never_overwritten_and_one_of_the_sender_s_is() {
     assert_eq!(refusal(&world, &named(&own)), Refusal::Duplicate, "its very name");
     world.taken = true;
     assert_eq!(refusal(&world, &instance), Refusal::Duplicate, "the origin has it");
-    world.restored = true;
+    world.restored = Some("2.25.81".to_owned());
+    assert_eq!(refusal(&world, &instance), Refusal::Duplicate, "it was stored in another study");
+    world.restored = Some("2.25.71".to_owned());
     assert!(world.restore(&instance, 7).is_ok(), "a repetition");
 }
 

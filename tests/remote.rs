@@ -198,7 +198,7 @@ fn references_that_lead_elsewhere_are_not_followed() {
         let (file, mut described) = (file.clone(), set(1));
         described["00281201"] = json!({"vr": "OW", "BulkDataURI": uri});
         let script = move |target: &str| match target {
-            ONE => related("application/dicom", &[file.clone()]),
+            ONE => related("application/dicom", std::slice::from_ref(&file)),
             _ if target.ends_with("/metadata") => ok(JSON, json!([described]).to_string()),
             _ => ok("application/octet-stream", "secret of a neighbour"),
         };

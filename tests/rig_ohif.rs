@@ -116,9 +116,13 @@ fn drawn(session: &Session) {
         !session.notes()["address"].as_str().unwrap().contains("token"),
         "OHIF takes the token off its address"
     );
-    let page = session.screenshot("series-8");
-    assert!(page.count(|colour| colour == [255; 3]) > 100_000, "a white page");
-    assert!(page.count(|colour| colour.iter().all(|part| *part < 60)) > 100_000, "beside dark tools");
+    let page = session.screenshot("series-8").part(600..1200, 150..700);
+    let (white, black) =
+        (page.count(|colour| colour == [255; 3]), page.count(|colour| colour.iter().all(|part| *part < 90)));
+    assert!(
+        white > 300_000 && (200..5_000).contains(&black),
+        "a line of text on a page: {white} white, {black} black"
+    );
 }
 
 /// What the browser asked, and that all of it was answered.

@@ -22,12 +22,10 @@ use support::server::{Server, postgres_for};
 use support::walk::{Walked, walk};
 use support::{Tag, multipart};
 use veilgate::config::Config;
-use veilgate::db::crosswalk::{Crosswalk, Kind};
 use veilgate::deid::engine::Engine;
 use veilgate::deid::plan::Plan;
 use veilgate::deid::profile::Profile;
 use veilgate::deid::pseudonym::ProjectKey;
-use veilgate::deid::receipt::Phi;
 use veilgate::serve;
 
 /// Failure Reasons.
@@ -68,49 +66,52 @@ fn stage() -> Option<Stage> {
     let server = accounts::start(folder.path(), &settings);
     let right = ["key", "add", "default", "maker", "--right", "reidentify"];
     let key = accounts::text(&told(&server, &right), "key");
-    let (seen, pairs) = give_out(&server, &[ROSA, HUGO]);
-    let [rosa, hugo] = seen.try_into().ok().unwrap();
-    let originals = pairs.into_iter().filter(|(kind, ..)| *kind == Kind::Uid);
-    let originals = originals.map(|(_, name, original)| (name, original.expose().clone())).collect();
+    let originals = pseudonyms(&server);
+    let [rosa, hugo] = [ROSA, HUGO].map(|person| pulled(&server, &originals, person));
     Some(Stage { orthanc, server, key, rosa, hugo, originals, _folder: folder })
 }
 
-type Pair = (Kind, String, Phi<String>);
+/// A study as it comes through the veil.
+fn pulled(server: &Server, originals: &HashMap<String, String>, person: Person) -> Seen {
+    let (study, _) = originals.iter().find(|(_, original)| *original == person.study).unwrap();
+    let request = Request::new("GET", &format!("/dicom-web/studies/{study}"));
+    let answer = server.send(request.header("Accept", "multipart/related; type=\"application/dicom\""));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let parts = multipart::read(answer.header("content-type").unwrap(), &answer.body).unwrap();
+    let mut slices: Vec<Vec<u8>> = parts.into_iter().map(|part| part.body).collect();
+    slices.sort_by_key(|slice| walk(slice).text((0x0020, 0x0013)));
+    assert_eq!(slices.len(), SLICES.count());
+    Seen::new(&slices)
+}
 
-/// What pulling through the veil does: slices under pseudonyms, and the pairs in the project's crosswalk.
-fn give_out(server: &Server, people: &[Person]) -> (Vec<Seen>, Vec<Pair>) {
+/// All originals by their pseudonyms in the first project.
+fn pseudonyms(server: &Server) -> HashMap<String, String> {
     let data = server.data().display().to_string();
     let database = postgres_for(server.data()).map(|url| ("VEILGATE_DATABASE".to_owned(), url));
     let settings = std::iter::once(("VEILGATE_DATA".to_owned(), data)).chain(database);
     let config = Config::from_sources(None, settings, &[]).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    let key = runtime.block_on(async {
         let db = serve::database_beside(&config).await.unwrap();
         let (_, master) = serve::unlock_beside(&config, &db).await.unwrap();
         let project = db.first_project().await.unwrap().unwrap();
-        let key = db.project_settings(&master, &project).await.unwrap().secret;
-        let (seen, pairs) = under(&key, people);
-        Crosswalk::new(db.clone(), &project, &key).enter(pairs.clone()).await.unwrap();
+        let secret = db.project_settings(&master, &project).await.unwrap().secret;
         db.close().await;
-        (seen, pairs)
-    })
+        secret
+    });
+    [ROSA, HUGO].into_iter().flat_map(|person| under(&key, person).1).collect()
 }
 
-fn under(key: &ProjectKey, people: &[Person]) -> (Vec<Seen>, Vec<Pair>) {
+/// What a project of this secret gives out of a study, and the originals by their pseudonyms.
+fn under(key: &ProjectKey, person: Person) -> (Seen, HashMap<String, String>) {
     let engine = Engine::new(Plan::new(&Profile::preset("research").unwrap()), key);
-    let (mut seen, mut pairs) = (Vec::new(), Vec::new());
-    for person in people {
-        let mut slices = Vec::new();
-        for number in SLICES {
-            let (given, world) = given_out(&engine, &person.ct(number)).unwrap();
-            slices.push(given);
-            pairs.extend(world.uids.into_iter().map(|(name, it)| (Kind::Uid, name, Phi::new(it))));
-            let patients = world.patients.into_iter();
-            pairs.extend(patients.map(|(name, it)| (Kind::Patient, name, Phi::new(it.text()))));
-        }
-        seen.push(Seen::new(&slices));
+    let (mut slices, mut originals) = (Vec::new(), HashMap::new());
+    for number in SLICES {
+        let (given, world) = given_out(&engine, &person.ct(number)).unwrap();
+        slices.push(given);
+        originals.extend(world.uids);
     }
-    (seen, pairs)
+    (Seen::new(&slices), originals)
 }
 
 impl Stage {
@@ -278,6 +279,13 @@ fn a_result_that_is_sent_again_replaces_itself_and_names_where_to_pull_it() {
         let study =
             format!("https://gateway.example/dicom-web/studies/{}/series/2.25.", stage.rosa.first(STUDY));
         assert!(url.starts_with(&study) && !url.contains(&instance(1)), "{url}");
+        let path = url.strip_prefix("https://gateway.example").unwrap();
+        let metadata = Request::new("GET", &format!("{path}/metadata")).header("Accept", stow::JSON);
+        let pulled = stage.server.send(metadata);
+        assert_eq!(pulled.status, 200, "{}", pulled.text());
+        let name = &pulled.json()[0]["00080018"]["Value"][0];
+        assert!(url.ends_with(&format!("/instances/{}", name.as_str().unwrap())), "{url}: {name}");
+        stage.tells_nothing(&pulled, "what is pulled again");
     }
     assert_eq!(stage.held(), 7);
     // A second result may refer to the first by the name its maker gave.
@@ -293,7 +301,7 @@ fn what_is_not_about_one_known_patient_never_comes_to_the_origin() {
     let Some(stage) = stage() else { return };
     let (rosa, hugo) = (&stage.rosa, &stage.hugo);
     let result = |more| rosa.result(roundtrip::sop::SR, "SR", 9, more).write();
-    let foreign = under(&ProjectKey::from_bytes([9; 32]), &[ROSA]).0.remove(0);
+    let foreign = under(&ProjectKey::from_bytes([9; 32]), ROSA).0;
     stage.refuses("another project's study", foreign.sr(9), UNKNOWN);
     stage.refuses("another project's slices", result(vec![foreign.references((0x0008, 0x2112))]), UNKNOWN);
     stage.refuses("an original study", result(vec![text(STUDY, b"UI", ROSA.study)]), UNKNOWN);
@@ -353,7 +361,7 @@ fn nothing_restored_is_given_to_anybody_but_the_origin() {
 
 #[test]
 fn an_origin_that_is_gone_is_no_refusal() {
-    let Some(Stage { orthanc, server, key, rosa, .. }) = stage() else { return };
+    let Some(Stage { orthanc, server, key, rosa, _folder, .. }) = stage() else { return };
     drop(orthanc);
     let answer = server.send_bare(push(&[rosa.sr(1)]).header("X-API-Key", &key));
     assert_eq!(answer.status, 502, "{}", answer.text());

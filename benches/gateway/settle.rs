@@ -118,6 +118,7 @@ fn settlement(ticket: Ticket) -> Settlement {
         left: false,
         events: vec![(1_770_000_000_000, event()), (1_770_000_000_000, event())],
         stored: Vec::new(),
+        names: Default::default(),
         ticket: Some(ticket),
     }
 }

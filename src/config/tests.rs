@@ -64,6 +64,17 @@ fn all_mistakes_are_reported_together_with_their_places() {
 }
 
 #[test]
+fn what_lies_behind_the_veil_is_not_forwarded_to() {
+    let url = ("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web");
+    let veil = ("VEILGATE_ORIGIN", "veil");
+    assert_eq!(load("", &[url, veil], &[]).unwrap().origin, Source::Veil);
+    let wrong = load("", &[url, veil, ("VEILGATE_DESTINATION", "forward")], &[]).unwrap_err().to_string();
+    assert!(wrong.contains("into the clinical server"), "{wrong}");
+    let nowhere = load("", &[veil], &[]).unwrap_err().to_string();
+    assert!(nowhere.contains("veil needs downstream.url"), "{nowhere}");
+}
+
+#[test]
 fn a_secret_shows_neither_in_mistakes_nor_in_debug_output() {
     let good =
         [("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web"), ("VEILGATE_DOWNSTREAM_TOKEN", "t0psecret")];

@@ -1,10 +1,13 @@
 //! The crosswalk: which original a pseudonym stands for, by project. At rest nobody can read it without the project's
 //! secret: names are marks under a key of the project, originals are sealed under another. Who may ask is decided above.
 //!
-//! A row that is lost can be made again from the origin, so nothing here waits for the disk.
+//! Names of what is pulled can be found again at their origin, so `enter` does not wait for the disk. Those of what is
+//! pushed cannot: they are `entries` of the request's settlement, in one transaction with its account.
 
 mod memory;
 mod rows;
+
+pub(super) use rows::insert;
 
 use super::seal::SealKey;
 use super::{Db, Fault, now};
@@ -24,7 +27,8 @@ pub enum Kind {
     Uid,
     /// A patient. The original is the text of `Facts::patient`.
     Patient,
-    /// An instance that was stored at the origin under the UID that its sender gave it. Pseudonym and original are that UID.
+    /// An instance that was led back and stored at the origin under the UID that its sender gave it: that UID, and in the
+    /// place of the original the study that it was stored in.
     Restored,
 }
 
@@ -63,8 +67,27 @@ struct Inner {
     jobs: mpsc::Sender<Job>,
 }
 
-struct Job {
+/// Names to be entered, ready for the database. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Entries(Arc<Made>);
+
+#[derive(Default)]
+struct Made {
     rows: Rows,
+    /// What the rows tell, for the memory.
+    names: Vec<(Mark, Phi<String>)>,
+    at: i64,
+}
+
+impl Entries {
+    /// True if there is nothing to be entered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.rows.is_empty()
+    }
+}
+
+struct Job {
+    entries: Entries,
     reply: oneshot::Sender<Result<(), Fault>>,
 }
 
@@ -96,22 +119,37 @@ impl Crosswalk {
     /// # Errors
     /// The database fails.
     pub async fn enter(&self, pairs: Vec<(Kind, String, Phi<String>)>) -> Result<(), Fault> {
-        let at = now();
-        let new = self.unknown(pairs, at);
-        if new.is_empty() {
+        const ENDED: Fault = Fault::Down("the crosswalk's writer has ended");
+        let entries = self.entries(pairs)?;
+        if entries.is_empty() {
             return Ok(());
         }
+        let (reply, answer) = oneshot::channel();
+        self.0.jobs.send(Job { entries: entries.clone(), reply }).await.map_err(|_| ENDED)?;
+        answer.await.map_err(|_| ENDED)??;
+        self.entered(&entries);
+        Ok(())
+    }
+
+    /// What of these pairs is to be entered, for whoever enters it in a transaction of his own and says `entered` then.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn entries(&self, pairs: Vec<(Kind, String, Phi<String>)>) -> Result<Entries, Fault> {
+        let at = now();
+        let new = self.unknown(pairs, at);
         let rows = new.iter().map(|(kind, mark, original)| self.row(*kind, mark, original));
         let rows = rows.collect::<Result<Rows, Fault>>()?;
-        const ENDED: Fault = Fault::Down("the crosswalk's writer has ended");
-        let (reply, answer) = oneshot::channel();
-        self.0.jobs.send(Job { rows, reply }).await.map_err(|_| ENDED)?;
-        answer.await.map_err(|_| ENDED)??;
+        let names = new.into_iter().map(|(_, mark, original)| (mark, original)).collect();
+        Ok(Entries(Arc::new(Made { rows, names, at })))
+    }
+
+    /// These are in the database now.
+    pub fn entered(&self, entries: &Entries) {
         let mut memory = self.memory();
-        for (_, mark, original) in new {
-            memory.keep(mark, original, at);
+        for (mark, original) in &entries.0.names {
+            memory.keep(*mark, original.clone(), entries.0.at);
         }
-        Ok(())
     }
 
     /// What a pseudonym stands for, as far as is known.
@@ -203,8 +241,8 @@ impl Crosswalk {
 async fn run(db: Db, project: String, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::new();
     while queue.recv_many(&mut jobs, QUEUE).await > 0 {
-        let (rows, replies): (Vec<Rows>, Vec<_>) = jobs.drain(..).map(|job| (job.rows, job.reply)).unzip();
-        let written = rows::write(&db, &project, &rows.into_iter().flatten().collect()).await;
+        let (entries, replies): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.entries, job.reply)).unzip();
+        let written = rows::write(&db, &project, &entries).await;
         for reply in replies {
             let _ = reply.send(written);
         }

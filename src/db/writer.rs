@@ -1,5 +1,5 @@
 //! What requests leave behind, written by one task with group commit: usage and its reservations, audit entries, lines
-//! for billing and the archive's catalog, everything of one request in one transaction. The transaction is `batch`'s.
+//! for billing, the archive's catalog and new names, everything of one request in one transaction. The transaction is `batch`'s.
 //!
 //! A request first reserves, then settles. A settlement gives back what it reserved and counts what was done; a gateway
 //! that died leaves reservations, which `recover` settles with an audit entry that says so; what an outage of the
@@ -11,6 +11,7 @@ mod recover;
 mod sent;
 
 use super::chain::Keeper;
+use super::crosswalk::Entries;
 use super::usage::{Month, Quotas};
 use super::{Db, Fault, catalog};
 use crate::audit::action::Action;
@@ -87,6 +88,8 @@ pub struct Settlement {
     pub events: Vec<(i64, Event)>,
     /// Instances that lie in the archive and are to be found from now on.
     pub stored: Vec<catalog::Entry>,
+    /// Names that the crosswalk is to have from now on.
+    pub names: Entries,
 }
 
 /// What became of a settlement.

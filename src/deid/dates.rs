@@ -119,7 +119,7 @@ fn forward(given: Given, days: u32) -> Option<NaiveDate> {
         4 => begins.checked_add_months(Months::new(12))?,
         _ => begins.checked_add_months(Months::new(1))?,
     };
-    Some(if begins < first { following } else { first })
+    Some(if begins < first { following } else { first }).filter(|date| date.year() <= 9999)
 }
 
 /// What tells of a single date: the day it names, and of a year or a month its first.
@@ -133,8 +133,7 @@ pub fn day(value: &[u8]) -> Option<NaiveDate> {
 /// if it does not, or leaves the calendar of four digits.
 pub fn later(text: &str, days: u32) -> Option<String> {
     let (date, rest) = text.split_at_checked(8)?;
-    let moved =
-        parse(date, 8)?.date.checked_add_days(Days::new(days.into())).filter(|date| date.year() <= 9999)?;
+    let moved = forward(parse(date, 8)?, days)?;
     Some(format!("{:04}{:02}{:02}{rest}", moved.year(), moved.month(), moved.day()))
 }
 

@@ -54,8 +54,8 @@ pub struct Known {
     pub uids: HashMap<String, Phi<String>>,
     /// The text of the patient.
     pub patient: Option<Phi<String>>,
-    /// The project restored an instance of that name before.
-    pub restored: bool,
+    /// The original study in which the project restored an instance of that name before.
+    pub restored: Option<Phi<String>>,
 }
 
 /// What is to be asked of the origin, by original names.
@@ -68,6 +68,8 @@ pub struct Wanted {
     pub references: Vec<Phi<String>>,
     /// Its own SOP Instance UID.
     pub instance: Phi<String>,
+    /// Names that the crosswalk does not have, and that may be pseudonyms of what stands in the study.
+    pub lost: Vec<String>,
 }
 
 /// What the origin says.
@@ -78,6 +80,8 @@ pub struct Found {
     pub patients: Vec<Patient>,
     /// The origin has an instance of this SOP Instance UID.
     pub is_taken: bool,
+    /// Originals of names that the crosswalk did not have.
+    pub again: HashMap<String, Phi<String>>,
 }
 
 /// The restorer. After a refusal it is over.
@@ -222,8 +226,9 @@ impl Restorer {
     /// The study belongs to another patient, or the name is taken.
     pub fn restore(&mut self, found: Found, out: &mut Vec<Bytes>) -> Result<(), Refused> {
         let Stage::Finding(waiting) = std::mem::replace(&mut self.stage, Stage::Begun) else { return Ok(()) };
-        let (head, survey, known) = *waiting;
-        judge::check(&known, &found).map_err(|refusal| self.refused(refusal))?;
+        let (head, survey, mut known) = *waiting;
+        known.uids.extend(found.again.iter().map(|(name, original)| (name.clone(), original.clone())));
+        judge::check(&survey, &known, &found).map_err(|refusal| self.refused(refusal))?;
         let (flow, bytes) =
             self.head(&head, survey, known, found.study).map_err(|refusal| self.refused(refusal))?;
         self.goes_out(bytes.into(), out);

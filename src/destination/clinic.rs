@@ -1,32 +1,21 @@
 //! The origin behind the veil as a destination of what was made on pseudonymized data: what names stand for is looked up in
 //! the crosswalk, whose they are is asked of the origin. Judging the answers, and restoring, is `deid::restore`'s.
 
+mod again;
+mod asking;
+
 use super::Fault;
 use crate::db::crosswalk::{Crosswalk, Kind};
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Phi, Receipt, Refused};
 use crate::deid::refusal::Refusal;
 use crate::deid::restore::{Asked, Found, Known, Options, Restorer, Study, Wanted};
-use crate::dicomweb::data_set::DataSet;
-use crate::dicomweb::json_in;
 use crate::downstream::{self, Downstream};
+use again::Again;
+use asking::{Spot, is_plain};
 use bytes::Bytes;
-use dicom_core::Tag;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-const SOP_INSTANCE: Tag = Tag(0x0008, 0x0018);
-const STUDY: Tag = Tag(0x0020, 0x000D);
-const SERIES: Tag = Tag(0x0020, 0x000E);
-
-const JSON: &str = "application/dicom+json";
-
-/// Most bytes of an answer: metadata of one instance, or the results of one search.
-const HELD: usize = 32 << 20;
-
-/// UIDs asked for in one search: the URL stays below 4 KiB.
-const AT_ONCE: usize = 40;
 
 /// Studies remembered within one request.
 const REMEMBERED: usize = 64;
@@ -56,6 +45,7 @@ pub struct Visit {
 /// An instance on its way.
 pub struct Restoring {
     restorer: Restorer,
+    engine: Engine,
     visit: Visit,
 }
 
@@ -80,60 +70,7 @@ impl Clinic {
             Some(uid) => self.crosswalk.original(Kind::Restored, uid).await.map_err(failing)?,
             None => None,
         };
-        Ok(Known { uids, patient, restored: restored.is_some() })
-    }
-
-    /// The answer to a request for JSON; `None` where there is nothing.
-    async fn ask(&self, path: &str) -> Result<Option<Bytes>, downstream::Fault> {
-        let reply = self.downstream.get(path, JSON, None).await?;
-        if reply.nothing { Ok(None) } else { reply.held(HELD).await.map(Some) }
-    }
-
-    async fn search(&self, path: &str) -> Result<Vec<DataSet>, downstream::Fault> {
-        let Some(body) = self.ask(path).await? else { return Ok(Vec::new()) };
-        let results: Vec<BTreeMap<String, Value>> =
-            serde_json::from_slice(&body).map_err(|_| downstream::Fault::Nonsense)?;
-        Ok(results.into_iter().map(DataSet).collect())
-    }
-
-    /// What the metadata of one of its instances says of a study; `None` if the origin does not have it.
-    async fn study(&self, study: &str) -> Result<Option<Study>, downstream::Fault> {
-        if !is_plain(study) {
-            return Ok(None);
-        }
-        let results = self.search(&format!("studies/{study}/instances?limit=1&includefield=0020000E")).await;
-        let results = match results {
-            Err(downstream::Fault::NotFound) => return Ok(None),
-            results => results?,
-        };
-        let Some(one) = results.first() else { return Ok(None) };
-        let (series, instance) = (one.text(SERIES), one.text(SOP_INSTANCE));
-        if !is_plain(series) || !is_plain(instance) {
-            return Err(downstream::Fault::Nonsense);
-        }
-        let path = format!("studies/{study}/series/{series}/instances/{instance}/metadata");
-        let body = self.ask(&path).await?.ok_or(downstream::Fault::Nonsense)?;
-        let read = json_in::parse(&body).map_err(|_| downstream::Fault::Nonsense)?;
-        let metadata = read.into_iter().next().and_then(Result::ok).ok_or(downstream::Fault::Nonsense)?;
-        let study_of = Study::new(metadata.encoded(&Study::wants)).ok();
-        study_of.filter(|it| it.uid() == study).map(Some).ok_or(downstream::Fault::Nonsense)
-    }
-
-    /// The studies of those of these instances that the origin has.
-    async fn located(&self, uids: &[&str], below: &str) -> Result<Vec<(String, String)>, downstream::Fault> {
-        let mut located = Vec::new();
-        for uids in uids.chunks(AT_ONCE) {
-            let path = format!("{below}?SOPInstanceUID={}&includefield=0020000D", uids.join("%2C"));
-            for result in self.search(&path).await? {
-                let (instance, study) = (result.text(SOP_INSTANCE), result.text(STUDY));
-                if !uids.contains(&instance) {
-                    // It does not understand the filter, and may have left out what was asked for.
-                    return Err(downstream::Fault::Unsupported);
-                }
-                located.push((instance.to_owned(), study.to_owned()));
-            }
-        }
-        Ok(located)
+        Ok(Known { uids, patient, restored })
     }
 }
 
@@ -145,16 +82,21 @@ impl Visit {
 
     /// An instance begins.
     pub fn begin(&self, engine: &Engine, options: Options) -> Restoring {
-        Restoring { restorer: Restorer::new(engine, options), visit: self.clone() }
+        Restoring { restorer: Restorer::new(engine, options), engine: engine.clone(), visit: self.clone() }
     }
 
-    async fn answer(&self, restorer: &mut Restorer, out: &mut Vec<Bytes>) -> Result<(), Stop> {
+    async fn answer(
+        &self,
+        engine: &Engine,
+        restorer: &mut Restorer,
+        out: &mut Vec<Bytes>,
+    ) -> Result<(), Stop> {
         while let Some(asked) = restorer.asked() {
             let known = self.clinic.known(&asked).await.map_err(|fault| Stop::Fault(fault, None))?;
             let Some(wanted) = restorer.identify(known, out)? else { continue };
-            let found = self.find(&wanted).await.map_err(|miss| match miss {
+            let found = self.find(engine, &wanted).await.map_err(|miss| match miss {
                 Miss::Refusal(refusal) => Stop::Refused(restorer.refused(refusal)),
-                Miss::Fault(fault) => Stop::Fault(Fault::Downstream(fault), restorer.names()),
+                Miss::Fault(fault) => Stop::Fault(fault, restorer.names()),
             })?;
             restorer.restore(found, out)?;
         }
@@ -162,28 +104,34 @@ impl Visit {
     }
 
     /// What the origin says.
-    async fn find(&self, wanted: &Wanted) -> Result<Found, Miss> {
+    async fn find(&self, engine: &Engine, wanted: &Wanted) -> Result<Found, Miss> {
         let own = wanted.study.expose();
         let study = self.study(own).await?;
         let named: BTreeSet<&String> = wanted.others.iter().map(Phi::expose).collect();
-        let located = self.locate(wanted, &named).await?;
-        let mut others: BTreeSet<String> = named.into_iter().cloned().collect();
-        others.extend(located.iter().map(|(_, study)| study.clone()).filter(|study| study != own));
+        let (mut referred, located) = (Vec::new(), self.locate(wanted, &named).await?);
+        let mut is_taken = false;
+        for spot in located {
+            is_taken |= spot.instance == *wanted.instance.expose();
+            if spot.instance != *wanted.instance.expose() {
+                referred.push(spot);
+            }
+        }
+        let mut others: BTreeSet<&String> = referred.iter().map(|spot| &spot.study).chain(named).collect();
+        others.remove(own);
         let mut patients = Vec::new();
-        for other in others.iter().filter(|other| *other != own) {
+        for other in others {
             patients.push(self.study(other).await?.patient().clone());
         }
-        let is_taken = located.iter().any(|(instance, _)| instance == wanted.instance.expose());
-        Ok(Found { study, patients, is_taken })
+        let again = match wanted.lost.is_empty() {
+            true => HashMap::new(),
+            false => Again::new(&self.clinic, engine, &wanted.lost).find(own, &referred).await?,
+        };
+        Ok(Found { study, patients, is_taken, again })
     }
 
     /// Where the instances are that an instance refers to, and one of its own name if there is one. Not every server
     /// searches all its instances: then all must be in the studies named.
-    async fn locate(
-        &self,
-        wanted: &Wanted,
-        named: &BTreeSet<&String>,
-    ) -> Result<Vec<(String, String)>, Miss> {
+    async fn locate(&self, wanted: &Wanted, named: &BTreeSet<&String>) -> Result<Vec<Spot>, Miss> {
         use downstream::Fault::{NotFound, Refused, Unsupported};
         let instance = wanted.instance.expose().as_str();
         let references = wanted.references.iter().map(|uid| uid.expose().as_str());
@@ -191,17 +139,16 @@ impl Visit {
         if !uids.iter().all(|uid| is_plain(uid)) {
             return Err(Refusal::Untold.into());
         }
-        match self.clinic.located(&uids, "instances").await {
-            Ok(located) if located.iter().all(|(_, study)| is_plain(study)) => return Ok(located),
+        match self.clinic.located(&uids, None).await {
+            Ok(located) if located.iter().all(|spot| is_plain(&spot.study)) => return Ok(located),
             Ok(_) | Err(NotFound | Refused(_) | Unsupported) => {}
             Err(fault) => return Err(fault.into()),
         }
         let mut located = Vec::new();
         for study in named.iter().copied().chain([wanted.study.expose()]) {
-            let found = self.clinic.located(&uids, &format!("studies/{study}/instances")).await?;
-            located.extend(found.into_iter().map(|(instance, _)| (instance, study.clone())));
+            located.extend(self.clinic.located(&uids, Some(study)).await?);
         }
-        let is_located = |uid: &&str| *uid == instance || located.iter().any(|(found, _)| found == uid);
+        let is_located = |uid: &&str| *uid == instance || located.iter().any(|spot| spot.instance == *uid);
         if uids.iter().all(is_located) { Ok(located) } else { Err(Refusal::Untold.into()) }
     }
 
@@ -231,7 +178,7 @@ impl Restoring {
     /// It does not go on.
     pub async fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Stop> {
         self.restorer.push(bytes, out)?;
-        self.visit.answer(&mut self.restorer, out).await
+        self.visit.answer(&self.engine, &mut self.restorer, out).await
     }
 
     /// The instance is complete.
@@ -240,7 +187,7 @@ impl Restoring {
     /// It does not go on; what went out must be discarded.
     pub async fn finish(mut self, out: &mut Vec<Bytes>) -> Result<Receipt, Stop> {
         self.restorer.end(out)?;
-        self.visit.answer(&mut self.restorer, out).await?;
+        self.visit.answer(&self.engine, &mut self.restorer, out).await?;
         Ok(self.restorer.finish(out)?)
     }
 }
@@ -248,7 +195,7 @@ impl Restoring {
 /// Why the origin's side is not told.
 enum Miss {
     Refusal(Refusal),
-    Fault(downstream::Fault),
+    Fault(Fault),
 }
 
 impl From<Refusal> for Miss {
@@ -257,9 +204,15 @@ impl From<Refusal> for Miss {
     }
 }
 
+impl From<Fault> for Miss {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 impl From<downstream::Fault> for Miss {
     fn from(fault: downstream::Fault) -> Self {
-        Self::Fault(fault)
+        Self::Fault(Fault::Downstream(fault))
     }
 }
 
@@ -269,12 +222,10 @@ impl From<Refused> for Stop {
     }
 }
 
-/// Digits and dots, as may stand in a URL. There are more such UIDs than legal ones.
-fn is_plain(uid: &str) -> bool {
-    (1..=128).contains(&uid.len()) && uid.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
 fn failing(fault: crate::db::Fault) -> Fault {
     tracing::error!(%fault, "the crosswalk cannot be read");
     Fault::Storage
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ enum Form {
     /// The body is one part.
     Single,
     /// It is taken apart; `None` once its end was read.
-    Related(Option<Parts>),
+    Related(Option<Box<Parts>>),
 }
 
 struct Outer {
@@ -62,7 +62,7 @@ impl ReplyParts {
             media: root.as_ref().map(|root| root.essence().to_owned()),
             transfer_syntax: syntax(named),
         };
-        Ok(Self::new(body, outer, Form::Related(Some(parts))))
+        Ok(Self::new(body, outer, Form::Related(Some(Box::new(parts)))))
     }
 
     /// Of a body that is one part.
@@ -200,7 +200,7 @@ fn fault(error: PartsError) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use futures_util::TryStreamExt;
 

@@ -1,5 +1,5 @@
 //! The client against servers that misbehave, on bare sockets.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
 use futures_util::TryStreamExt;

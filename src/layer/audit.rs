@@ -1,6 +1,5 @@
-//! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing
-//! and catalog committed in one transaction before the answer leaves. Without commit the answer is withheld. Beside that
-//! commit the crosswalk is told of new names.
+//! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing,
+//! catalog and new names committed in one transaction before the answer leaves. Without commit the answer is withheld.
 
 use super::billing::Charged;
 use super::context::{Asked, Caller, Done, RequestId, Tally};
@@ -35,7 +34,11 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let mut response = next.run(request).await;
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
-    let (settled, ()) = tokio::join!(writer.settle(settlement), cross::enter(&caller, &tally));
+    let names = settlement.names.clone();
+    let settled = writer.settle(settlement).await;
+    if settled.is_ok() {
+        caller.crosswalk.entered(&names);
+    }
     finish(response, tally, settled).await
 }
 
@@ -66,6 +69,7 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
         charged: response.extensions_mut().remove::<Charged>().is_some(),
         left: matches!(tally.custody, Custody::Left),
         events: instances.chain(std::iter::once((now, request))).collect(),
+        names: cross::names(caller, tally),
         stored: stored(tally).map(|stored| stored.entries.clone()).unwrap_or_default(),
     }
 }

@@ -1,18 +1,19 @@
-//! What a push gave new names to is entered in the project's crosswalk, so that the names can be led back. Who may ask
-//! is decided in `api`.
+//! What a push gave new names to, as entries of the project's crosswalk, so that the names can be led back. Who may ask is
+//! decided in `api`; entering is part of the request's account.
 
 use super::context::{Caller, Done, Tally};
-use crate::db::crosswalk::Kind;
+use crate::db::crosswalk::{Entries, Kind};
 use crate::deid::receipt::{Phi, Receipt};
 
 type Pair = (Kind, String, Phi<String>);
 
-/// Enters the names of what was delivered, if the server's settings want that, and of what was led back, so that it can be
-/// pulled. Without them the push is still a push: that they are missing is logged.
-pub(super) async fn enter(caller: &Caller, tally: &Tally) {
-    if let Err(fault) = caller.crosswalk.enter(pairs(tally, caller.keeps_pushed)).await {
+/// The names of what was delivered, if the server's settings want that, and of what was led back, so that it can be pulled.
+/// Without them the push is still a push: that they are missing is logged.
+pub(super) fn names(caller: &Caller, tally: &Tally) -> Entries {
+    caller.crosswalk.entries(pairs(tally, caller.keeps_pushed)).unwrap_or_else(|fault| {
         tracing::error!(%fault, "names of pushed instances are missing in the crosswalk");
-    }
+        Entries::default()
+    })
 }
 
 fn pairs(tally: &Tally, keeps_pushed: bool) -> Vec<Pair> {
@@ -31,7 +32,11 @@ fn pairs(tally: &Tally, keeps_pushed: bool) -> Vec<Pair> {
         }
         pairs.push(uid(&receipt.names.instance, &receipt.originals.expose().instance));
         if let Some(sent) = &receipt.sent {
-            pairs.push((Kind::Restored, sent.to_string(), Phi::new(sent.to_string())));
+            pairs.push((
+                Kind::Restored,
+                sent.to_string(),
+                Phi::new(receipt.originals.expose().study.clone()),
+            ));
         }
     }
     pairs
@@ -110,6 +115,26 @@ mod tests {
             "2.25.1 1.2.1",
             "2.25.3 1.2.3",
             "2.25.13 1.2.13",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_was_led_back_is_entered_whatever_the_settings_say() {
+        let restored = Receipt { sent: Some("1.2.10".into()), ..*receipt("2.25.2", "2.25.10") };
+        let instances =
+            vec![Done::Delivered(receipt("2.25.2", "2.25.11")), Done::Restored(Box::new(restored))];
+        let pairs = pairs(&Tally { instances, ..Tally::default() }, false);
+        let told: Vec<_> = pairs
+            .iter()
+            .map(|(kind, name, original)| (*kind, name.as_str(), original.expose().as_str()))
+            .collect();
+        let expected = [
+            (Kind::Patient, "PABC", "id\n7\nH"),
+            (Kind::Uid, "2.25.1", "1.2.1"),
+            (Kind::Uid, "2.25.2", "1.2.2"),
+            (Kind::Uid, "2.25.10", "1.2.10"),
+            (Kind::Restored, "1.2.10", "1.2.1"),
         ];
         assert_eq!(told, expected);
     }

@@ -32,6 +32,8 @@ const LEARNED: u64 = 1 << 20;
 #[derive(Clone)]
 pub(super) struct Remote {
     client: Downstream,
+    /// Transfer syntaxes of instances, by their paths at the server.
+    learned: Arc<Recent<Syntax>>,
 }
 
 /// A server that holds a project's pseudonymized data, as its origin. Cheap to clone.
@@ -41,8 +43,6 @@ pub struct RemoteOrigin {
     /// Project and server: before the names of what was pulled.
     space: Arc<str>,
     pulled: Pulled,
-    /// Transfer syntaxes of instances, by their paths.
-    learned: Arc<Recent<Syntax>>,
 }
 
 /// A transfer syntax that is remembered.
@@ -56,31 +56,35 @@ impl Weighed for Syntax {
     }
 }
 
+impl Remote {
+    pub(super) fn new(client: Downstream) -> Self {
+        Self { client, learned: Arc::new(Recent::new(LEARNED)) }
+    }
+
+    /// The transfer syntax that an instance is kept in.
+    pub(super) async fn syntax(&self, place: &Place) -> Result<String, Fault> {
+        if let Some(Syntax(known)) = self.learned.find(&place.path()) {
+            return Ok(known.to_string());
+        }
+        Ok(self.instance(place).await?.syntax)
+    }
+
+    fn learn(&self, path: &str, syntax: &str) {
+        self.learned.keep(path, Syntax(syntax.into()));
+    }
+}
+
 impl RemoteOrigin {
     /// The server that `client` talks to, for a project; `pulled` keeps what must be had whole.
     pub fn new(client: Downstream, project: &str, pulled: Pulled) -> Self {
         let space = format!("{project} {}", client.url()).into();
-        Self { remote: Remote { client }, space, pulled, learned: Arc::new(Recent::new(LEARNED)) }
+        Self { remote: Remote::new(client), space, pulled }
     }
 
     /// An instance in a spool, pulled now if it is not there.
     async fn pull(&self, place: &Place) -> Result<Arc<Stored>, Fault> {
         let name = format!("{} {}", self.space, place.path());
         self.pulled.of(&name, || async { Ok(plain(self.remote.instance(place).await?.bytes)) }).await
-    }
-
-    fn learn(&self, path: &str, syntax: &str) {
-        self.learned.keep(path, Syntax(syntax.into()));
-    }
-
-    async fn syntax_of(&self, place: &Place) -> Result<String, Fault> {
-        let path = place.path();
-        if let Some(Syntax(known)) = self.learned.find(&path) {
-            return Ok(known.to_string());
-        }
-        let arrival = self.remote.instance(place).await?;
-        self.learn(&path, &arrival.syntax);
-        Ok(arrival.syntax)
     }
 }
 
@@ -100,7 +104,7 @@ impl Origin for RemoteOrigin {
     }
 
     fn syntax<'a>(&'a self, place: &'a Place) -> Answer<'a, String> {
-        Box::pin(self.syntax_of(place))
+        Box::pin(self.remote.syntax(place))
     }
 
     fn instances<'a>(&'a self, place: &'a Place, wishes: &'a [SyntaxWish]) -> Answer<'a, Parts> {
@@ -112,7 +116,10 @@ impl Origin for RemoteOrigin {
     }
 
     fn frames<'a>(&'a self, place: &'a Place, numbers: &'a [u32], given: As) -> Answer<'a, Parts> {
-        Box::pin(self.frames(place, numbers, given))
+        Box::pin(async move {
+            let path = place.path();
+            self.remote.frames(place, &path, numbers, given, || self.pull(place)).await
+        })
     }
 
     fn bulk<'a>(&'a self, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts> {

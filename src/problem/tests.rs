@@ -27,6 +27,8 @@ const TABLE: &str = "\
 400 request 0110 retry=- BadFrames
 400 request 0110 retry=- BadParameter(\"\")
 400 request 0110 retry=- Query(QueryFault { name: \"\", why: BadValue })
+400 request 0110 retry=- Hidden(\"\")
+403 right 0122 retry=- Withheld(PrivateSopClass)
 413 request A700 retry=- TooBroad(1)
 406 request 0110 retry=- NoAccept
 400 request 0110 retry=- Accept(Mixed)
@@ -92,6 +94,8 @@ fn all() -> Vec<Problem> {
         Problem::BadFrames,
         Problem::BadParameter(""),
         Problem::Query(QueryFault { name: String::new(), why: QueryFaultKind::BadValue }),
+        Problem::Hidden(String::new()),
+        Problem::Withheld(Refusal::PrivateSopClass),
         Problem::TooBroad(1),
         Problem::NoAccept,
         Problem::Accept(AcceptError::Mixed),

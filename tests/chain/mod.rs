@@ -253,6 +253,7 @@ pub fn settlement(project: &str, entries: u64) -> Settlement {
         left: false,
         events: (0..entries).map(event).collect(),
         stored: Vec::new(),
+        names: Default::default(),
     }
 }
 

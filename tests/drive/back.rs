@@ -26,10 +26,12 @@ pub struct World {
     /// Originals by pseudonym.
     pub uids: HashMap<String, String>,
     pub patients: HashMap<String, Patient>,
-    pub restored: bool,
+    pub restored: Option<String>,
     pub study: Study,
     pub others: Vec<Patient>,
     pub taken: bool,
+    /// Originals that the origin tells of, and the crosswalk did not know.
+    pub again: HashMap<String, String>,
     pub today: NaiveDate,
     pub path_study: Option<String>,
 }
@@ -49,10 +51,11 @@ pub fn given_out(engine: &Engine, original: &[u8]) -> Option<(Vec<u8>, World)> {
         engine: engine.clone(),
         uids,
         patients,
-        restored: false,
+        restored: None,
         study: study(original)?,
         others: Vec::new(),
         taken: false,
+        again: HashMap::new(),
         today: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
         path_study: None,
     };
@@ -122,13 +125,20 @@ impl World {
             let known = asked.uids.iter().filter_map(|uid| Some((uid.clone(), self.uids.get(uid)?)));
             let uids = known.map(|(uid, original)| (uid, Phi::new(original.clone()))).collect();
             let patient = asked.patient.and_then(|id| self.patients.get(&id));
-            let known =
-                Known { uids, patient: patient.map(|it| Phi::new(it.text())), restored: self.restored };
+            let known = Known {
+                uids,
+                patient: patient.map(|it| Phi::new(it.text())),
+                restored: self.restored.clone().map(Phi::new),
+            };
             if restorer.identify(known, out)?.is_none() {
                 continue;
             }
-            let found =
-                Found { study: self.study.clone(), patients: self.others.clone(), is_taken: self.taken };
+            let found = Found {
+                study: self.study.clone(),
+                patients: self.others.clone(),
+                is_taken: self.taken,
+                again: self.again.iter().map(|(name, it)| (name.clone(), Phi::new(it.clone()))).collect(),
+            };
             restorer.restore(found, out)?;
         }
         Ok(())

@@ -45,6 +45,13 @@ impl Picture {
         self.pixels.iter().filter(|pixel| of(**pixel)).count()
     }
 
+    /// The part between these columns and lines.
+    pub fn part(&self, columns: std::ops::Range<usize>, lines: std::ops::Range<usize>) -> Picture {
+        let (width, height) = (columns.len(), lines.len());
+        let line = |at: usize| self.pixels[at * self.width..][columns.clone()].iter().copied();
+        Picture { width, height, pixels: lines.flat_map(line).collect() }
+    }
+
     /// How many different colours there are.
     pub fn levels(&self) -> usize {
         self.pixels.iter().collect::<BTreeSet<_>>().len()

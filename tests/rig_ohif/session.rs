@@ -54,7 +54,7 @@ impl Exchange {
 /// Screenshots that are kept in the repository, with the names they have there.
 const KEPT: [(&str, &str); 6] = [
     ("thumbnails", "study_list"),
-    ("viewer", "ct"),
+    ("series-1", "ct"),
     ("series-2", "ultrasound_rgb"),
     ("series-6", "jpeg_2000"),
     ("series-8", "pdf"),

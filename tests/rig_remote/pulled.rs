@@ -10,10 +10,10 @@ use crate::support::{syntax, walk};
 #[test]
 fn instances_come_as_they_are_kept_and_name_their_syntax() {
     let Some(rig) = rig(&slices()) else { return };
-    for number in 0..SLICES.len() {
+    for (number, name) in SLICES.iter().enumerate() {
         let (file, path) = (slice(number), path(&slice(number)));
         let part = rig.parts(&path, AS_STORED).remove(0);
-        assert_eq!(part.body, file, "{}", SLICES[number]);
+        assert!(part.body == file, "{name}");
         let said = format!("application/dicom; transfer-syntax={}", walk::walk(&file).syntax);
         assert_eq!(part.header("content-type"), Some(said.as_str()));
         let place = format!("{}/dicom-web/{path}", rig.gateway.url);
@@ -59,7 +59,7 @@ fn without_a_syntax_everything_is_explicit_little_endian_with_the_same_pixels() 
 fn a_deflated_instance_is_given_as_it_is_and_inflated() {
     let file = fixture("CT_small_deflated.dcm");
     let plain = walk::walk(&fixture("CT_small.dcm"));
-    let Some(rig) = rig(&[file.clone()]) else { return };
+    let Some(rig) = rig(std::slice::from_ref(&file)) else { return };
     let path = path(&fixture("CT_small.dcm"));
     assert_eq!(rig.one(study(&path), AS_STORED), file);
     let given = walk::walk(&rig.one(&path, DICOM));
@@ -97,7 +97,7 @@ fn frames_of_every_encoding_are_the_same_pixels() {
 #[test]
 fn several_frames_come_in_the_order_asked() {
     let file = fixture("SC_rgb_rle_2frame.dcm");
-    let Some(rig) = rig(&[file.clone()]) else { return };
+    let Some(rig) = rig(std::slice::from_ref(&file)) else { return };
     let path = path(&file);
     let both = rig.parts(&format!("{path}/frames/1,2"), OCTETS);
     assert_eq!(both.len(), 2);

@@ -6,7 +6,10 @@ use crate::stow::{burned_in, ct, ct_of_study, push};
 const OTHER: &str = "2.25.7979";
 
 fn standard() -> Option<Rig> {
-    rig("research", &[ct(1), ct(2), burned_in(3), ct_of_study(OTHER, 4)])
+    let mut other = ct_of_study(OTHER, 4);
+    let at = multipart::find(&other, b"2.25.72").unwrap();
+    other[at + 6] = b'5';
+    rig("research", &[ct(1), ct(2), burned_in(3), other])
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn what_is_pushed_and_what_is_pulled_have_the_same_names_patient_and_dates() {
 }
 
 #[test]
-fn a_refused_instance_is_told_by_tag_clause_and_setting_and_left_out_of_many() {
+fn wado_05_a_refused_instance_is_told_by_tag_clause_and_setting_and_left_out_of_many() {
     let Some(rig) = standard() else { return };
     let instances = rig.json("instances");
     let bad = path(instances.iter().find(|set| set["00200013"]["Value"][0] == 3).unwrap());

@@ -65,9 +65,21 @@ impl Orthanc {
     /// Push all it holds, as a DICOMweb client, to the server it was started with under this name.
     pub fn push(&self, server: &str) -> Response {
         let studies = Request::new("GET", "/studies").send(self.address()).unwrap().json();
-        let order = serde_json::json!({ "Resources": studies, "Synchronous": true });
-        let request = Request::new("POST", &format!("/dicom-web/servers/{server}/stow"));
+        self.order(server, "stow", &serde_json::json!({ "Resources": studies, "Synchronous": true }))
+    }
+
+    /// Have it ask that server, as a DICOMweb client: `stow`, `qido`, `get`, `retrieve`.
+    pub fn order(&self, server: &str, what: &str, order: &serde_json::Value) -> Response {
+        let request = Request::new("POST", &format!("/dicom-web/servers/{server}/{what}"));
         request.body(order.to_string()).send(self.address()).unwrap()
+    }
+
+    /// Every instance it holds.
+    pub fn instances(&self) -> Vec<Vec<u8>> {
+        let get = |path: &str| Request::new("GET", path).send(self.address()).unwrap();
+        let ids = get("/instances").json();
+        let ids = ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap());
+        ids.map(|id| get(&format!("/instances/{id}/file")).body).collect()
     }
 }
 

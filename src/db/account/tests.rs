@@ -125,6 +125,12 @@ async fn a_projects_settings_change_together_and_credentials_never_go_to_another
     let (db, hand, master) = (&rig.db, &rig.hand, &rig.master);
     let forward = ProjectWish { destination: Some(Some(Route::Forward)), ..ProjectWish::default() };
     assert_eq!(db.change_project(hand, master, &rig.project, &forward).await, Err(Fault::NoDownstream));
+    let veiled = ProjectWish {
+        origin: Some(Some(Source::Veil)),
+        downstream_url: Some(Some("http://a/dicom-web".to_owned())),
+        ..forward.clone()
+    };
+    assert_eq!(db.change_project(hand, master, &rig.project, &veiled).await, Err(Fault::BehindVeil));
     let login = Login::Basic("user".to_owned(), Secret::new("hunter2-downstream"));
     let own = ProjectWish {
         downstream_url: Some(Some("http://a/dicom-web".to_owned())),

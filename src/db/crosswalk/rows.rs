@@ -1,7 +1,7 @@
 //! The crosswalk's rows as SQL: written many at once, read many at once, removed when there are too many.
 
-use super::{Kind, Mark, STALE};
-use crate::db::{Db, Fault, now, signed, unsigned};
+use super::{Entries, Kind, Mark, STALE};
+use crate::db::{Db, Fault, Write, now, signed, unsigned};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -38,34 +38,61 @@ pub(super) fn text(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
-/// Enters rows. One that is there already stays as it is, unless it was seen too long ago or tells of another original.
-pub(super) async fn write(db: &Db, project: &str, rows: &Rows) -> Result<(), Fault> {
-    let seen = now();
-    let rows: Vec<_> = rows.iter().collect();
-    for rows in rows.chunks(AT_ONCE) {
+/// What is entered, each row once, in the order in which rows are locked.
+fn together(entries: &[Entries]) -> Vec<(&(Kind, Mark), &Row)> {
+    let rows: BTreeMap<_, _> = entries.iter().flat_map(|entries| &entries.0.rows).collect();
+    rows.into_iter().collect()
+}
+
+/// Enters what waits, in transactions of their own.
+pub(super) async fn write(db: &Db, project: &str, entries: &[Entries]) -> Result<(), Fault> {
+    for rows in together(entries).chunks(AT_ONCE) {
         // One for each: whoever commits an account meanwhile waits for no more than that.
         let mut transaction = db.write_relaxed().await?;
-        let values: Vec<String> = (0..rows.len())
-            .map(|row| {
-                let first = 4 + row * 4;
-                format!("($1, ${first}, ${}, ${}, ${}, $2)", first + 1, first + 2, first + 3)
-            })
-            .collect();
-        let sql = format!(
-            "INSERT INTO crosswalk (project_id, kind, pseudonym, original, value, seen_ms) VALUES {} \
-             ON CONFLICT (project_id, kind, pseudonym) DO UPDATE \
-             SET original = excluded.original, value = excluded.value, seen_ms = excluded.seen_ms \
-             WHERE crosswalk.original <> excluded.original OR crosswalk.seen_ms <= $3",
-            values.join(", ")
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        query = query.bind(project).bind(seen).bind(seen.saturating_sub(STALE));
-        for ((kind, mark), row) in rows {
-            query = query.bind(kind.word()).bind(text(mark)).bind(text(&row.original)).bind(text(&row.value));
-        }
-        query.execute(&mut *transaction).await?;
+        insert_some(&mut transaction, project, rows).await?;
         transaction.commit().await?;
     }
+    Ok(())
+}
+
+/// Enters what is part of another transaction.
+pub(in crate::db) async fn insert(
+    transaction: &mut Write,
+    project: &str,
+    entries: &[Entries],
+) -> Result<(), Fault> {
+    for rows in together(entries).chunks(AT_ONCE) {
+        insert_some(transaction, project, rows).await?;
+    }
+    Ok(())
+}
+
+/// One that is there already stays as it is, unless it was seen too long ago or tells of another original.
+async fn insert_some(
+    transaction: &mut Write,
+    project: &str,
+    rows: &[(&(Kind, Mark), &Row)],
+) -> Result<(), Fault> {
+    let seen = now();
+    let values: Vec<String> = (0..rows.len())
+        .map(|row| {
+            let first = 4 + row * 4;
+            format!("($1, ${first}, ${}, ${}, ${}, $2)", first + 1, first + 2, first + 3)
+        })
+        .collect();
+    let sql = format!(
+        "INSERT INTO crosswalk (project_id, kind, pseudonym, original, value, seen_ms) VALUES {} \
+         ON CONFLICT (project_id, kind, pseudonym) DO UPDATE \
+         SET original = excluded.original, value = excluded.value, seen_ms = excluded.seen_ms \
+         WHERE crosswalk.original <> excluded.original OR crosswalk.seen_ms <= $3",
+        values.join(", ")
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    query = query.bind(project).bind(seen).bind(seen.saturating_sub(STALE));
+    for ((kind, mark), row) in rows {
+        query = query.bind(kind.word()).bind(text(mark)).bind(text(&row.original)).bind(text(&row.value));
+    }
+    query.execute(&mut **transaction).await?;
     Ok(())
 }
 

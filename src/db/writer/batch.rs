@@ -1,4 +1,4 @@
-//! One transaction of the writer. Locks are taken in one order, heads of chains by project, then months by customer, so
+//! One transaction of the writer. Locks are taken in one order, heads of chains by project, months by customer, names by project, so
 //! that two gateways never wait for each other.
 
 use super::{Ask, Reply, Settled, Settlement, Terms, Ticket};
@@ -7,6 +7,7 @@ use crate::audit::checkpoint::{Checkpoint, EntryReceipt, Signed};
 use crate::audit::digest::Digest;
 use crate::audit::event::Event;
 use crate::db::chain::{self, Keeper, Tip};
+use crate::db::crosswalk::{self, Entries};
 use crate::db::usage::{self, Locked, Month};
 use crate::db::{Db, Fault, Write, account, catalog, now, signed, unsigned};
 use sqlx::Row;
@@ -35,6 +36,8 @@ struct Batch<'a> {
     tips: BTreeMap<String, Tip>,
     /// New entries by project.
     events: BTreeMap<String, Vec<(i64, Event)>>,
+    /// New names by project.
+    names: BTreeMap<String, Vec<Entries>>,
 }
 
 /// What a job comes to, before the chain's entries are made.
@@ -69,11 +72,15 @@ async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Prepared, Faul
         months: BTreeMap::new(),
         tips: BTreeMap::new(),
         events: BTreeMap::new(),
+        names: BTreeMap::new(),
     };
     batch.lock(asks).await?;
     let mut pending = Vec::with_capacity(asks.len());
     for ask in asks {
         pending.push(batch.take(ask).await?);
+    }
+    for (project, names) in &batch.names {
+        crosswalk::insert(&mut batch.transaction, project, names).await?;
     }
     let chained = batch.chain().await?;
     for ((customer, month), locked) in &batch.months {
@@ -185,6 +192,9 @@ impl Batch<'_> {
             }
         }
         let useless = catalog::enter(&mut self.transaction, &settlement.project, &settlement.stored).await?;
+        if !settlement.names.is_empty() {
+            self.names.entry(settlement.project.clone()).or_default().push(settlement.names.clone());
+        }
         let events = self.events.entry(settlement.project.clone()).or_default();
         events.extend(settlement.events.iter().cloned());
         let last = events.len().checked_sub(1).filter(|_| !settlement.events.is_empty());

@@ -6,6 +6,7 @@ use super::{Ask, Job, Settlement, Ticket};
 use crate::audit::action::Outcome;
 use crate::audit::event::{By, Event};
 use crate::audit::value::Id;
+use crate::db::crosswalk::Entries;
 use crate::db::{Fault, now};
 
 /// More than an outage leaves open within any time that clients keep asking.
@@ -92,5 +93,6 @@ pub(super) fn interrupted(ticket: Ticket) -> Option<Settlement> {
         left: false,
         events: vec![(now(), event)],
         stored: Vec::new(),
+        names: Entries::default(),
     })
 }

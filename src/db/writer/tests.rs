@@ -6,7 +6,10 @@ use crate::audit::action::{Action, Outcome};
 use crate::audit::event::By;
 use crate::audit::key::SigningKey;
 use crate::audit::value::Id;
+use crate::db::crosswalk::{Crosswalk, Kind};
 use crate::db::tests::founded;
+use crate::deid::pseudonym::ProjectKey;
+use crate::deid::receipt::Phi;
 use std::time::Duration;
 
 struct Rig {
@@ -77,6 +80,7 @@ impl Rig {
             left: false,
             events: vec![(1_000, Event::request(&by, Outcome::Done, used, 0))],
             stored: Vec::new(),
+            names: Default::default(),
         }
     }
 
@@ -151,6 +155,33 @@ async fn a_refused_settlement_sinks_no_other() {
     assert_eq!(greedy.err(), Some(Fault::Spent));
     assert!(modest.is_ok());
     assert_eq!(rig.used_and_reserved().await, (2, 0));
+}
+
+#[tokio::test]
+async fn names_come_with_the_account_or_not_at_all() {
+    let rig = rig(Some(5)).await;
+    let writer = rig.writer("one");
+    let walk = || Crosswalk::new(rig.db.clone(), &rig.project, &ProjectKey::from_bytes([1; 32]));
+    let pairs = |names: &[&str]| {
+        let pair = |name: &&str| (Kind::Uid, (*name).to_owned(), Phi::new(format!("original {name}")));
+        names.iter().map(pair).collect::<Vec<_>>()
+    };
+    let first = walk();
+    let settlement = |id: &str, used, names: &[&str]| {
+        let names = first.entries(pairs(names)).unwrap();
+        Settlement { names, ..rig.settlement(Some(rig.ticket(id)), used) }
+    };
+    let (spent, one, two) = tokio::join!(
+        writer.settle(settlement("greedy", 6, &["a"])),
+        writer.settle(settlement("one", 1, &["b", "c"])),
+        writer.settle(settlement("two", 1, &["c", "d"])),
+    );
+    assert_eq!(spent.err(), Some(Fault::Spent));
+    assert!(one.is_ok() && two.is_ok());
+    let names = ["a", "b", "c", "d"].map(str::to_owned);
+    let mut found: Vec<String> = walk().originals(Kind::Uid, &names).await.unwrap().into_keys().collect();
+    found.sort();
+    assert_eq!(found, ["b", "c", "d"]);
 }
 
 #[tokio::test]

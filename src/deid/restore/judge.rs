@@ -38,15 +38,14 @@ pub(super) fn judge(
     }
     // What is known under its pseudonym, or whose pseudonym is known, is an original.
     let veiled = engine.names(facts).instance;
-    if is_known(&facts.instance) || is_known(&veiled) && !known.restored {
+    if is_known(&facts.instance) || is_known(&veiled) && !is_again(facts, known) {
         return Err(Refusal::Duplicate);
     }
-    one_patient(names, |id| facts.decoded(id) == facts.patient_id)?;
-    all_known(names, known)
+    one_patient(names, |id| facts.decoded(id) == facts.patient_id)
 }
 
 /// By what the origin says: one patient, and no instance whose place it takes.
-pub(super) fn check(known: &Known, found: &Found) -> Result<(), Refusal> {
+pub(super) fn check(survey: &Survey, known: &Known, found: &Found) -> Result<(), Refusal> {
     let patient = known.patient.as_ref().and_then(|text| Patient::parse(text.expose()));
     if patient.as_ref() != Some(found.study.patient()) {
         return Err(Refusal::OtherPatient(PATIENT_ID));
@@ -54,7 +53,16 @@ pub(super) fn check(known: &Known, found: &Found) -> Result<(), Refusal> {
     if found.patients.iter().any(|other| Some(other) != patient.as_ref()) {
         return Err(Refusal::OtherPatient(SOME_UID));
     }
-    if found.is_taken && !known.restored { Err(Refusal::Duplicate) } else { Ok(()) }
+    let is_original = known.uids.contains_key(&survey.facts.instance);
+    if is_original || found.is_taken && !is_again(&survey.facts, known) {
+        return Err(Refusal::Duplicate);
+    }
+    all_known(&survey.names, known)
+}
+
+/// True if the project restored an instance of this name into this study before.
+fn is_again(facts: &Facts, known: &Known) -> bool {
+    known.restored.is_some() && known.restored.as_ref() == known.uids.get(&facts.study)
 }
 
 /// Patients named inside sequences are the same.
@@ -68,8 +76,14 @@ pub(super) fn one_patient(names: &Names, is_same: impl Fn(&[u8]) -> bool) -> Res
 /// A UID that nobody knows is the sender's own and stays; one that has the form of a pseudonym is another project's, or
 /// forgotten, and would lead nowhere.
 pub(super) fn all_known(names: &Names, known: &Known) -> Result<(), Refusal> {
-    let lost = |uid: &String| !known.uids.contains_key(uid) && pseudonym::is_shaped(uid);
-    if names.uids.iter().any(lost) { Err(Refusal::UnknownName(SOME_UID)) } else { Ok(()) }
+    match lost(names, known).next() {
+        Some(_) => Err(Refusal::UnknownName(SOME_UID)),
+        None => Ok(()),
+    }
+}
+
+fn lost<'a>(names: &'a Names, known: &'a Known) -> impl Iterator<Item = &'a String> {
+    names.uids.iter().filter(|uid| !known.uids.contains_key(*uid) && pseudonym::is_shaped(uid))
 }
 
 /// What is to be asked of the origin.
@@ -81,6 +95,7 @@ pub(super) fn wanted(survey: &Survey, known: &Known) -> Wanted {
         others: names.studies.iter().filter(|study| **study != facts.study).filter_map(original).collect(),
         references: names.references.iter().filter_map(original).collect(),
         instance: Phi::new(facts.instance.clone()),
+        lost: lost(names, known).cloned().collect(),
     }
 }
 

@@ -33,17 +33,27 @@ const SERIES: Tag = Tag(0x0020, 0x000E);
 const INSTANCE: Tag = Tag(0x0008, 0x0018);
 
 impl Remote {
-    /// The data sets of the instances below a place. References in them are the server's.
+    /// The data sets of the instances below a place, each with its path. References in them are the server's.
     pub(in crate::origin) async fn metadata(
         &self,
         place: &Place,
-    ) -> Result<BoxStream<'static, Result<DataSet, Fault>>, Fault> {
+    ) -> Result<BoxStream<'static, Result<(String, DataSet), Fault>>, Fault> {
         let reply = self.client.get(&format!("{}/metadata", place.path()), JSON, None).await?;
         if reply.nothing {
             return Err(Fault::NotFound);
         }
+        let (remote, place) = (self.clone(), place.clone());
         // JSON tells its end itself.
-        Ok(objects(bytes(reply.unframed())))
+        let sets = objects(bytes(reply.unframed())).and_then(move |data| {
+            let path = path(&data, &place);
+            if let (Ok(path), syntax) = (&path, data.transfer_syntax())
+                && !syntax.is_empty()
+            {
+                remote.learn(path, syntax);
+            }
+            async move { Ok((path?, data)) }
+        });
+        Ok(sets.boxed())
     }
 
     /// What stands behind a reference in the metadata of an instance. `None` if it leads elsewhere.
@@ -90,27 +100,9 @@ fn objects(bytes: ByteStream) -> BoxStream<'static, Result<DataSet, Fault>> {
 
 impl RemoteOrigin {
     pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
-        let (origin, place, root) = (self.clone(), place.clone(), root.to_owned());
-        let sets = self.remote.metadata(&place).await?;
-        let parts = sets.and_then(move |data| {
-            let part = origin.described(data, &place, form, &root);
-            async move { part }
-        });
-        Ok(Parts { partial: false, instances: 0, parts: parts.boxed() })
-    }
-
-    fn described(&self, mut data: DataSet, asked: &Place, form: Model, root: &str) -> Result<Part, Fault> {
-        let path = path(&data, asked)?;
-        if !data.transfer_syntax().is_empty() {
-            self.learn(&path, data.transfer_syntax());
-        }
-        data.relink(&format!("{root}/{path}"));
-        let text = match form {
-            Model::Json => data.to_json(),
-            Model::Xml => xml_form::document(&retold::write(&data, &Xml)),
-        };
-        let (path, content) = (format!("{path}/metadata"), Content::bytes(text.into()));
-        Ok(Part { media: form.media(), transfer_syntax: None, path, tag: None, content })
+        let (sets, root) = (self.remote.metadata(place).await?, root.to_owned());
+        let written = move |(path, data): (String, DataSet)| written(data, &path, form, &root);
+        Ok(Parts { partial: false, instances: 0, parts: sets.map_ok(written).boxed() })
     }
 
     pub(super) async fn bulk(&self, place: &Place, at: &BulkPath, given: As) -> Result<Parts, Fault> {
@@ -119,7 +111,7 @@ impl RemoteOrigin {
         if pixels {
             return self.pull(place).await?.bulk(&place.path(), at, given).await;
         }
-        let data = self.remote.metadata(place).await?.try_next().await?.ok_or(Fault::NotFound)?;
+        let (_, data) = self.remote.metadata(place).await?.try_next().await?.ok_or(Fault::NotFound)?;
         let content = match data.referred(at).ok_or(Fault::NotFound)? {
             Referred::Inline(value) => Content::bytes(value.into()),
             Referred::Uri(uri) => match self.remote.referred(place, &uri).await {
@@ -136,6 +128,17 @@ impl RemoteOrigin {
         let path = format!("{}/bulk/{at}", place.path());
         Ok(Parts::one(Part { media, transfer_syntax: None, path, tag: None, content }))
     }
+}
+
+/// A data set as metadata of the instance that is the resource `path`; its references stand under `root`.
+pub(in crate::origin) fn written(mut data: DataSet, path: &str, form: Model, root: &str) -> Part {
+    data.relink(&format!("{root}/{path}"));
+    let text = match form {
+        Model::Json => data.to_json(),
+        Model::Xml => xml_form::document(&retold::write(&data, &Xml)),
+    };
+    let (path, content) = (format!("{path}/metadata"), Content::bytes(text.into()));
+    Part { media: form.media(), transfer_syntax: None, path, tag: None, content }
 }
 
 /// The path of the instance that a data set describes.

@@ -1,15 +1,17 @@
 //! Frames of the server's instances (PS3.18 10.4.1.1.6): passed on as they come; where the server fails at its own syntax,
 //! or they must be decoded, cut out of the instance here.
 
-use super::{Remote, RemoteOrigin, bytes};
+use super::{Remote, bytes};
 use crate::dicom::TransferSyntax;
 use crate::dicom::syntax::{EXPLICIT_BE, EXPLICIT_LE};
 use crate::dicomweb::representation::As;
 use crate::dicomweb::syntaxes;
 use crate::downstream::{self, ReplyParts};
 use crate::origin::part::{Content, Part, Parts};
+use crate::origin::stored::Stored;
 use crate::origin::{ByteStream, Fault, Place};
 use futures_util::stream::{self, StreamExt};
+use std::sync::Arc;
 
 const ACCEPT: &str = "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*";
 
@@ -22,34 +24,35 @@ struct Frames {
 }
 
 impl Remote {
-    async fn frames(&self, place: &Place, numbers: &[u32]) -> Result<Frames, Fault> {
-        let list: Vec<String> = numbers.iter().map(u32::to_string).collect();
-        let path = format!("{}/frames/{}", place.path(), list.join(","));
-        let mut rest = self.client.get(&path, ACCEPT, None).await?.parts()?;
-        let (head, first) = rest.next().await?.ok_or(Fault::NotFound)?;
-        Ok(Frames { syntax: head.transfer_syntax, first: bytes(first), rest })
-    }
-}
-
-impl RemoteOrigin {
-    pub(super) async fn frames(&self, place: &Place, numbers: &[u32], given: As) -> Result<Parts, Fault> {
-        let path = place.path();
+    /// Frames by their numbers, from 1, of the instance at `place`, which the client knows as the resource `path`. Where
+    /// the server cannot help, `pull` gives the instance, whole and in the encoding that we keep.
+    pub(in crate::origin) async fn frames<F>(
+        &self,
+        place: &Place,
+        path: &str,
+        numbers: &[u32],
+        given: As,
+        pull: impl FnOnce() -> F + Send,
+    ) -> Result<Parts, Fault>
+    where
+        F: Future<Output = Result<Arc<Stored>, Fault>> + Send,
+    {
         let known = match given {
             As::Stored => None,
-            As::Native => Some(self.syntax_of(place).await?),
+            As::Native => Some(self.syntax(place).await?),
         };
         if known.as_deref().is_none_or(is_little_endian) {
-            match self.remote.frames(place, numbers).await {
+            match self.asked(place, numbers).await {
                 Ok(frames) => {
                     let syntax = match &frames.syntax {
                         Some(syntax) => syntax.clone(),
-                        None => self.syntax_of(place).await?,
+                        None => self.syntax(place).await?,
                     };
-                    self.learn(&path, &syntax);
+                    self.learn(&place.path(), &syntax);
                     let passes = TransferSyntax::of(&syntax).is_some_and(|syntax| syntax.uid != EXPLICIT_BE)
                         && (given == As::Stored || is_little_endian(&syntax));
                     if passes {
-                        return Ok(passed(frames, &syntax, numbers, path));
+                        return Ok(passed(frames, &syntax, numbers, path.to_owned()));
                     }
                 }
                 // It does not know frames, or not those of this syntax; or the number is wrong.
@@ -59,7 +62,16 @@ impl RemoteOrigin {
                 Err(fault) => return Err(fault),
             }
         }
-        self.pull(place).await?.frames(&path, numbers, given).await
+        pull().await?.frames(path, numbers, given).await
+    }
+
+    /// What the server has of them.
+    async fn asked(&self, place: &Place, numbers: &[u32]) -> Result<Frames, Fault> {
+        let list: Vec<String> = numbers.iter().map(u32::to_string).collect();
+        let path = format!("{}/frames/{}", place.path(), list.join(","));
+        let mut rest = self.client.get(&path, ACCEPT, None).await?.parts()?;
+        let (head, first) = rest.next().await?.ok_or(Fault::NotFound)?;
+        Ok(Frames { syntax: head.transfer_syntax, first: bytes(first), rest })
     }
 }
 
@@ -79,7 +91,8 @@ fn passed(frames: Frames, syntax: &str, numbers: &[u32], path: String) -> Parts 
         tag: None,
         content: Content::stream(None, body),
     };
-    let mut numbers = numbers.to_vec().into_iter();
+    let numbers: Vec<u32> = numbers.into();
+    let mut numbers = numbers.into_iter();
     let first = part(numbers.next().unwrap_or(1), frames.first);
     let next = move |(mut rest, mut numbers): (ReplyParts, std::vec::IntoIter<u32>)| {
         let part = part.clone();

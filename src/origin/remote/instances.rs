@@ -26,12 +26,15 @@ impl Remote {
     /// The instances below a place, as the server keeps them.
     pub(in crate::origin) async fn instances(&self, place: &Place) -> Result<Arrivals, Fault> {
         let reply = self.client.get(&place.path(), ACCEPT, None).await?;
-        let (partial, parts, place) = (reply.partial, reply.parts()?, place.clone());
+        let (partial, parts) = (reply.partial, reply.parts()?);
+        let (remote, place) = (self.clone(), place.clone());
         let next = move |mut parts: crate::downstream::ReplyParts| {
-            let place = place.clone();
+            let (remote, place) = (remote.clone(), place.clone());
             async move {
                 let Some((_, body)) = parts.next().await? else { return Ok(None) };
-                Ok(Some((Arrival::of(bytes(body), &place).await?, parts)))
+                let arrival = Arrival::of(bytes(body), &place).await?;
+                remote.learn(&arrival.path, &arrival.syntax);
+                Ok(Some((arrival, parts)))
             }
         };
         Ok(Arrivals { partial, instances: stream::try_unfold(parts, next).boxed() })
@@ -67,7 +70,6 @@ impl RemoteOrigin {
     /// An instance in the first of the syntaxes wished for that it can be given in.
     async fn given(&self, arrival: Arrival, wishes: &[SyntaxWish]) -> Result<Option<Part>, Fault> {
         let Arrival { syntax, path, bytes } = arrival;
-        self.learn(&path, &syntax);
         let known = TransferSyntax::of(&syntax);
         let part = |transfer_syntax, bytes| Part {
             media: DICOM,

@@ -46,10 +46,10 @@ struct Found {
 }
 
 /// An instance below a place.
-pub(super) struct Below {
-    pub(super) place: Place,
+pub(in crate::origin) struct Below {
+    pub(in crate::origin) place: Place,
     /// Number of Frames, if it is said.
-    pub(super) frames: Option<u32>,
+    pub(in crate::origin) frames: Option<u32>,
 }
 
 impl Remote {
@@ -176,7 +176,7 @@ impl Remote {
     }
 
     /// The instances below a place, page by page.
-    pub(super) fn below(&self, place: &Place) -> BoxStream<'static, Result<Below, Fault>> {
+    pub(in crate::origin) fn below(&self, place: &Place) -> BoxStream<'static, Result<Below, Fault>> {
         let (remote, query) = (self.clone(), below(place));
         let next = move |offset: Option<u64>| {
             let (remote, query) = (remote.clone(), query.clone());

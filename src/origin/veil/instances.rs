@@ -1,6 +1,7 @@
 //! Instances on their way out, each through the rewriter as it comes. What is refused, is refused before its first byte; a
 //! fault behind the pixels breaks the answer off.
 
+use super::verdicts::Judged;
 use super::{Fault, Parts, Place, Veil};
 use crate::deid::engine::{Engine, Subject};
 use crate::deid::facts::Facts;
@@ -25,18 +26,17 @@ impl Veil {
     /// The instances below a place.
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
         let original = self.original(place).await?;
-        let (mut refused, mut count) = (false, 1);
-        if original.instance.is_none() {
-            // Whether some are left out is said before the first comes.
-            let judged = self.judge(&original).await?;
-            (refused, count) = (judged.refused > 0, judged.passed);
-            if judged.passed == 0 {
-                return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
-            }
-        }
         let single = original.instance.is_some();
         // What must be decoded is decoded here: so nothing but rewritten instances is ever spooled.
-        let behind = self.0.behind.instances(&original, &[SyntaxWish::Any]).await?;
+        let behind = self.0.behind.instances(&original, &[SyntaxWish::Any]);
+        // Whether some are left out is said before the first comes; to find out and to begin takes its time together.
+        let (judged, behind) = match single {
+            true => (Judged::default(), behind.await?),
+            false => tokio::try_join!(self.judge(&original), behind)?,
+        };
+        if !single && judged.passed == 0 {
+            return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
+        }
         let (veil, wishes) = (self.clone(), wishes.to_vec());
         let parts = behind.parts.try_filter_map(move |part| {
             let (veil, wishes) = (veil.clone(), wishes.clone());
@@ -47,7 +47,8 @@ impl Veil {
                 }
             }
         });
-        Ok(Parts::counted(behind.partial || refused, count, parts.boxed()))
+        let (partial, count) = (behind.partial || judged.refused > 0, judged.passed.max(u64::from(single)));
+        Ok(Parts::counted(partial, count, parts.boxed()))
     }
 
     /// A rewritten instance in the first of the syntaxes wished for that it can be given in.

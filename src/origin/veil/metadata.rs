@@ -1,18 +1,24 @@
 //! Metadata on their way out: each data set through the engine, references put under the gateway's own URL, names and
 //! verdicts noted before anything of it is given.
 
+use super::names::Pair;
 use super::verdicts::Verdict;
 use super::{Fault, Model, Parts, Place, Veil};
+use crate::db::crosswalk::Kind;
 use crate::deid::engine::Subject;
 use crate::deid::facts::is_deciding;
-use crate::deid::object::{self, elsewhere};
+use crate::deid::object::{self, elsewhere, encode};
+use crate::deid::receipt::Phi;
 use crate::deid::refusal::Refusal;
+use crate::dicom::value::ascii;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::json_form::Json;
 use crate::dicomweb::xml_form::{self, Xml};
 use crate::dicomweb::{object_in, object_out};
 use crate::origin::part::{ByteStream, Content, Part};
 use crate::origin::resource;
+use dicom_core::header::Header;
+use dicom_core::value::Value;
 use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -27,6 +33,9 @@ const HELD: usize = 32 << 20;
 const SOP_INSTANCE: Tag = crate::deid::engine::SOP_INSTANCE;
 const ROWS: Tag = Tag(0x0028, 0x0010);
 const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+/// UIDs by which other instances are named: of frames of reference, studies, series and instances.
+const REFERRED: [Tag; 5] =
+    [Tag(0x0008, 0x1155), Tag(0x0020, 0x000D), Tag(0x0020, 0x000E), Tag(0x0020, 0x0052), Tag(0x3006, 0x0024)];
 /// Pixel data in their three forms.
 pub(super) const PIXELS: [Tag; 3] = [PIXEL_DATA, Tag(0x7FE0, 0x0008), Tag(0x7FE0, 0x0009)];
 
@@ -86,12 +95,32 @@ impl Veil {
             async move {
                 let read = veil.described(&whole(part.content.whole(), LARGEST).await?)?;
                 if let Ok(described) = &read {
-                    veil.0.crosswalk.enter(veil.pairs(&described.subject)).await?;
+                    let mut pairs = veil.pairs(&described.subject);
+                    veil.referred(&described.source, &mut pairs);
+                    veil.0.crosswalk.enter(pairs).await?;
                 }
                 Ok(read)
             }
         });
         Ok(read.boxed())
+    }
+
+    /// Pairs for the UIDs that results about an instance refer to, so that they can be led back, too.
+    fn referred(&self, set: &InMemDicomObject, pairs: &mut Vec<Pair>) {
+        for element in set.iter() {
+            match element.value() {
+                Value::Sequence(items) => items.items().iter().for_each(|item| self.referred(item, pairs)),
+                Value::Primitive(value) if REFERRED.contains(&element.tag()) => {
+                    let bytes = encode(element.tag(), value).unwrap_or_default();
+                    let original = ascii(&bytes).unwrap_or_default();
+                    let name = self.0.engine.uid(original);
+                    if name != original {
+                        pairs.push((Kind::Uid, name, Phi::new(original.to_owned())));
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// One data set of an origin, decided about.

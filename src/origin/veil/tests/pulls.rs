@@ -3,6 +3,7 @@
 
 use super::behind::{PDF, US, ct};
 use super::*;
+use crate::db::crosswalk::Kind;
 use crate::deid::refusal::Refusal;
 use dicom_object::DefaultDicomObject;
 
@@ -51,6 +52,9 @@ async fn metadata_and_instance_tell_the_same() {
     let url = format!("http://gateway/{expected}/bulk");
     assert_eq!(data.get(Tag(0x7FE0, 0x0010)).unwrap()["BulkDataURI"], format!("{url}/7FE00010"));
     assert_eq!(data.get(Tag(0x0028, 0x1201)).unwrap()["BulkDataURI"], format!("{url}/00281201"));
+    let referred = rig.veil.0.engine.uid("1.2.826.99");
+    let original = rig.veil.0.crosswalk.original(Kind::Uid, &referred).await.unwrap();
+    assert_eq!(original.unwrap().expose(), "1.2.826.99", "what is only referred to can be led back");
     let parts = rig.veil.metadata(&place, Model::Xml, "http://gateway").await.unwrap();
     let xml = given(parts).await.unwrap();
     assert!(String::from_utf8_lossy(&xml[0]).contains(&format!("<BulkData uri=\"{url}/7FE00010\"/>")));

@@ -1,0 +1,199 @@
+//! The veil before a server that is slow, broken, lying or talkative: the right status, an answer that is broken off rather
+//! than short, and nothing of the patient in any of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![cfg(feature = "server")]
+
+mod stow;
+mod support;
+
+#[path = "remote/double.rs"]
+mod double;
+
+use double::{Double, Reply, ok, raw, status};
+use serde_json::{Value, json};
+use stow::{burned_in, ct, large_ct};
+use support::http::{Request, Response};
+use support::multipart::{self, Part, write};
+use support::server::Server;
+
+const DICOM: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
+const FRAMES: &str = "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*";
+const JSON: &str = "application/dicom+json";
+
+const MARKS: [&str; 8] =
+    ["2.25.71", "2.25.72", "2.25.7000", "Rigpatient", "RIG-0001", "20240229", "ACC0042", "Riverside"];
+
+struct Rig {
+    gateway: Server,
+    double: Double,
+    _folder: tempfile::TempDir,
+}
+
+/// A gateway whose veil hides a server that answers searches, and the rest by this script.
+fn rig(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
+    let double = Double::start(move |target| {
+        let searched = ["studies?", "series?", "instances?"].iter().any(|level| target.contains(level));
+        if searched { found(&set()) } else { script(target) }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("VEILGATE_ORIGIN", "veil"),
+        ("VEILGATE_PROFILE", "research"),
+        ("VEILGATE_DOWNSTREAM_URL", double.url.as_str()),
+        ("VEILGATE_DOWNSTREAM_ANSWER_TIME", "1 s"),
+        ("VEILGATE_DOWNSTREAM_RETRIES", "0"),
+    ];
+    let gateway = Server::on(&folder.path().join("data"), &[], &settings);
+    Rig { gateway, double, _folder: folder }
+}
+
+fn found(set: &Value) -> Reply {
+    ok(JSON, json!([set]).to_string().into_bytes())
+}
+
+/// What the server says of its one instance.
+fn set() -> Value {
+    json!({
+        "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]},
+        "00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.2"]},
+        "00080018": {"vr": "UI", "Value": ["2.25.70001"]},
+        "00080020": {"vr": "DA", "Value": ["20240229"]},
+        "00080060": {"vr": "CS", "Value": ["CT"]},
+        "00081190": {"vr": "UR", "Value": ["http://riverside/2.25.71"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Rigpatient^Rosa"}]},
+        "00100020": {"vr": "LO", "Value": ["RIG-0001"]},
+        "0020000D": {"vr": "UI", "Value": ["2.25.71"]},
+        "0020000E": {"vr": "UI", "Value": ["2.25.72"]},
+        "00200013": {"vr": "IS", "Value": [1]},
+        "00280010": {"vr": "US", "Value": [4]},
+        "00280011": {"vr": "US", "Value": [4]},
+        "00280100": {"vr": "US", "Value": [16]},
+        "00280301": {"vr": "CS", "Value": ["NO"]},
+    })
+}
+
+fn related(media: &str, parts: &[Vec<u8>]) -> Vec<u8> {
+    let parts: Vec<Part> = parts.iter().map(|body| Part::new(media, body.clone())).collect();
+    write(&parts, "XX", "\r\n")
+}
+
+fn instances(parts: &[Vec<u8>]) -> Reply {
+    ok("multipart/related; type=\"application/dicom\"; boundary=XX", related("application/dicom", parts))
+}
+
+impl Rig {
+    /// The answer, if it ends well.
+    fn get(&self, path: &str, accept: &str) -> Option<Response> {
+        let request = Request::new("GET", &format!("/dicom-web/{path}")).header("Accept", accept);
+        let answer = request.header("X-API-Key", &self.gateway.key).send(self.gateway.address()).ok()?;
+        let text = format!("{:?} {}", answer.headers, answer.text());
+        for mark in MARKS {
+            let mut places = text.match_indices(mark);
+            // Digits of another UID may look alike.
+            let whole = |at: usize| !text[at + mark.len()..].starts_with(|next: char| next.is_ascii_digit());
+            assert!(!places.any(|(at, _)| whole(at)), "{mark} in {path}: {text}");
+        }
+        Some(answer)
+    }
+
+    /// The instance's path, as a search gives it.
+    fn place(&self) -> String {
+        let set = self.get("instances", JSON).unwrap().json()[0].clone();
+        let uid = |tag: &str| set[tag]["Value"][0].as_str().unwrap().to_owned();
+        format!("studies/{}/series/{}/instances/{}", uid("0020000D"), uid("0020000E"), uid("00080018"))
+    }
+}
+
+#[test]
+fn what_the_server_says_when_it_fails_stays_with_it() {
+    for (code, expected) in
+        [(404, 404), (401, 502), (403, 502), (302, 502), (500, 502), (503, 503), (504, 504)]
+    {
+        let rig = rig(move |_| status(code));
+        let place = rig.place();
+        for (path, accept) in [
+            (format!("{place}/metadata"), JSON),
+            (place.clone(), DICOM),
+            (format!("{place}/frames/1"), FRAMES),
+        ] {
+            assert_eq!(rig.get(&path, accept).unwrap().status, expected, "{code} {path}");
+        }
+    }
+}
+
+#[test]
+fn an_instance_that_was_cut_is_broken_off_and_a_broken_data_set_is_told() {
+    let rig = rig(|target| {
+        if target.ends_with("/metadata") {
+            return ok(JSON, br#"[{"00080018":{"vr":"UI","Value":["2.25.70001"]},"00100010":"#.to_vec());
+        }
+        let whole = related("application/dicom", &[large_ct(1, 3_000_000)]);
+        let media = "multipart/related; type=\"application/dicom\"; boundary=XX";
+        ok(media, &whole).cut(1_000_000)
+    });
+    let place = rig.place();
+    assert!(rig.get(&place, DICOM).is_none(), "a body must not look whole");
+    let silent = self::rig(|_| ok(JSON, "[").cut(1).hanging());
+    let place = silent.place();
+    assert_eq!(silent.get(&format!("{place}/metadata"), JSON).unwrap().status, 504);
+    let place = rig.place();
+    let answer = rig.get(&format!("{place}/metadata"), JSON).unwrap();
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert_eq!(rig.get(&format!("{place}/frames/1"), FRAMES).unwrap().status, 502, "no verdict, no pixels");
+}
+
+#[test]
+fn a_server_whose_metadata_are_better_than_its_instances_gives_neither_pixels_nor_instances() {
+    let rig = rig(|target| match target {
+        target if target.ends_with("/metadata") => found(&set()),
+        target if target.contains("/frames/") => status(500),
+        target if target.contains("/instances/") => instances(&[burned_in(1)]),
+        _ => instances(&[ct(1), burned_in(3)]),
+    });
+    let place = rig.place();
+    assert_eq!(rig.get(&place, DICOM).unwrap().status, 403);
+    assert_eq!(rig.get(&format!("{place}/frames/1"), FRAMES).unwrap().status, 403, "cut out of the instance");
+    assert_eq!(rig.get(&format!("{place}/rendered"), "image/jpeg").unwrap().status, 403);
+    let (study, _) = place.split_once("/series/").unwrap();
+    let answer = rig.get(study, DICOM).unwrap();
+    assert_eq!(multipart::read(answer.header("content-type").unwrap(), &answer.body).unwrap().len(), 1);
+}
+
+#[test]
+fn headers_and_links_of_the_server_are_not_passed_on() {
+    let rig = rig(|target| match target {
+        target if target.ends_with("/metadata") => found(&set()),
+        target if target.contains("/frames/") => {
+            let body = b"--XX\r\nContent-Type: application/octet-stream\r\nContent-Location: \
+                http://riverside/studies/2.25.71/frames/1\r\n\r\n\x01\x02\r\n--XX--\r\n";
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: multipart/related; type=\"application/octet-stream\"; boundary=XX; \
+                 transfer-syntax=1.2.840.10008.1.2.1\r\nETag: \"RIG-0001\"\r\nWarning: 299 riverside: \"Rigpatient^Rosa\"\r\n\
+                 Set-Cookie: patient=RIG-0001\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            raw([head.as_bytes(), body].concat())
+        }
+        _ => instances(&[ct(1)]),
+    });
+    let place = rig.place();
+    let answer = rig.get(&format!("{place}/frames/1"), FRAMES).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for name in ["etag", "set-cookie", "warning"] {
+        assert_eq!(answer.header(name), None);
+    }
+    let part = multipart::read(answer.header("content-type").unwrap(), &answer.body).unwrap().remove(0);
+    assert!(part.header("content-location").unwrap().ends_with(&format!("{place}/frames/1")));
+    assert!(!rig.double.asked().is_empty());
+}
+
+#[test]
+fn guessing_names_makes_no_load() {
+    let rig = rig(|_| status(404));
+    rig.place();
+    let before = rig.double.asked().len();
+    for number in 0..50 {
+        assert_eq!(rig.get(&format!("studies/2.25.9{number}/metadata"), JSON).unwrap().status, 404);
+    }
+    assert!(rig.double.asked().len() - before <= 2, "one walk at the most");
+}
