@@ -304,6 +304,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         request: from.take("limits.request", values::size),
         idle: from.take("limits.idle_time", values::time),
         rates: accounts::rates(from),
+        choose: from.take("page.choose", values::flag),
         reads_spend: from.take("quota.reads", values::flag),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }

@@ -21,6 +21,8 @@
 //! | change what a clinical server's data look like through the veil | `origin/veil.rs`, then the file it names |
 //! | decode another transfer syntax, change how pictures look | `raster` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
+//! | change the web page | `page`, which says what stands in which of its files |
+//! | change what the page asks of the server | `api/deidentify.rs`, `api/preview.rs`, `api/profile.rs` |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
@@ -63,7 +65,7 @@
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
-//! | 5 | `api` | one file a route family | SQL, DICOM bytes |
+//! | 5 | `api`, `page` | one file a route family; the files of the web page, compiled in | SQL, DICOM bytes |
 //! | 6 | `config`, `serve`, [`cli`] | settings, wiring, commands | de-identification |
 //!
 //! Floors 2 to 5 and `serve` belong to the feature `server` (default).
@@ -127,6 +129,8 @@ pub mod downstream;
 pub mod layer;
 #[cfg(feature = "server")]
 pub mod origin;
+#[cfg(feature = "server")]
+pub mod page;
 #[cfg(feature = "server")]
 pub mod problem;
 #[cfg(feature = "server")]

@@ -3,7 +3,7 @@
 //! do not pass here unless nothing else is left to say.
 
 mod accounts;
-mod origins;
+mod causes;
 
 pub use accounts::Account;
 mod charge;
@@ -62,6 +62,10 @@ pub enum Problem {
     NoAdminKey,
     /// Not the admin key.
     BadAdminKey,
+    /// A request may not choose its profile, or not here.
+    NoChoice,
+    /// What it chooses is no profile; why.
+    BadChoice(String),
     /// The API key may not do that: it lacks this right.
     NoRight(db::account::Right),
     /// The project leads what is sent to it back to its originals, and gives nothing of it to anybody but their origin.
@@ -114,6 +118,8 @@ pub enum Problem {
     Metadata(&'static str),
     /// The body is no form with files.
     Form(&'static str),
+    /// A ZIP archive cannot be read, for this reason.
+    Archive(&'static str),
     /// A form has too many files, or too many other fields.
     TooManyParts {
         /// The most.
@@ -199,6 +205,8 @@ impl Problem {
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::NoChoice => (Right, S::FORBIDDEN, DENIED, "the profile is not the request's to choose", "Leave Veilgate-Profile and Veilgate-Options out; the setting page.choose allows them on some routes."),
+            Self::BadChoice(_) => (Request, S::BAD_REQUEST, PROCESSING, "the request chooses no legal profile", "See GET /api/profile for presets and options."),
             Self::OnlyRestores => (Request, S::CONFLICT, DENIED, "the project leads instances back to their origin and gives out none", "Send without asking for the instances back, or use a key of another project."),
             Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
             Self::Account(account) => account.sentence(),
@@ -222,6 +230,7 @@ impl Problem {
             Self::CutOff => (Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
             Self::Metadata(_) => (Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
             Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name."),
+            Self::Archive(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the ZIP archive cannot be read", "Pack the files anew, or send them as a form."),
             Self::TooManyParts { .. } => (Request, S::BAD_REQUEST, RESOURCES, "the request has too many parts", "Send fewer instances a request."),
             Self::NothingDone { .. } => (Request, S::UNPROCESSABLE_ENTITY, PROCESSING, "no file could be pseudonymized", "See the reason of each file."),
             Self::Silent => (Request, S::REQUEST_TIMEOUT, RESOURCES, "the request body stopped coming", "Send the request again."),
@@ -252,12 +261,13 @@ impl Problem {
             Self::Hidden(name) => Some(format!("the attribute is {name}")),
             Self::Withheld(refusal) => Some(refusal.to_string()),
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
-            Self::Form(why) => Some((*why).to_owned()),
+            Self::Form(why) | Self::Archive(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
             Self::NothingDone { burned_in, files } => Some(nothing_done(*burned_in, files)),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
+            Self::BadChoice(why) => Some(why.clone()),
             Self::NoRight(right) => Some(format!("the right is {}", right.word())),
             Self::Account(account) => account.detail(),
             Self::Names(names) => names.detail(),
@@ -357,31 +367,6 @@ impl IntoResponse for Problem {
         self.headers(response.headers_mut());
         response.extensions_mut().insert(blame);
         response
-    }
-}
-
-impl From<db::Fault> for Problem {
-    fn from(fault: db::Fault) -> Self {
-        tracing::error!(%fault, "database failure");
-        Self::Database
-    }
-}
-
-impl From<QueryFault> for Problem {
-    fn from(fault: QueryFault) -> Self {
-        Self::Query(fault)
-    }
-}
-
-impl From<AcceptError> for Problem {
-    fn from(error: AcceptError) -> Self {
-        Self::Accept(error)
-    }
-}
-
-impl From<PartsError> for Problem {
-    fn from(error: PartsError) -> Self {
-        Self::Multipart(error)
     }
 }
 

@@ -165,8 +165,13 @@ impl Failure {
 
 /// The admin API, if it has a key.
 fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<layer::Admin> {
-    let admin =
-        Admin { db: db.clone(), keys: keys.clone(), quotas: config.accounts.quotas, server: config.places() };
+    let admin = Admin {
+        db: db.clone(),
+        keeper: keeper.clone(),
+        keys: keys.clone(),
+        quotas: config.accounts.quotas,
+        server: config.places(),
+    };
     let key = config.accounts.admin_key.clone()?;
     Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
 }
@@ -274,6 +279,7 @@ fn service(
         vault: config.vault,
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,
+        choose: config.layers.choose,
     }))
 }
 

@@ -22,7 +22,7 @@ use veilgate::deid::receipt::Refused;
 use veilgate::deid::refusal::{FailureReason, Refusal};
 use veilgate::sink::{dicom, fhir};
 
-const ACTIONS: [Action; 20] = [
+const ACTIONS: [Action; 21] = [
     Action::Store,
     Action::Restore,
     Action::Retrieve,
@@ -43,6 +43,7 @@ const ACTIONS: [Action; 20] = [
     Action::SealSegment,
     Action::ChangeTier,
     Action::Buy,
+    Action::Preview,
 ];
 
 const OUTCOMES: [Outcome; 4] = [Outcome::Done, Outcome::Partial, Outcome::Refused, Outcome::Failed];

@@ -54,6 +54,7 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
         vault: Vault { request: 1 << 31, files: 1000, packing: Packing::Fast },
         lenient_accept: true,
         store_warning: false,
+        choose: false,
         #[cfg(feature = "billing")]
         billing: None,
     })

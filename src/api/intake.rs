@@ -139,6 +139,13 @@ impl Intake {
         }
     }
 
+    /// The open instance came, but not as it was sent.
+    pub(super) async fn spoil(&mut self, why: &'static str) {
+        if self.open.is_some() {
+            self.close(Record::Unread(None, code::CANNOT_UNDERSTAND, why.into())).await;
+        }
+    }
+
     /// The instance is complete.
     pub(super) async fn end(&mut self) {
         let Some(open) = self.open.take() else { return };

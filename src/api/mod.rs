@@ -9,6 +9,7 @@ mod billing;
 mod body;
 mod bulk;
 mod capabilities;
+mod deidentify;
 mod digest;
 mod frames;
 mod framing;
@@ -18,6 +19,8 @@ mod lookup;
 mod metadata;
 mod outcome;
 mod path;
+mod preview;
+mod profile;
 mod pseudonyms;
 mod rendered;
 mod restore;
@@ -43,6 +46,7 @@ use crate::db::usage::Quotas;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
+use crate::page;
 use crate::problem::Problem;
 use axum::Router;
 use axum::http::{HeaderMap, header};
@@ -86,6 +90,8 @@ pub struct Service {
     pub lenient_accept: bool,
     /// Report coercion as Warning Reason B000 (PS3.18 I.2.1).
     pub store_warning: bool,
+    /// A request may choose a profile of its own.
+    pub choose: bool,
     /// Buying and its events; `None`: nothing is sold.
     #[cfg(feature = "billing")]
     pub billing: Option<Billing>,
@@ -112,11 +118,13 @@ pub fn open(service: Arc<Service>) -> Router {
     let described = described.route("/v1/billing/webhook", post(billing::webhook));
     described
         .route("/health", get(health::health))
+        .route("/api/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .merge(page::routes())
         .with_state(service)
 }
 
@@ -160,6 +168,9 @@ fn searches() -> Router<Arc<Service>> {
 fn own() -> Router<Arc<Service>> {
     let router = Router::new()
         .route("/v1/usage", get(usage::usage))
+        .route("/api/profile", get(profile::profile))
+        .route("/v1/preview", post(preview::preview))
+        .route("/v1/preview/image", post(preview::picture))
         .route("/v1/reidentify", post(lookup::reidentify))
         .route("/v1/pseudonyms", get(pseudonyms::export).put(pseudonyms::import))
         .route("/v1/pseudonym", post(lookup::pseudonym).get(lookup::in_url))
@@ -179,6 +190,7 @@ pub fn metered(service: Arc<Service>) -> Router {
     // Paths that no open route shares say themselves which methods they lack.
     let alone = Router::new()
         .route("/v1/anonymize", post(vault::upload))
+        .route("/api/deidentify", post(deidentify::deidentify))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     Router::new()
         .route("/dicom-web/studies", post(store::studies))

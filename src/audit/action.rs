@@ -49,6 +49,8 @@ pub enum Action {
     /// Originals were asked for by their pseudonyms, or pseudonyms by their originals. A request's counts are of names found
     /// and not.
     Reidentify,
+    /// One instance was looked at before and after, and neither kept nor delivered.
+    Preview,
     /// Entries of this chain were read page by page.
     ReadAudit,
     /// This chain was exported.

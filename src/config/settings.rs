@@ -190,6 +190,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("rate.pro", "VEILGATE_RATE_PRO", "600", "The same for the tier pro."),
     plain("rate.enterprise", "VEILGATE_RATE_ENTERPRISE", "6000", "The same for the tier enterprise."),
+    plain(
+        "page.choose",
+        "VEILGATE_PAGE_CHOOSE",
+        "false",
+        "Let a request to /api/deidentify or /v1/preview choose a preset and options of its own (headers Veilgate-Profile, Veilgate-Options) in place of its project's profile; the page then offers them. Whoever has a key can then keep more than the project does.",
+    ),
     plain("cors.origins", "VEILGATE_CORS_ORIGINS", "*", "Web origins that may call: * or a list."),
     plain(
         "lenient_accept",

@@ -101,6 +101,11 @@ impl Engine {
         Self { plan: plan.into(), pseudonyms: Arc::new(Pseudonyms::new(key)) }
     }
 
+    /// The same pseudonyms under another plan.
+    pub fn under(&self, plan: impl Into<Arc<Plan>>) -> Self {
+        Self { plan: plan.into(), ..self.clone() }
+    }
+
     /// The same, where the project's own pseudonyms of patients take the place of generated ones.
     pub fn with_own_pseudonyms(self, own: Arc<PseudonymMap>) -> Self {
         Self { pseudonyms: Arc::new(self.pseudonyms.as_ref().clone().with_own(own)), ..self }
@@ -161,14 +166,19 @@ impl Engine {
         if facts.overlay_bits != 0 && !native && has_pixels {
             return Err(Refusal::OverlayInPixels);
         }
+        Ok(self.subject(facts))
+    }
+
+    /// The subject of an instance that nobody has admitted yet.
+    pub(super) fn subject(&self, facts: Facts) -> Subject {
         let patient = facts.patient();
-        Ok(Subject {
+        Subject {
             names: self.names(&facts),
             patient_id: self.pseudonyms.patient_id(&patient),
             shift_days: self.pseudonyms.shift_days(&patient),
-            sop: Sop::Is(sop),
+            sop: Sop::Is(self.plan.sop(&facts.sop_class)),
             facts,
-        })
+        }
     }
 
     fn judge_pixels(&self, facts: &Facts, has_pixels: bool) -> Result<(), Refusal> {
@@ -238,6 +248,11 @@ impl Engine {
                 Decision::Value(padded(text.as_bytes().to_vec(), meaning), Fate::Replaced)
             }
         })
+    }
+
+    /// The plan's decision about an element, and why.
+    pub(super) fn why(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {
+        self.decided(subject, place, tag, meaning(tag, vr))
     }
 
     fn decided(&self, subject: &Subject, place: Place<'_>, tag: Tag, vr: VR) -> Decided {

@@ -4,7 +4,8 @@
 //! [`profile::Profile`] holds what was chosen, [`plan::Plan`] turns it into one decision
 //! per attribute, [`engine::Engine`] decides about the elements of an instance under a
 //! project's key. Two drivers carry its decisions out: [`rewriter::Rewriter`] over encoded
-//! bytes, [`object`] over a dicom-object data set. [`explain::explain`] says a decision in words.
+//! bytes, [`object`] over a dicom-object data set. [`explain::explain`] says a decision in words,
+//! [`preview::preview`] what becomes of each attribute of one instance.
 //! [`restore::Restorer`] goes the other way: what was made of pseudonymized data gets its patient back.
 
 pub mod action;
@@ -27,6 +28,7 @@ pub mod own_pseudonyms;
 pub mod patient;
 pub mod pixel;
 pub mod plan;
+pub mod preview;
 pub mod private;
 pub mod profile;
 mod profile_toml;

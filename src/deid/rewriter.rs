@@ -262,7 +262,7 @@ pub(super) fn check_order(
 }
 
 /// The first walk: gathers what decides and what earlier steps left behind.
-fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Refusal> {
+pub(super) fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Refusal> {
     let mut gather = Gather::default();
     let mut prior = Prior::default();
     let mut walker = Walker::new(&head.data, head.encoding, limits.depth);

@@ -55,6 +55,7 @@ impl Answer {
     pub fn into_body(self) -> (String, u64, impl Stream<Item = Result<Bytes, Fault>> + Send + use<>) {
         let (content_type, pieces) = match self.form {
             Form::Multipart(boundary) => multipart(boundary, &self.instances, &self.contents, self.manifest),
+            Form::Bare => bare(&self.contents),
             Form::Zip => zip(&uid_names(&self.instances), &self.contents, self.manifest),
             Form::Named(_) => zip(&self.names, &self.contents, self.manifest),
         };
@@ -153,6 +154,11 @@ fn multipart(
     let content_type = framing.content_type();
     pieces.push_back(Piece::Frame(framing.close()));
     (content_type, pieces)
+}
+
+fn bare(contents: &[Content]) -> (String, VecDeque<Piece>) {
+    let pieces = contents.iter().map(|content| Piece::Spooled(content.packed)).collect();
+    ("application/dicom".to_owned(), pieces)
 }
 
 fn zip(names: &[String], contents: &[Content], manifest: Option<Vec<u8>>) -> (String, VecDeque<Piece>) {

@@ -13,6 +13,8 @@ use std::path::PathBuf;
 pub enum Form {
     /// multipart/related with this boundary (PS3.18 8.6.1.2).
     Multipart(String),
+    /// One instance as it is.
+    Bare,
     /// A ZIP archive with stored entries, named after their UIDs.
     Zip,
     /// A ZIP archive packed so, whose entries the caller names.
@@ -35,7 +37,7 @@ pub(super) struct Instance {
 impl Respond {
     pub(super) fn new(form: Form, memory: u64, folder: PathBuf) -> Self {
         let packing = match form {
-            Form::Multipart(_) => None,
+            Form::Multipart(_) | Form::Bare => None,
             Form::Zip => Some(Packing::Stored),
             Form::Named(packing) => Some(packing),
         };

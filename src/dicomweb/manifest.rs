@@ -31,6 +31,9 @@ pub struct FileFate {
     /// Why not, as a short stable word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
+    /// The attribute concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
     /// Why not, in words with tag and clause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -54,6 +57,7 @@ impl FileFate {
             entry: None,
             outcome,
             code: None,
+            tag: None,
             reason: None,
             sha256_in: None,
             sha256_out: None,

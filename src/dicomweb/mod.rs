@@ -13,6 +13,7 @@
 //! | read a downstream server's answer | [`store_answer`] |
 //! | write a stored data set as JSON or XML | [`model`], [`json_form`], [`xml_form`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
+//! | read a ZIP archive | [`zip_in`] |
 //! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
 //! | read what a part of a form is called | [`disposition`] |
 //! | build a URL | [`links`] |
@@ -63,5 +64,6 @@ pub mod xml_form;
 pub mod xml_in;
 pub mod xml_out;
 pub(crate) mod xml_source;
+pub mod zip_in;
 pub mod zip_names;
 pub mod zip_out;

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod billing;
 pub mod body;
+mod choice;
 pub mod context;
 mod cors;
 mod cross;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub request: u64,
     /// Longest silence within a request body.
     pub idle: Duration,
+    /// A request may choose a profile of its own where it gets its instances back.
+    pub choose: bool,
     /// Web origins that may call; `None` for any.
     pub origins: Option<Vec<String>>,
     /// Requests a minute.
@@ -77,11 +80,14 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         // In the quota's place: whether it spends the quota is a setting.
         .layer(from_fn_with_state(reads, reads::reads));
     let rates = Arc::new(rate::Rate::new(settings.rates, DefaultClock::default()));
+    let choices = Arc::new(choice::Choices::new(settings.choose));
     let guards = ServiceBuilder::new()
         // Who calls is settled before a byte of the body is read.
         .layer(from_fn_with_state(accounts, identify::identify))
         // Whoever asks too often costs neither a task nor an entry.
         .layer(from_fn_with_state(rates, rate::rate))
+        // Settled before anything is decided or written about it.
+        .layer(from_fn_with_state(choices, choice::choice))
         // The request goes on to its end: a client that leaves cannot cut the account short.
         .layer(from_fn(task::own))
         // Nothing leaves before it is on record.

@@ -13,7 +13,7 @@ pub use crate::db::held::Place;
 pub use archive::ArchiveOrigin;
 pub use part::{ByteStream, Content, Part, Parts};
 pub use remote::RemoteOrigin;
-pub use stored::{Decoders, Pulled};
+pub use stored::{Decoders, Pulled, still};
 pub use veil::Veil;
 
 use crate::deid::refusal::Refusal;

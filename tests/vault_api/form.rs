@@ -1,5 +1,8 @@
 //! Forms as clients write them, and the archive that comes back taken apart; no code of the product.
 
+// Each test binary compiles this module whole and uses a part of it.
+#![allow(dead_code)]
+
 use super::support::http::{Request, Response};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

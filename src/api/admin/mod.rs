@@ -8,6 +8,7 @@ mod pseudonyms;
 
 use crate::db::Db;
 use crate::db::account::Places;
+use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
 use crate::db::usage::Quotas;
 use crate::problem::{Account, Problem};
@@ -24,6 +25,8 @@ const MOST: u64 = 64 << 10;
 pub struct Admin {
     /// The accounts.
     pub db: Db,
+    /// Signs what is told of audit chains.
+    pub keeper: Keeper,
     /// Seals what is secret.
     pub keys: Keyring,
     /// Instances a month by tier.
@@ -42,6 +45,7 @@ pub fn routes(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/customers/{customer}/usage", get(customers::usage))
         .route("/admin/v1/customers/{customer}/projects", get(projects::list).post(projects::add))
         .route("/admin/v1/projects/{project}", get(projects::show).patch(projects::change))
+        .route("/admin/v1/projects/{project}/chain", get(projects::chain))
         .route("/admin/v1/projects/{project}/keys", get(keys::list).post(keys::add))
         .route("/admin/v1/projects/{project}/pseudonyms", get(pseudonyms::export).put(pseudonyms::import))
         .route("/admin/v1/keys/{key}", get(keys::show).delete(keys::revoke))

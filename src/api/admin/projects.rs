@@ -132,3 +132,10 @@ pub(super) async fn change(
     let change = async |key| admin.db.change_project(&hand, &key, &project, &wish).await;
     admin.keys.with(change).await.map(Json).map_err(Problem::of_account)
 }
+
+/// Where the project's audit chain ends, signed now.
+pub(super) async fn chain(admin: State, Path(project): Path<String>) -> Result<Json<Value>, Problem> {
+    let project = admin.db.project(&project).await.map_err(Problem::of_account)?.id;
+    let head = admin.db.audit_end(&admin.keeper, &project).await?;
+    Ok(Json(json!({ "project": project, "head": head })))
+}

@@ -7,9 +7,10 @@ use crate::deid::refusal::Refusal;
 use crate::dicomweb::manifest::{Fate, FileFate, Manifest};
 use crate::dicomweb::zip_names::ZipNames;
 use crate::problem::Problem;
+use dicom_core::Tag;
 
 /// What became of the files of one request.
-pub(super) struct Fates {
+pub(in crate::api) struct Fates {
     manifest: Manifest,
     paths: Vec<String>,
     /// The destination took an instance that was fit to go out, and lost it.
@@ -17,14 +18,14 @@ pub(super) struct Fates {
 }
 
 impl Fates {
-    /// The records and the names their files were sent under, both in the order sent.
-    pub(super) fn of(names: Vec<String>, records: &[Record]) -> Self {
+    /// The records and the names their files were sent under, both in the order sent; `folder` stands before the paths.
+    pub(in crate::api) fn of(names: Vec<String>, records: &[Record], folder: &str) -> Self {
         let (mut paths, mut zip_names) = (Vec::new(), ZipNames::default());
         let mut files = Vec::new();
         for (name, record) in names.into_iter().zip(records) {
             let mut file = file(files.len() + 1, record);
             if file.outcome == Fate::Done {
-                let path = format!("out/{}", zip_names.path(&name));
+                let path = format!("{folder}{}", zip_names.path(&name));
                 file.entry = Some(path.clone());
                 paths.push(path);
             }
@@ -58,7 +59,7 @@ impl Fates {
     }
 
     /// Why there is no archive. Errors are logged and passed on: the names stay out.
-    pub(super) fn into_problem(self) -> Problem {
+    pub(in crate::api) fn into_problem(self) -> Problem {
         if self.lost {
             return Problem::Internal("the destination fails");
         }
@@ -87,7 +88,8 @@ fn file(index: usize, record: &Record) -> FileFate {
             let names = refused.names.as_ref().map(|names| names.instance.clone());
             let sop_instance_uid = names.filter(|instance| !instance.is_empty());
             let refusal = &refused.refusal;
-            FileFate { sop_instance_uid, ..fate(Fate::Refused) }.because(refusal.code(), refusal)
+            let tag = refusal.tag().map(|Tag(group, element)| format!("({group:04X},{element:04X})"));
+            FileFate { sop_instance_uid, tag, ..fate(Fate::Refused) }.because(refusal.code(), refusal)
         }
         Record::Stuck(_, fault) => fate(Fate::Refused).because("undelivered", fault),
         Record::Unread(_, _, why) => fate(Fate::Refused).because("unreadable", why),

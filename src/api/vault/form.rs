@@ -22,7 +22,7 @@ const OTHERS: usize = 1000;
 const NO_FILE: &str = "the form has no file in a field named `files`";
 
 /// A form being received.
-pub(super) struct Upload {
+pub(in crate::api) struct Upload {
     parts: Parts,
     files: Files,
 }

@@ -8,6 +8,7 @@
 //! | change how frames and bulk data go out | `pixels`, `native` |
 //! | change metadata, or what stands in an attribute | `described` |
 //! | change pictures | `rendered` |
+//! | make a picture of an instance in memory | [`still`] |
 
 mod described;
 mod native;
@@ -15,8 +16,10 @@ mod pixels;
 mod pulled;
 mod rendered;
 mod spans;
+mod still;
 
 pub use pulled::Pulled;
+pub use still::still;
 
 use super::recent::Weighed;
 use super::{Answer, ByteStream, Fault};

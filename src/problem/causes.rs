@@ -1,9 +1,25 @@
-//! What becomes of the faults of origins: one arm each, so that a new one is not forgotten.
+//! Failures of other floors as problems. What a problem is answered with stands in `super`.
 
 use super::Problem;
 use crate::archive;
-use crate::dicomweb::query;
+use crate::db;
+use crate::dicomweb::accept::AcceptError;
+use crate::dicomweb::parts::PartsError;
+use crate::dicomweb::query::{self, QueryFault};
 use crate::origin;
+
+impl From<db::Fault> for Problem {
+    fn from(fault: db::Fault) -> Self {
+        tracing::error!(%fault, "database failure");
+        Self::Database
+    }
+}
+
+impl From<QueryFault> for Problem {
+    fn from(fault: QueryFault) -> Self {
+        Self::Query(fault)
+    }
+}
 
 impl From<origin::Fault> for Problem {
     fn from(fault: origin::Fault) -> Self {
@@ -30,5 +46,17 @@ impl From<origin::Fault> for Problem {
                 Self::Internal("an object of the archive is missing")
             }
         }
+    }
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        Self::Accept(error)
+    }
+}
+
+impl From<PartsError> for Problem {
+    fn from(error: PartsError) -> Self {
+        Self::Multipart(error)
     }
 }

@@ -1,0 +1,169 @@
+// For whoever runs the gateway: customers, their projects and keys, usage, and where each audit chain ends. Behind the
+// admin key, which is not an API key and opens no project's data.
+
+import { h, ref, onMounted } from './vue.js';
+import { session, keep, admin } from './api.js';
+import { t, n, number, moment, button, notice, fault } from './parts.js';
+
+const TIERS = ['free', 'pro', 'enterprise'];
+
+export const adminView = {
+  setup() {
+    const customers = ref(null);
+    /** The chosen customer with all that hangs on it. */
+    const chosen = ref(null);
+    const made = ref(null);
+    const wrong = ref('');
+
+    const attempt = async (work) => {
+      wrong.value = '';
+      try {
+        return await work();
+      } catch (error) {
+        if (error.status === 401) keep('adminKey', '');
+        wrong.value = error.status === 404 && !customers.value ? t('admin.off') : fault(error);
+      }
+    };
+    const load = () => attempt(async () => {
+      const all = (await admin('GET', '/customers')).customers;
+      const usages = await Promise.all(all.map((one) => admin('GET', `/customers/${one.id}/usage`)));
+      customers.value = all.map((one, index) => ({ ...one, usage: usages[index] }));
+    });
+    const choose = (customer) => attempt(async () => {
+      const { projects } = await admin('GET', `/customers/${customer.id}/projects`);
+      const more = await Promise.all(projects.map(async ({ id }) => ({
+        keys: (await admin('GET', `/projects/${id}/keys`)).keys,
+        head: (await admin('GET', `/projects/${id}/chain`)).head,
+      })));
+      chosen.value = { customer, projects: projects.map((project, index) => ({ ...project, ...more[index] })) };
+    });
+    const refresh = async () => {
+      await load();
+      const same = customers.value?.find((one) => one.id === chosen.value?.customer.id);
+      if (same) await choose(same);
+    };
+    const change = (method, path, body) => attempt(async () => {
+      const answer = await admin(method, path, body);
+      await refresh();
+      return answer;
+    });
+    const addKey = async (project, body) => {
+      const answer = await change('POST', `/projects/${project.id}/keys`, body);
+      if (answer) made.value = { project: project.id, key: answer.key, copied: false };
+    };
+    const revoke = (key) => window.confirm(t('admin.really', { name: key.name })) && change('DELETE', `/keys/${key.id}`);
+
+    onMounted(() => session.adminKey && load());
+
+    return () => h('div', { class: 'stack' }, [
+      h('h1', t('admin.title')),
+      wrong.value && notice('bad', wrong.value),
+      !session.adminKey ? signIn(load)
+        : chosen.value ? one(chosen.value, made.value, { back: () => (chosen.value = made.value = null), change, addKey, revoke, copied: () => (made.value = { ...made.value, copied: true }) })
+        : customers.value && all(customers.value, choose, change),
+    ]);
+  },
+};
+
+function signIn(load) {
+  const submit = (event) => {
+    event.preventDefault();
+    keep('adminKey', new FormData(event.target).get('key').trim());
+    load();
+  };
+  return h('form', { class: 'card narrow', onSubmit: submit }, [
+    h('label', { for: 'admin-key' }, t('admin.key')),
+    h('input', { id: 'admin-key', name: 'key', type: 'password', autocomplete: 'off', required: true, 'aria-describedby': 'admin-hint' }),
+    h('p', { id: 'admin-hint', class: 'dim' }, t('sign.hint')),
+    h('button', { class: 'button main', type: 'submit' }, t('sign.in')),
+  ]);
+}
+
+const scrolling = (label, heads, rows) => h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': label }, h('table', { class: 'cards' }, [
+  h('thead', h('tr', heads.map((name) => h('th', { scope: 'col' }, name)))),
+  h('tbody', rows),
+]));
+
+const quota = (value) => (typeof value === 'number' ? number(value) : '∞');
+
+function all(customers, choose, change) {
+  const rows = customers.map((it) => h('tr', { key: it.id }, [
+    h('th', { scope: 'row' }, h('a', { href: '#admin', onClick: (event) => (event.preventDefault(), choose(it)) }, it.name)),
+    h('td', t(`tier.${it.tier}`)),
+    h('td', { 'data-label': t('admin.used') }, number(it.usage.used)),
+    h('td', { 'data-label': t('admin.quota') }, quota(it.usage.quota)),
+    h('td', { class: 'short' }, moment(it.created)),
+  ]));
+  return [
+    h('section', { class: 'card' }, [
+      h('h2', t('admin.customers')),
+      h('p', { class: 'dim' }, t('admin.choose')),
+      scrolling(t('admin.customers'), ['name', 'tier', 'used', 'quota', 'made'].map((name) => t(`admin.${name}`)), rows),
+    ]),
+    h('section', { class: 'card' }, [h('h2', t('admin.addCustomer')), line('customer', (fields) => change('POST', '/customers', fields), [
+      h('label', [t('admin.tier'), h('select', { name: 'tier' }, TIERS.map((tier) => h('option', { value: tier }, t(`tier.${tier}`))))]),
+    ])]),
+  ];
+}
+
+/** A form of one line: a name, and what else is needed. */
+function line(id, submit, more = []) {
+  const send = async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
+    if (await submit(fields)) form.reset();
+  };
+  return h('form', { class: 'line', key: id, onSubmit: send }, [
+    h('label', [t('admin.name'), h('input', { name: 'name', required: true, autocomplete: 'off', id: `new-${id}` })]),
+    ...more,
+    h('button', { class: 'button main', type: 'submit' }, t('admin.add')),
+  ]);
+}
+
+function one({ customer, projects }, made, acts) {
+  const { usage } = customer;
+  return [
+    h('div', button(t('admin.back'), acts.back)),
+    h('section', { class: 'card' }, [
+      h('h2', `${t('admin.customer')}: ${customer.name}`),
+      h('dl', [
+        h('dt', t('admin.tier')), h('dd', h('select', { value: customer.given_tier ?? customer.tier, 'aria-label': t('admin.tier'), onChange: (event) => acts.change('PATCH', `/customers/${customer.id}`, { tier: event.target.value }) },
+          TIERS.map((tier) => h('option', { value: tier }, t(`tier.${tier}`))))),
+        h('dt', t('usage.title')), h('dd', `${number(usage.used)} / ${quota(usage.quota)}`),
+      ]),
+      typeof usage.quota === 'number' && h('progress', { value: usage.used, max: usage.quota || 1, 'aria-label': t('usage.title') }),
+    ]),
+    ...projects.map((project) => section(project, made, acts)),
+    h('section', { class: 'card' }, [h('h2', t('admin.addProject')), line('project', (fields) => acts.change('POST', `/customers/${customer.id}/projects`, fields))]),
+  ];
+}
+
+function section(project, made, acts) {
+  const { head } = project;
+  const profile = project.profile === null ? t('admin.server') : project.profile.includes('\n') ? 'TOML' : project.profile;
+  const state = (key) => (key.revoked ? 'revoked' : key.expires && new Date(key.expires) < new Date() ? 'expired' : 'active');
+  const rows = project.keys.map((key) => h('tr', { key: key.id }, [
+    h('th', { scope: 'row' }, [h('div', key.name), h('div', { class: 'mono dim' }, `${key.prefix}…`)]),
+    h('td', { class: 'short', 'data-label': t('admin.made') }, moment(key.created)),
+    h('td', { class: 'short', 'data-label': t('admin.used') }, key.used ? moment(key.used) : '—'),
+    h('td', h('span', { class: ['chip', state(key) === 'active' ? 'good' : 'bad'] }, t(`admin.${state(key)}`))),
+    h('td', { class: 'short' }, state(key) === 'active' && button(t('admin.revoke'), () => acts.revoke(key), { kind: 'danger', 'aria-label': `${t('admin.revoke')}: ${key.name}` })),
+  ]));
+  return h('section', { class: 'card', key: project.id }, [
+    h('h2', `${t('admin.project')}: ${project.name}`),
+    h('dl', [
+      h('dt', t('admin.profile')), h('dd', profile),
+      h('dt', t('admin.chain')), h('dd', [`${n('admin.entries', head.body.sequence)}, ${t('admin.signed', { date: moment(head.body.time) })}`, h('div', { class: 'mono dim' }, head.body.hash)]),
+    ]),
+    h('h3', t('admin.keys')),
+    project.keys.length > 0 && scrolling(`${t('admin.keys')}: ${project.name}`, ['name', 'made', 'used', 'state'].concat('revoke').map((name) => t(`admin.${name}`)), rows),
+    made?.project === project.id && h('div', { role: 'status' }, [
+      h('p', t('admin.newKey')),
+      h('code', { class: 'secret' }, made.key),
+      button(t(made.copied ? 'admin.copied' : 'admin.copy'), () => navigator.clipboard?.writeText(made.key).then(acts.copied)),
+    ]),
+    h('h3', t('admin.addKey')),
+    line(`key-${project.id}`, (fields) => acts.addKey(project, fields).then(() => true)),
+  ]);
+}

@@ -1,0 +1,205 @@
+//! The web page in Debian's Chromium, driven by `tests/rigs/page.mjs`: what it saw is judged here, by bytes where there
+//! are any. With `PAGE_SHOTS` naming a folder, screenshots go there, to be looked at.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![cfg(feature = "server")]
+
+mod stow;
+mod support;
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use stow::{burned_in, ct};
+use support::files::rigs_home;
+use support::http::Request;
+use support::rig;
+use support::server::Server;
+use support::walk::walk;
+
+const ADMIN_KEY: &str = "admin key of the page's rig";
+
+/// Files in the folder, of which one is refused.
+const COUNT: u32 = 300;
+
+/// Places of the folder's files, with their contents.
+fn scan() -> BTreeMap<String, Vec<u8>> {
+    let place = |number: u32| {
+        format!("scan/{}/{number}.dcm", ["head", "neck/early", "neck/late"][number as usize % 3])
+    };
+    let mut files: BTreeMap<String, Vec<u8>> = (1..COUNT).map(|number| (place(number), ct(number))).collect();
+    files.insert("scan/us.dcm".to_owned(), burned_in(COUNT));
+    files
+}
+
+fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
+    for (place, bytes) in files {
+        let path = folder.join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+fn archive() -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in [("a/1.dcm", ct(1)), ("a/2.dcm", ct(2)), ("us.dcm", burned_in(3))] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// What the driver saw; None where the browser is not installed and this is not CI.
+fn driven(server: &Server, folder: &Path) -> Option<Value> {
+    let (packages, node) = (rigs_home().join("npm/node_modules"), rigs_home().join("venv/bin/node"));
+    let chromium = Path::new("/usr/bin/chromium");
+    let parts =
+        [chromium.to_owned(), node.clone(), packages.join("playwright-core"), packages.join("axe-core")];
+    if let Some(part) = parts.iter().find(|part| !part.exists()) {
+        return rig::missing(&part.display().to_string());
+    }
+    std::fs::write(folder.join("archive.zip"), archive()).unwrap();
+    std::fs::write(folder.join("notes.txt"), "no DICOM, only words ".repeat(20)).unwrap();
+    std::fs::create_dir(folder.join("downloads")).unwrap();
+    let plan = json!({
+        "packages": packages, "chromium": chromium, "gateway": server.url, "key": server.key, "adminKey": ADMIN_KEY,
+        "folder": folder.join("downloads"), "scan": folder.join("scan"), "count": COUNT,
+        "archive": folder.join("archive.zip"), "foreign": folder.join("notes.txt"),
+        "shots": std::env::var("PAGE_SHOTS").unwrap_or_default(),
+    });
+    let path = folder.join("plan.json");
+    std::fs::write(&path, plan.to_string()).unwrap();
+    let script = format!("{}/tests/rigs/page.mjs", env!("CARGO_MANIFEST_DIR"));
+    let done = Command::new(node).arg(script).arg(path).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    Some(serde_json::from_slice(&done.stdout).unwrap())
+}
+
+fn text<'a>(seen: &'a Value, place: &str) -> &'a str {
+    seen.pointer(place).and_then(Value::as_str).unwrap_or_else(|| panic!("no {place} in {seen}"))
+}
+
+fn download(seen: &Value, name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(text(seen, &format!("/downloads/{name}")))).unwrap()
+}
+
+/// Names and bytes of an archive's files.
+fn unpacked(bytes: Vec<u8>) -> BTreeMap<String, Vec<u8>> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut files = BTreeMap::new();
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index).unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        assert!(files.insert(entry.name().unwrap().into_owned(), bytes).is_none(), "a name twice");
+    }
+    files
+}
+
+fn pseudonymized(server: &Server, file: &[u8]) -> Vec<u8> {
+    let request = Request::new("POST", "/api/deidentify").header("Content-Type", "application/dicom");
+    let answer = server.send(request.body(file));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.body
+}
+
+#[test]
+fn people_use_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = scan();
+    write(folder.path(), &scan);
+    let settings = [("VEILGATE_ADMIN_KEY", ADMIN_KEY), ("VEILGATE_PAGE_CHOOSE", "true")];
+    let server = Server::on(&folder.path().join("data"), &[], &settings);
+    let Some(seen) = driven(&server, folder.path()) else { return };
+
+    // The policy was never broken, nothing was asked elsewhere, nobody meets a barrier.
+    assert_eq!((&seen["violations"], &seen["errors"]), (&json!([]), &json!([])));
+    let barriers = seen["barriers"].as_array().unwrap();
+    let grave =
+        |barrier: &&Value| ["serious", "critical"].contains(&barrier["impact"].as_str().unwrap_or_default());
+    assert_eq!(barriers.iter().filter(grave).count(), 0, "{barriers:#?}");
+    assert_eq!(seen["notes"]["storage"], json!([0, "", true]), "the key is in session storage alone");
+    assert_eq!(seen["notes"]["left"], Value::Null, "and gone when somebody signs out");
+    assert!(text(&seen, "/notes/wrongKey").contains("not valid"));
+
+    // All files, over a cut network, and only the rows in sight exist.
+    assert_eq!(text(&seen, "/chips/folder"), "299 done, 1 refused");
+    assert!(seen["notes"]["rows"].as_u64().unwrap() < 40, "{}", seen["notes"]["rows"]);
+    assert!(text(&seen, "/notes/unsent").contains("Nothing has been sent yet"));
+    assert!(!text(&seen, "/notes/offline").contains("refused"), "{}", seen["notes"]["offline"]);
+    let refused = text(&seen, "/notes/refused");
+    assert!(
+        refused.contains("us.dcm") && refused.contains("(0028,0301)") && refused.contains("burned-in"),
+        "{refused}"
+    );
+
+    // Under the same names and folders, each the very bytes that the gateway gives.
+    let taken = unpacked(download(&seen, "all"));
+    let wanted: Vec<&String> = scan.keys().filter(|place| *place != "scan/us.dcm").collect();
+    assert_eq!(taken.keys().collect::<Vec<_>>(), wanted);
+    for place in ["scan/head/3.dcm", "scan/neck/early/100.dcm", "scan/neck/late/299.dcm"] {
+        assert!(taken[place] == pseudonymized(&server, &scan[place]), "{place}");
+    }
+    assert!(taken.values().any(|file| *file == download(&seen, "one")));
+
+    // Stopped half way, and gone on.
+    let cancelled = text(&seen, "/chips/cancelled");
+    assert!(cancelled.contains("done") && cancelled.contains("cancelled"), "{cancelled}");
+    assert_eq!(text(&seen, "/chips/again"), "299 done, 1 refused");
+
+    // In German, in a narrow window that needs no scrolling sideways.
+    assert_eq!(text(&seen, "/chips/archive"), "2 fertig, 1 abgelehnt, 1 nicht gesendet");
+    assert!(seen["notes"]["wide"].as_u64().unwrap() <= 360);
+
+    let patient = text(&seen, "/notes/patient");
+    assert!(
+        patient.contains("Rigpatient^Rosa") && patient.contains("Replaced") && patient.contains("E.1-1"),
+        "{patient}"
+    );
+    assert!(seen["notes"]["kept"].as_u64().unwrap() > 5);
+
+    assert!(
+        text(&seen, "/notes/exclude").contains("exclude each other"),
+        "what the server refuses is not chosen"
+    );
+    assert_eq!(text(&seen, "/notes/choice"), "research + 0");
+    let date = walk(&download(&seen, "chosen")).text((0x0008, 0x0020)).unwrap();
+    assert!(date.len() == 8 && date != "20240229", "moved, as the chosen profile does: {date}");
+
+    let verdicts = seen["notes"]["verdicts"].as_object().unwrap();
+    assert_eq!(
+        verdicts.keys().collect::<Vec<_>>(),
+        ["Genuine"],
+        "every entry shown is proven in the browser"
+    );
+    let used = seen["notes"]["used"].as_str().unwrap();
+    assert!(used.contains("files, without limit"), "{used}");
+    assert_eq!(text(&seen, "/notes/newKey"), "Free");
+}
+
+/// Every language has every text, and no other.
+#[test]
+fn every_language_has_every_text() {
+    let source =
+        std::fs::read_to_string(format!("{}/src/page/files/words.js", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let mut blocks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut language = "";
+    for line in source.lines() {
+        if let Some(name) = line.strip_prefix("const ").and_then(|rest| rest.strip_suffix(" = {")) {
+            language = name;
+        }
+        let key = line
+            .strip_prefix("  ")
+            .and_then(|line| line.split_once(": "))
+            .map(|(key, _)| key.trim_matches('\''));
+        blocks.entry(language).or_default().extend(key);
+    }
+    blocks.remove("");
+    assert_eq!(blocks.keys().copied().collect::<Vec<_>>(), ["de", "en", "es"]);
+    assert!(blocks["en"].len() > 200);
+    for (language, keys) in &blocks {
+        assert_eq!(keys, &blocks["en"], "{language}");
+    }
+}

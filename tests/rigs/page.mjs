@@ -1,0 +1,273 @@
+// Drives the gateway's web page in Debian's Chromium as people do: sign-in, folders by drop and by choice, a refusal,
+// cancelling, a cut network, downloads, before and after, account, administration; by mouse and by keyboard, wide and
+// narrow, light and dark. It judges nothing: it writes down what it saw, and tests/rig_page.rs judges.
+//
+// usage: node page.mjs PLAN.json
+//   PLAN  { packages, chromium, gateway, key, adminKey, folder, scan, count, archive, foreign, shots }
+//         packages: the folder of the npm packages; scan: a folder with `count` files in it; archive: a ZIP archive; foreign: no DICOM;
+//         folder: where downloads go; shots: where screenshots go, or empty for none.
+// Prints one JSON object; exit status 1 with the failed step.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const require = createRequire(join(plan.packages, 'x'));
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const result = { chips: {}, downloads: {}, barriers: [], violations: [], errors: [], notes: {} };
+
+/** A window of its own, which reports what it must not do. */
+async function open(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-GB', acceptDownloads: true, ...options });
+  context.setDefaultTimeout(60_000);
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    window.violations = [];
+    document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  page.on('console', (message) => {
+    // A refused file is an answer 422, and a network that was cut is none: the browser tells of both.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) result.errors.push(message.text());
+  });
+  page.on('pageerror', (error) => result.errors.push(String(error)));
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith('http') && url.origin !== plan.gateway) result.errors.push(`a request to ${url.origin}`);
+  });
+  await page.goto(`${plan.gateway}/${options.hash ?? ''}`);
+  return page;
+}
+
+async function close(page) {
+  result.violations.push(...(await page.evaluate(() => window.violations)));
+  await page.context().close();
+}
+
+async function look(page, name) {
+  if (plan.shots) await page.screenshot({ path: join(plan.shots, `${name}.png`) });
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  for (const { id, impact, nodes } of found.violations) {
+    result.barriers.push({ where: name, id, impact, at: nodes.map((node) => `${node.target.join(' ')}: ${node.failureSummary}`).slice(0, 3) });
+  }
+}
+
+async function signIn(page) {
+  await page.locator('#key').fill(plan.key);
+  await page.keyboard.press('Enter');
+  await page.locator('.drop').waitFor();
+}
+
+/** The numbers beside the number of files. */
+const chips = async (page) => (await page.locator('.bar .chip').allTextContents()).join(', ');
+const start = (page) => page.locator('.bar .button.main').click();
+const chip = (page, text) => page.locator('.bar .chip', { hasText: text });
+
+/** All files of the folder were looked at. */
+async function checked(page) {
+  await page.locator('.bar .button.main', { hasText: `Pseudonymize ${plan.count} files` }).waitFor();
+  await page.locator('.bar [role=status]', { hasText: 'Looking' }).waitFor({ state: 'detached' });
+}
+
+async function save(page, name, click) {
+  const [download] = await Promise.all([page.waitForEvent('download'), click()]);
+  const path = join(plan.folder, `${name}-${download.suggestedFilename()}`);
+  await download.saveAs(path);
+  result.downloads[name] = path;
+}
+
+/** A drop as the system makes one, folders included. */
+async function drop(page, files) {
+  const session = await page.context().newCDPSession(page);
+  const box = await page.locator('.drop').boundingBox();
+  const at = { x: box.x + box.width / 2, y: box.y + box.height / 2, data: { items: [], files, dragOperationsMask: 1 } };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, ...at });
+}
+
+const steps = {
+  async welcome(browser) {
+    const page = await open(browser);
+    await page.locator('#key').waitFor();
+    await look(page, 'welcome');
+    await page.locator('#key').fill('vg_wrong');
+    await page.keyboard.press('Enter');
+    result.notes.wrongKey = await page.locator('.notice.bad').textContent();
+    await signIn(page);
+    await look(page, 'drop');
+    result.notes.storage = await page.evaluate(() => [Object.keys(localStorage).length, document.cookie, sessionStorage.getItem('veilgate-key') !== null]);
+    await close(page);
+  },
+
+  /** A folder dropped, cut off and gone on, and all of it taken home. */
+  async folder(browser) {
+    const page = await open(browser);
+    await signIn(page);
+    await drop(page, [plan.scan]);
+    await checked(page);
+    result.notes.rows = await page.locator('.item').count();
+    result.notes.unsent = await page.locator('.bar [role=status]').first().textContent();
+    await look(page, 'ready');
+    await start(page);
+    await chip(page, 'done').waitFor();
+    await page.context().setOffline(true);
+    await page.locator('.notice', { hasText: 'connection' }).waitFor();
+    result.notes.offline = await chips(page);
+    await look(page, 'offline');
+    await page.context().setOffline(false);
+    await page.locator('.bar .button', { hasText: 'Download all' }).waitFor();
+    await page.locator('.bar .button', { hasText: 'Cancel' }).waitFor({ state: 'detached' });
+    result.chips.folder = await chips(page);
+    await look(page, 'done');
+    await save(page, 'all', () => page.locator('.bar .button', { hasText: 'Download all' }).click());
+    await save(page, 'one', () => page.locator('.item .button[title^="Download:"]').first().click());
+    await page.locator('.bar .chip', { hasText: 'refused' }).click();
+    result.notes.refused = await page.locator('.list').innerText();
+    await close(page);
+  },
+
+  /** The same folder chosen, stopped half way, and tried again. */
+  async cancel(browser) {
+    const page = await open(browser);
+    await signIn(page);
+    await page.locator('#pick-folder').setInputFiles(plan.scan);
+    await checked(page);
+    await start(page);
+    await chip(page, 'done').waitFor();
+    await page.locator('.bar .button', { hasText: 'Cancel' }).click();
+    await chip(page, 'cancelled').waitFor();
+    result.chips.cancelled = await chips(page);
+    await page.locator('.bar .button', { hasText: 'again' }).click();
+    await page.locator('.bar .button', { hasText: 'Cancel' }).waitFor({ state: 'detached' });
+    result.chips.again = await chips(page);
+    await close(page);
+  },
+
+  /** An archive, and what is no DICOM; both in German, in a narrow dark window. */
+  async archive(browser) {
+    const page = await open(browser, { viewport: { width: 360, height: 780 }, colorScheme: 'dark', locale: 'de-DE' });
+    await signIn(page);
+    await page.locator('#pick-files').setInputFiles([plan.archive, plan.foreign]);
+    await page.locator('.bar .button.main', { hasText: 'pseudonymisieren' }).click();
+    await page.locator('.bar .button', { hasText: 'Alle als ZIP' }).waitFor();
+    await page.locator('.bar .button', { hasText: 'Abbrechen' }).waitFor({ state: 'detached' });
+    result.chips.archive = await chips(page);
+    result.notes.wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    await look(page, 'narrow');
+    await page.locator('.item .button[title^="Vorher"]').first().click();
+    await page.locator('table.attributes').waitFor();
+    await look(page, 'narrow-preview');
+    await close(page);
+  },
+
+  /** Before and after, by keyboard. */
+  async preview(browser) {
+    const page = await open(browser);
+    await signIn(page);
+    await page.locator('#pick-folder').setInputFiles(plan.scan);
+    await page.locator('.item .button[title^="Before"]').first().focus();
+    await page.keyboard.press('Enter');
+    await page.locator('table.attributes').waitFor();
+    await look(page, 'preview');
+    await page.locator('input[type=search]').fill('patientname');
+    result.notes.patient = await page.locator('table.attributes tbody tr').first().innerText();
+    await page.locator('input[type=search]').fill('');
+    await page.locator('.filters button', { hasText: 'Kept' }).click();
+    result.notes.kept = await page.locator('table.attributes tbody tr').count();
+    await page.locator('#tab-image').click();
+    await page.waitForFunction(() => [...document.querySelectorAll('figure img')].filter((image) => image.naturalWidth > 0).length === 2);
+    await look(page, 'picture');
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
+    await close(page);
+  },
+
+  /** A profile of one's own, where the server lets people choose. */
+  async choice(browser) {
+    const page = await open(browser);
+    await signIn(page);
+    await page.goto(`${plan.gateway}/#profile`);
+    await page.locator('label', { hasText: 'research' }).click();
+    await page.locator('#option-retain-modified-dates:checked').waitFor();
+    await page.locator('#option-retain-full-dates').click();
+    result.notes.exclude = await page.locator('.notice.bad').textContent();
+    await look(page, 'choice');
+    await page.goto(`${plan.gateway}/#files`);
+    await page.locator('#pick-files').setInputFiles(plan.archive);
+    await start(page);
+    await chip(page, '2 done').waitFor();
+    result.notes.choice = await page.locator('.bar a.chip').textContent();
+    await save(page, 'chosen', () => page.locator('.item .button[title^="Download:"]').first().click());
+    await close(page);
+  },
+
+  async account(browser) {
+    const page = await open(browser, { colorScheme: 'dark' });
+    await signIn(page);
+    await page.goto(`${plan.gateway}/#profile`);
+    await page.locator('.options li').first().waitFor();
+    await look(page, 'profile');
+    await page.goto(`${plan.gateway}/#account`);
+    await page.locator('table').waitFor();
+    await page.locator('.button', { hasText: 'Check all' }).click();
+    await page.waitForFunction(() => document.querySelectorAll('td .button').length === 0);
+    result.notes.verdicts = await page.evaluate(() => {
+      const all = [...document.querySelectorAll('tbody tr td:last-child')].map((cell) => cell.textContent);
+      return Object.fromEntries([...new Set(all)].map((text) => [text, all.filter((other) => other === text).length]));
+    });
+    result.notes.used = await page.locator('.figure').first().textContent();
+    await look(page, 'account');
+    await page.locator('.top .button', { hasText: 'Sign out' }).click();
+    await page.locator('#key').waitFor();
+    result.notes.left = await page.evaluate(() => sessionStorage.getItem('veilgate-key'));
+    await close(page);
+  },
+
+  /** A customer, a project and a key are made; the key signs in. */
+  async admin(browser) {
+    const page = await open(browser, { hash: '#admin', locale: 'es-ES' });
+    await page.locator('#admin-key').fill(plan.adminKey);
+    await page.keyboard.press('Enter');
+    await page.locator('table').waitFor();
+    await look(page, 'admin');
+    await page.locator('#new-customer').fill('clinic-b');
+    await page.keyboard.press('Enter');
+    await page.locator('table a', { hasText: 'clinic-b' }).click();
+    await page.locator('#new-project').fill('trial-9');
+    await page.keyboard.press('Enter');
+    const section = page.locator('section', { hasText: 'trial-9' });
+    await section.locator('form.line input').fill('desk');
+    await page.keyboard.press('Enter');
+    const key = await section.locator('.secret').textContent();
+    await look(page, 'admin-customer');
+    await close(page);
+    const other = await open(browser);
+    await other.locator('#key').fill(key);
+    await other.keyboard.press('Enter');
+    await other.locator('.drop').waitFor();
+    await other.goto(`${plan.gateway}/#account`);
+    await other.locator('.figure').nth(1).waitFor();
+    result.notes.newKey = await other.locator('.figure').nth(1).textContent();
+    await close(other);
+  },
+};
+
+// No sandbox, as tests run as root in containers.
+const browser = await chromium.launch({ executablePath: plan.chromium, chromiumSandbox: false });
+try {
+  for (const [name, step] of Object.entries(steps)) {
+    const began = Date.now();
+    try {
+      await step(browser);
+    } catch (error) {
+      console.error(`step ${name}: ${error.stack}\n${JSON.stringify(result, null, 1)}`);
+      process.exitCode = 1;
+      break;
+    }
+    result.notes[`${name} took`] = Date.now() - began;
+  }
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(result));
