@@ -139,6 +139,7 @@ const steps = {
     await chip(page, 'cancelled').waitFor();
     result.chips.cancelled = await chips(page);
     await page.locator('.bar .button', { hasText: 'again' }).click();
+    await chip(page, 'cancelled').waitFor({ state: 'detached' });
     await page.locator('.bar .button', { hasText: 'Cancel' }).waitFor({ state: 'detached' });
     result.chips.again = await chips(page);
     await close(page);
