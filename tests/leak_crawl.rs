@@ -156,8 +156,8 @@ fn nothing_that_was_planted_comes_out_of_the_archive() {
 
 #[test]
 fn nothing_that_was_planted_comes_through_the_veil() {
-    // Others are the origin's to read, and it is slow.
-    crawls(Origin::Veil, &[syntax::EXPLICIT_LE, syntax::RLE]);
+    // Others are the origin's to read, and with so many attributes each answer of its own takes it half a second.
+    crawls(Origin::Veil, &[syntax::EXPLICIT_LE]);
 }
 
 #[test]
