@@ -3,13 +3,13 @@
 //!
 //! | I want to … | open |
 //! |---|---|
-//! | know how a pseudonym of a path is led back, or found if it was never met | [`names`] |
-//! | change what a search may ask | [`keys`], then `deid::search` |
-//! | change how results are found and shown | [`search`], [`results`] |
-//! | change metadata | [`metadata`] |
-//! | change when pixels may pass | [`verdicts`], [`pixels`] |
-//! | change instances on their way | [`instances`] |
-//! | change pictures | [`rendered`] |
+//! | know how a pseudonym of a path is led back, or found if it was never met | `names` |
+//! | change what a search may ask | `keys`, then `deid::search` |
+//! | change how results are found and shown | `search`, `results` |
+//! | change metadata | `metadata` |
+//! | change when pixels may pass | `verdicts`, `pixels` |
+//! | change instances on their way | `instances` |
+//! | change pictures | `rendered` |
 
 mod instances;
 mod keys;

@@ -35,7 +35,7 @@ impl Ranged for Whole {
     }
 }
 
-/// Frame `number` (from 1) of `file`, an instance in the form of [`Ranged`], as PNG with no side longer than `most`.
+/// Frame `number` (from 1) of `file`, an instance in the form of `Ranged`, as PNG with no side longer than `most`.
 ///
 /// # Errors
 /// There is no such frame, or it has no picture.
