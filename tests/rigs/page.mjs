@@ -71,6 +71,12 @@ async function checked(page) {
   await page.locator('.bar [role=status]', { hasText: 'Looking' }).waitFor({ state: 'detached' });
 }
 
+/** Every file of the folder came to its end. */
+async function ended(page) {
+  await chip(page, `${plan.count - 1} done`).waitFor();
+  await chip(page, '1 refused').waitFor();
+}
+
 async function save(page, name, click) {
   const [download] = await Promise.all([page.waitForEvent('download'), click()]);
   const path = join(plan.folder, `${name}-${download.suggestedFilename()}`);
@@ -116,8 +122,7 @@ const steps = {
     result.notes.offline = await chips(page);
     await look(page, 'offline');
     await page.context().setOffline(false);
-    await page.locator('.bar .button', { hasText: 'Download all' }).waitFor();
-    await page.locator('.bar .button', { hasText: 'Cancel' }).waitFor({ state: 'detached' });
+    await ended(page);
     result.chips.folder = await chips(page);
     await look(page, 'done');
     await save(page, 'all', () => page.locator('.bar .button', { hasText: 'Download all' }).click());
@@ -139,8 +144,7 @@ const steps = {
     await chip(page, 'cancelled').waitFor();
     result.chips.cancelled = await chips(page);
     await page.locator('.bar .button', { hasText: 'again' }).click();
-    await chip(page, 'cancelled').waitFor({ state: 'detached' });
-    await page.locator('.bar .button', { hasText: 'Cancel' }).waitFor({ state: 'detached' });
+    await ended(page);
     result.chips.again = await chips(page);
     await close(page);
   },
@@ -151,8 +155,7 @@ const steps = {
     await signIn(page);
     await page.locator('#pick-files').setInputFiles([plan.archive, plan.foreign]);
     await page.locator('.bar .button.main', { hasText: 'pseudonymisieren' }).click();
-    await page.locator('.bar .button', { hasText: 'Alle als ZIP' }).waitFor();
-    await page.locator('.bar .button', { hasText: 'Abbrechen' }).waitFor({ state: 'detached' });
+    await page.locator('.bar .button.main', { hasText: 'Alle als ZIP' }).waitFor();
     result.chips.archive = await chips(page);
     result.notes.wide = await page.evaluate(() => document.documentElement.scrollWidth);
     await look(page, 'narrow');
