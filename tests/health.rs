@@ -247,7 +247,7 @@ fn an_archive_that_takes_nothing_is_told_by_ready() {
     let (archive, aside) = (server.data().join("archive"), server.data().join("aside"));
     std::fs::rename(&archive, &aside).unwrap();
     std::fs::write(&archive, "in its place").unwrap();
-    is_not_ready(&server, "the archive does not answer");
+    is_not_ready(&server, "the storage of the server fails");
     std::fs::remove_file(&archive).unwrap();
     std::fs::rename(&aside, &archive).unwrap();
     becomes_ready(&server);
