@@ -50,7 +50,7 @@ fn http_01_each_request_hears_a_status_of_three_digits() {
     for (what, bytes, status) in [
         ("good", "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200"),
         ("old", "GET /health HTTP/1.0\r\n\r\n", "200"),
-        ("no such path", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "404"),
+        ("no such path", "GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "404"),
         ("unknown method", "BREW /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405"),
         ("bad request line", "GET\r\n\r\n", "400"),
         ("bad header", "GET /health HTTP/1.1\r\nHo st: x\r\n\r\n", "400"),
