@@ -44,9 +44,12 @@ pub fn ct(number: usize, pixels: u32, frames: u32) -> Vec<u8> {
     text(&mut set, 0x0020, 0x000D, "UI", "1.2.826.0.1.3680043.9.2");
     text(&mut set, 0x0020, 0x000E, "UI", "1.2.826.0.1.3680043.9.3");
     text(&mut set, 0x0020, 0x0013, "IS", &number.to_string());
+    element_bytes(&mut set, 0x0028, 0x0002, "US", &1u16.to_le_bytes());
+    text(&mut set, 0x0028, 0x0004, "CS", "MONOCHROME2");
     text(&mut set, 0x0028, 0x0008, "IS", &frames.to_string());
+    let side = if pixels < 512 * 512 * 2 { 64u16 } else { 512 };
     for (element, value) in
-        [(0x0002, 1u16), (0x0010, 512), (0x0011, 512), (0x0100, 16), (0x0101, 12), (0x0102, 11)]
+        [(0x0010, side), (0x0011, side), (0x0100, 16), (0x0101, 12), (0x0102, 11), (0x0103, 0)]
     {
         element_bytes(&mut set, 0x0028, element, "US", &value.to_le_bytes());
     }

@@ -1,12 +1,11 @@
-//! A kept connection that asks again and again and drops what it gets: the same client for the gateway and for the
-//! server behind it.
+//! A client that asks again and again and drops what it gets: the same for the gateway and for the server behind it.
 
 use super::client::Answer;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// A connection to a DICOMweb server.
+/// A client of a DICOMweb server.
 pub struct Getter {
     reader: BufReader<TcpStream>,
     address: String,
@@ -17,10 +16,8 @@ pub struct Getter {
 impl Getter {
     /// Connects; `key` may be empty.
     pub fn open(address: &str, key: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("connect");
-        stream.set_nodelay(true).expect("nodelay");
-        let reader = BufReader::with_capacity(1 << 18, stream);
-        Self { reader, address: address.to_owned(), key: key.to_owned(), buffer: vec![0; 1 << 18] }
+        let (address, key) = (address.to_owned(), key.to_owned());
+        Self { reader: connect(&address), address, key, buffer: vec![0; 1 << 18] }
     }
 
     /// One GET below the DICOMweb root; what comes is counted.
@@ -41,27 +38,32 @@ impl Getter {
             "GET /dicom-web/{path} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {}\r\nAccept: {accept}\r\n\r\n",
             self.address, self.key
         );
+        // A new connection each time, which is not counted: not every server keeps one.
+        self.reader = connect(&self.address);
         let start = Instant::now();
         self.reader.get_mut().write_all(request.as_bytes()).expect("request");
-        let (status, length) = self.head();
-        let bytes = match length {
-            Some(length) => self.take(length, take),
-            None => self.chunks(take),
+        let (status, ends) = self.head();
+        let bytes = match ends {
+            Ends::After(length) => self.take(length, take),
+            Ends::Chunked => self.chunks(take),
+            Ends::WithTheConnection => self.rest(take),
         };
         Answer { status, bytes, time: start.elapsed() }
     }
 
-    /// The status, and the length if the answer says one.
-    fn head(&mut self) -> (u16, Option<u64>) {
+    /// The status, and how the body ends.
+    fn head(&mut self) -> (u16, Ends) {
         let status = self.line().split(' ').nth(1).and_then(|code| code.parse().ok()).expect("status");
-        let mut length = None;
+        let mut ends = Ends::WithTheConnection;
         loop {
             let line = self.line().to_ascii_lowercase();
             if line.is_empty() {
-                return (status, length);
+                return (status, ends);
             }
             if let Some(value) = line.strip_prefix("content-length:") {
-                length = Some(value.trim().parse().expect("length"));
+                ends = Ends::After(value.trim().parse().expect("length"));
+            } else if line.starts_with("transfer-encoding:") {
+                ends = Ends::Chunked;
             }
         }
     }
@@ -70,6 +72,18 @@ impl Getter {
         let mut line = String::new();
         assert!(self.reader.read_line(&mut line).expect("line") > 0, "the server closed the connection");
         line.trim_end().to_owned()
+    }
+
+    fn rest(&mut self, take: &mut dyn FnMut(&[u8])) -> u64 {
+        let mut bytes = 0;
+        loop {
+            let got = self.reader.read(&mut self.buffer).expect("body");
+            if got == 0 {
+                return bytes;
+            }
+            take(&self.buffer[..got]);
+            bytes += got as u64;
+        }
     }
 
     fn chunks(&mut self, take: &mut dyn FnMut(&[u8])) -> u64 {
@@ -95,4 +109,17 @@ impl Getter {
         }
         length
     }
+}
+
+/// How a body ends (RFC 9112 6.3).
+enum Ends {
+    After(u64),
+    Chunked,
+    WithTheConnection,
+}
+
+fn connect(address: &str) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(address).expect("connect");
+    stream.set_nodelay(true).expect("nodelay");
+    BufReader::with_capacity(1 << 18, stream)
 }
