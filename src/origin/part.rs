@@ -3,6 +3,7 @@
 use super::Fault;
 use crate::spool::Spool;
 use bytes::Bytes;
+use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,10 +51,12 @@ impl Parts {
     }
 
     /// Representations of so many instances, at most one each. What comes to the origin while its answer is given is not in
-    /// it: it was not counted.
+    /// it: it was not counted. That the origin's answer ends as it must is looked at all the same.
     pub fn counted(partial: bool, instances: u64, parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
         let most = usize::try_from(instances).unwrap_or(usize::MAX);
-        Self { partial, instances, parts: parts.take(most).boxed() }
+        let counted = move |(at, part): &(usize, Result<Part, Fault>)| ready(*at < most || part.is_err());
+        let parts = parts.enumerate().take_while(counted).map(|(_, part)| part);
+        Self { partial, instances, parts: parts.boxed() }
     }
 
     /// Representations of one instance.
