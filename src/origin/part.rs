@@ -1,9 +1,9 @@
 //! What an origin gives: representations with their bytes on the way. Framing them as HTTP is the handlers'.
 
 use super::Fault;
+use crate::downstream;
 use crate::spool::Spool;
 use bytes::Bytes;
-use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,11 +51,23 @@ impl Parts {
     }
 
     /// Representations of so many instances, at most one each. What comes to the origin while its answer is given is not in
-    /// it: it was not counted. That the origin's answer ends as it must is looked at all the same.
+    /// it: it was not counted.
     pub fn counted(partial: bool, instances: u64, parts: BoxStream<'static, Result<Part, Fault>>) -> Self {
         let most = usize::try_from(instances).unwrap_or(usize::MAX);
-        let counted = move |(at, part): &(usize, Result<Part, Fault>)| ready(*at < most || part.is_err());
-        let parts = parts.enumerate().take_while(counted).map(|(_, part)| part);
+        Self { partial, instances, parts: parts.take(most).boxed() }
+    }
+
+    /// The same of a server's answer. One that goes on behind what was counted is broken off: it must not look whole, and
+    /// nothing is given that is not accounted for.
+    pub fn counted_to_the_end(
+        partial: bool,
+        instances: u64,
+        parts: BoxStream<'static, Result<Part, Fault>>,
+    ) -> Self {
+        let most = usize::try_from(instances).unwrap_or(usize::MAX);
+        let more = || Err(Fault::Downstream(downstream::Fault::Nonsense));
+        let parts =
+            parts.enumerate().map(move |(at, part)| if at < most { part } else { part.and_then(|_| more()) });
         Self { partial, instances, parts: parts.boxed() }
     }
 

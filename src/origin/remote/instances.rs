@@ -64,7 +64,7 @@ impl RemoteOrigin {
             // The answer has begun without saying that it leaves something out: then it must not end well.
             async move { origin.given(arrival, &wishes).await?.ok_or(CANNOT_BE_GIVEN) }
         });
-        Ok(Parts::counted(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
+        Ok(Parts::counted_to_the_end(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// An instance in the first of the syntaxes wished for that it can be given in.

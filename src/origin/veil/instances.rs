@@ -58,7 +58,7 @@ impl Veil {
             }
         });
         let count = if single { 1 } else { judged.passed };
-        Ok(Parts::counted(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
+        Ok(Parts::counted_to_the_end(partial, count, stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
     /// A rewritten instance in the first of the syntaxes wished for that it can be given in.
