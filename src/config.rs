@@ -7,6 +7,7 @@ mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
 mod forwarding;
+mod oidc;
 mod setting;
 mod settings;
 mod sources;
@@ -44,6 +45,8 @@ pub const CONFIG_VARIABLE: &str = "VEILGATE_CONFIG";
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Whose tokens are taken beside API keys.
+    pub oidc: Option<crate::oidc::Settings>,
     /// The data folder.
     pub data: PathBuf,
     /// Where the database is; `None`: a file in the data folder.
@@ -251,6 +254,7 @@ impl Config {
             billing: billing::billing(from),
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
+            oidc: oidc::settings(from),
             times: times(from),
             vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),

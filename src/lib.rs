@@ -25,6 +25,7 @@
 //! | change what the page asks of the server | `api/deidentify.rs`, `api/preview.rs`, `api/profile.rs` |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
+//! | change which tokens of an issuer are believed, and what they say | `oidc`, which says what stands in which of its files |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
 //! | change what is led back into the clinic, or refused there | `deid/restore.rs`, its `judge.rs`; `destination/clinic.rs` |
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
@@ -63,6 +64,7 @@
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward`, the clinic behind the veil | |
 //! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server, the veil around either | |
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
+//! | 3 | `oidc` | tokens of an OpenID Connect issuer: its keys, what of them is believed | HTTP, SQL |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api`, `page` | one file a route family; the files of the web page, compiled in | SQL, DICOM bytes |
@@ -127,6 +129,8 @@ pub mod destination;
 pub mod downstream;
 #[cfg(feature = "server")]
 pub mod layer;
+#[cfg(feature = "server")]
+pub mod oidc;
 #[cfg(feature = "server")]
 pub mod origin;
 #[cfg(feature = "server")]

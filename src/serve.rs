@@ -28,6 +28,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
+use crate::oidc::Verifier;
 use crate::origin::{ArchiveOrigin, Decoders, Pulled};
 use crate::sink::{self, Sink};
 use axum::Router;
@@ -81,6 +82,9 @@ pub enum Failure {
     #[cfg(feature = "billing")]
     #[error(transparent)]
     Billing(#[from] crate::billing::Fault),
+    /// The settings of the issuer of tokens.
+    #[error("oidc.ca_file holds no PEM certificates, or the TLS client cannot be set up")]
+    Issuer,
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -127,7 +131,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
-    let accounts = Accounts::new(db.clone(), keys, defaults);
+    let issuer = config.oidc.clone().map(Verifier::new).transpose().map_err(|_| Failure::Issuer)?;
+    let accounts = Accounts::new(db.clone(), keys, issuer, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let writer = Writer::start(db.clone(), terms);
     let app = app(service, &config.layers, accounts, admin, writer.clone());

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["dicom", "secret"],
     &["deid"],
     &["dicomweb", "audit", "db", "downstream", "billing", "raster", "spool"],
-    &["archive", "conform", "destination", "origin", "sink"],
+    &["archive", "conform", "destination", "oidc", "origin", "sink"],
     &["layer", "problem"],
     &["api", "page"],
     &["config", "cli", "serve", "main", "lib"],
@@ -81,6 +81,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("stripe_billing::", &["billing"], "Stripe only in billing"),
     ("stripe_checkout::", &["billing"], "Stripe only in billing"),
     ("tokio_rustls::", &["sink"], "syslog over TLS only in sink; HTTP has its own doors"),
+    ("jsonwebtoken::", &["oidc"], "tokens of an issuer only in oidc"),
     ("object_store::", &["archive"], "the object store only in archive"),
     (
         "std::env",

@@ -1,11 +1,17 @@
 //! The one list of settings. The file, the environment, `--help` and the README all
 //! follow it; reading the values is `super`, what a setting is `setting`.
 
-use super::setting::{Setting, plain, secret};
+mod access;
+
+use super::setting::{Setting, join, plain, secret};
+use access::ACCESS;
 
 /// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
 /// GiB; times are seconds or carry ms, s, m, h.
-pub const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &join::<{ GATEWAY.len() + ACCESS.len() }>(GATEWAY, ACCESS);
+
+/// Those of the gateway itself; how clients show who they are is `access`.
+const GATEWAY: &[Setting] = &[
     plain(
         "listen",
         "VEILGATE_LISTEN",

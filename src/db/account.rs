@@ -1,6 +1,7 @@
 //! Customers, their projects and API keys: what they have in common, and who acts on them. Each has its file. What a
 //! caller may do is decided in `layer`.
 
+mod claimed;
 mod customer;
 mod environment;
 mod founding;
@@ -10,6 +11,7 @@ mod project;
 mod rights;
 mod rotation;
 
+pub use claimed::Claimed;
 pub use customer::{Customer, CustomerWish, Quota};
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
@@ -93,7 +95,7 @@ impl Hand {
         Self { keeper, actor: "admin".into(), request: Id::new(request).ok() }
     }
 
-    /// Whoever holds the API key of this name.
+    /// Whoever calls under this name: of an API key, or of a token's subject.
     pub fn caller(keeper: Keeper, key: &str) -> Self {
         Self { keeper, actor: key.to_owned().into(), request: None }
     }

@@ -8,12 +8,14 @@
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
 //! | change how any HTTP client is set up | `client` |
+//! | ask another server for a small JSON document | [`document`] |
 //! | show an exchange as it was, to whoever examines a server | [`probe`] |
 
 mod address;
 mod body;
 mod breaker;
 mod client;
+pub mod document;
 mod fault;
 mod multipart;
 pub mod probe;

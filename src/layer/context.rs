@@ -22,13 +22,13 @@ pub struct Caller {
     pub customer: String,
     /// The project under whose secret pseudonyms are made.
     pub project: String,
-    /// Name of the API key, not the key.
+    /// Name of the API key, not the key; of a caller with a token, the name made of its subject.
     pub key: String,
     /// The customer's tier.
     pub tier: Tier,
     /// The key's own rate: requests a minute.
     pub rate: Option<u64>,
-    /// What the key may do beyond what every key may.
+    /// What key or token may do beyond what every key may.
     pub rights: Rights,
     /// Decides about the project's instances.
     pub engine: Engine,
@@ -46,7 +46,7 @@ impl Caller {
     /// Refuses who lacks a right.
     ///
     /// # Errors
-    /// The key lacks it.
+    /// Key or token lacks it.
     pub fn must(&self, right: Right) -> Result<(), Problem> {
         if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
     }

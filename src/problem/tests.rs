@@ -6,6 +6,8 @@ use crate::dicomweb::query::QueryFaultKind;
 const TABLE: &str = "\
 401 right 0124 retry=- NoKey
 401 right 0124 retry=- BadKey
+401 right 0124 retry=- Token(Invalid)
+503 us A700 retry=9 Token(Unchecked { retry_after: 9 })
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
 403 right 0124 retry=- NoChoice
@@ -73,6 +75,8 @@ fn all() -> Vec<Problem> {
     let mut all = vec![
         Problem::NoKey,
         Problem::BadKey,
+        Problem::Token(Token::Invalid),
+        Problem::Token(Token::Unchecked { retry_after: 9 }),
         Problem::NoAdminKey,
         Problem::BadAdminKey,
         Problem::NoChoice,
