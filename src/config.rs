@@ -11,6 +11,7 @@ mod oidc;
 mod setting;
 mod settings;
 mod sources;
+mod tls;
 mod values;
 
 pub use accounts::Accounts;
@@ -18,6 +19,7 @@ pub use accounts::Accounts;
 pub use billing::Billing;
 pub use setting::Setting;
 pub use settings::SETTINGS;
+pub use tls::{Client, Tls};
 
 use crate::api;
 use crate::archive::{Bucket, Site};
@@ -47,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whose tokens are taken beside API keys.
     pub oidc: Option<crate::oidc::Settings>,
+    /// Files to serve HTTPS with; `None`: HTTP is served.
+    pub tls: Option<Tls>,
     /// The data folder.
     pub data: PathBuf,
     /// Where the database is; `None`: a file in the data folder.
@@ -112,7 +116,7 @@ pub struct Limits {
 /// Deadlines of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
-    /// For the headers of a request.
+    /// For the headers of a request, and for a TLS handshake.
     pub header: Duration,
     /// Of silence.
     pub idle: Duration,
@@ -255,6 +259,7 @@ impl Config {
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
             oidc: oidc::settings(from),
+            tls: tls::tls(from),
             times: times(from),
             vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
@@ -310,6 +315,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         rates: accounts::rates(from),
         choose: from.take("page.choose", values::flag),
         reads_spend: from.take("quota.reads", values::flag),
+        proxies: from.take("proxy.trusted", tls::networks),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }

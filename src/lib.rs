@@ -26,6 +26,8 @@
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
 //! | change which tokens of an issuer are believed, and what they say | `oidc`, which says what stands in which of its files |
+//! | change how connections are taken: TLS, deadlines, draining | `serve/listen.rs`, `serve/tls.rs` |
+//! | change which proxies are believed | `layer/client.rs` |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
 //! | change what is led back into the clinic, or refused there | `deid/restore.rs`, its `judge.rs`; `destination/clinic.rs` |
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |

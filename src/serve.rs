@@ -8,6 +8,7 @@ mod listen;
 pub mod master;
 #[cfg(feature = "billing")]
 mod meter;
+mod tls;
 mod trim;
 mod warden;
 pub mod witness;
@@ -85,6 +86,9 @@ pub enum Failure {
     /// The settings of the issuer of tokens.
     #[error("oidc.ca_file holds no PEM certificates, or the TLS client cannot be set up")]
     Issuer,
+    /// The files of TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::Unusable),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -120,6 +124,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
+    let tls = config.tls.clone().map(tls::open).transpose()?;
+    let root = root(&config, address);
     let archive = archive(&config, db.clone(), started).await?;
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
@@ -127,7 +133,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
     let defaults = defaults(&config, &folder, archive.clone(), db.clone())?;
-    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), address)?;
+    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), &root)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
@@ -136,10 +142,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let writer = Writer::start(db.clone(), terms);
     let app = app(service, &config.layers, accounts, admin, writer.clone());
-    println!("veilgate ready on http://{address}{}", api::ROOT);
+    println!("veilgate ready on {root}");
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
-    listen::serve(listener, app, config.times).await;
+    listen::serve(listener, tls, app, config.times).await;
     if let Err(fault) = writer.flush().await {
         tracing::error!(%fault, "the last second of bytes read could not be accounted for");
     }
@@ -152,6 +158,12 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     db.close().await;
     Ok(())
+}
+
+/// The DICOMweb root at the address listened on.
+fn root(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}{}", api::ROOT)
 }
 
 /// Under which key the chains of an installation are written, and how often a checkpoint is kept.
@@ -262,9 +274,9 @@ fn service(
     archive: Archive,
     keys: Keyring,
     keeper: Keeper,
-    address: SocketAddr,
+    root: &str,
 ) -> Result<Arc<Service>, Failure> {
-    let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
+    let own = || Links::new(root).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
         #[cfg(feature = "billing")]

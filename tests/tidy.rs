@@ -80,7 +80,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("stripe::", &["billing"], "Stripe only in billing"),
     ("stripe_billing::", &["billing"], "Stripe only in billing"),
     ("stripe_checkout::", &["billing"], "Stripe only in billing"),
-    ("tokio_rustls::", &["sink"], "syslog over TLS only in sink; HTTP has its own doors"),
+    ("tokio_rustls::", &["sink", "serve"], "TLS only where syslog is sent and where clients are listened to"),
     ("jsonwebtoken::", &["oidc"], "tokens of an issuer only in oidc"),
     ("object_store::", &["archive"], "the object store only in archive"),
     (

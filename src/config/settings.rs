@@ -10,7 +10,7 @@ use access::ACCESS;
 /// GiB; times are seconds or carry ms, s, m, h.
 pub const SETTINGS: &[Setting] = &join::<{ GATEWAY.len() + ACCESS.len() }>(GATEWAY, ACCESS);
 
-/// Those of the gateway itself; how clients show who they are is `access`.
+/// Those of the gateway itself; how clients reach it, and show who they are, is `access`.
 const GATEWAY: &[Setting] = &[
     plain(
         "listen",
@@ -57,7 +57,7 @@ const GATEWAY: &[Setting] = &[
         "public_base_url",
         "VEILGATE_PUBLIC_BASE_URL",
         "",
-        "URL under which clients reach the DICOMweb root; by default http://LISTEN/dicom-web. Links are built from it, never from Host.",
+        "URL under which clients reach the DICOMweb root; by default http://LISTEN/dicom-web (https with tls.certificate_file). Links are built from it, never from Host.",
     ),
     plain(
         "destination",
@@ -174,7 +174,7 @@ const GATEWAY: &[Setting] = &[
         "limits.header_time",
         "VEILGATE_LIMITS_HEADER_TIME",
         "30 s",
-        "Time a client has to send its headers.",
+        "Time a client has to send its headers, and before that for its TLS handshake.",
     ),
     plain(
         "limits.idle_time",

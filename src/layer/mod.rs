@@ -6,6 +6,7 @@ mod audit;
 mod billing;
 pub mod body;
 mod choice;
+mod client;
 pub mod context;
 mod cors;
 mod cross;
@@ -20,6 +21,7 @@ mod task;
 mod trace;
 
 pub use admin::Admin;
+pub use client::Peer;
 pub use identify::Accounts;
 pub use own::Defaults;
 pub use rate::Rates;
@@ -28,6 +30,7 @@ use crate::db::writer::Writer;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use governor::clock::DefaultClock;
+use ipnet::IpNet;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub rates: Rates,
     /// What is read counts against the quota.
     pub reads_spend: bool,
+    /// Proxies that are believed whom they were called by.
+    pub proxies: Vec<IpNet>,
 }
 
 /// The routes, by what stands before them.
@@ -96,9 +101,10 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
     // server is not a dead one.
     let limited = || from_fn_with_state(Arc::new(limits::Limits::new(settings)), limits::limit);
     let cors = Arc::new(cors::Origins::new(settings.origins.clone()));
+    let proxies = Arc::new(client::Proxies::new(&settings.proxies));
     let all = ServiceBuilder::new()
         // Sees every request and every answer, refusals of other layers included.
-        .layer(from_fn(trace::trace))
+        .layer(from_fn_with_state(proxies, trace::trace))
         // On every answer, errors too.
         .layer(from_fn(headers::secure));
     let guarded = routes.guarded.merge(routes.read.layer(reads)).merge(routes.metered.layer(meter));

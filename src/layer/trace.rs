@@ -1,28 +1,31 @@
-//! One span and one log line a request: request id, method, route template, status,
+//! One span and one log line a request: request id, client's address, method, route template, status,
 //! whose fault, time.
 //!
 //! Never logged, here or anywhere: the request target (its UIDs may be original ones),
 //! queries, header values, bodies, values of a data set, file names, API keys, texts of
 //! errors of foreign code or of the downstream server.
 
+use super::client::Proxies;
 use super::context::{RequestId, Tally};
 use crate::db::seal::hex;
 use crate::problem::Blame;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Opens the span, writes the line, names the request in the answer.
-pub(super) async fn trace(mut request: Request, next: Next) -> Response {
+pub(super) async fn trace(State(proxies): State<Arc<Proxies>>, mut request: Request, next: Next) -> Response {
     let id = request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, method = %method(&request), route);
+    let client = proxies.client(&request).map(tracing::field::display);
+    let span = tracing::info_span!("request", id, client, method = %method(&request), route);
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let blame = response.extensions().get::<Blame>().copied();

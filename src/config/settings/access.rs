@@ -1,8 +1,34 @@
-//! The settings of how clients show who they are: tokens of an issuer. Reading them is `config/oidc.rs`.
+//! The settings of how clients reach the gateway and show who they are: TLS, proxies, tokens of an issuer. Reading them is
+//! `config/tls.rs` and `config/oidc.rs`.
 
 use crate::config::setting::{Setting, plain};
 
 pub(super) const ACCESS: &[Setting] = &[
+    plain(
+        "tls.certificate_file",
+        "VEILGATE_TLS_CERTIFICATE_FILE",
+        "",
+        "PEM file of the certificate to serve HTTPS under, followed by those between it and its authority; without it HTTP is served. Files of TLS are looked at every 5 s and at SIGHUP: a change holds for new connections.",
+    ),
+    plain("tls.key_file", "VEILGATE_TLS_KEY_FILE", "", "PEM file of that certificate's private key."),
+    plain(
+        "tls.client",
+        "VEILGATE_TLS_CLIENT",
+        "off",
+        "Whether clients show a certificate of their own: off, optional or required. It opens a connection, and stands for no API key.",
+    ),
+    plain(
+        "tls.client_ca_file",
+        "VEILGATE_TLS_CLIENT_CA_FILE",
+        "",
+        "PEM file of the authorities whose certificates clients may show.",
+    ),
+    plain(
+        "proxy.trusted",
+        "VEILGATE_PROXY_TRUSTED",
+        "",
+        "Addresses or networks (10.0.0.0/8) of proxies before the gateway, whose X-Forwarded-For or Forwarded names the client in the log. Nobody else's is read.",
+    ),
     plain(
         "oidc.issuer",
         "VEILGATE_OIDC_ISSUER",
