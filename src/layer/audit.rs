@@ -1,10 +1,11 @@
 //! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing,
 //! catalog and new names committed in one transaction before the answer leaves. Without commit the answer is withheld.
 
+use super::ahead::Ahead;
 use super::billing::Charged;
 use super::context::{Asked, Caller, Done, RequestId, Tally};
 use super::cross;
-use super::reads::Spent;
+use super::reads::{self, Spent};
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -14,6 +15,7 @@ use crate::db::writer::{Settled, Settlement, Ticket, Writer};
 use crate::deid::plan::Plan;
 use crate::destination::{Custody, Stored};
 use crate::problem::Problem;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
@@ -34,12 +36,33 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let mut response = next.run(request).await;
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
-    let names = settlement.names.clone();
-    let settled = writer.settle(settlement).await;
+    let (names, reader) = (settlement.names.clone(), settlement.ticket.clone().filter(|_| tally.read > 0));
+    let (settled, response) = settle(&writer, settlement, response, tally.read > 0).await;
     if settled.is_ok() {
         caller.crosswalk.entered(&names);
     }
-    finish(response, tally, settled).await
+    let on_record = settled.is_ok();
+    let response = finish(response, tally, settled).await;
+    match reader.filter(|_| on_record) {
+        Some(ticket) => reads::leaving(response, writer, ticket),
+        None => response,
+    }
+}
+
+/// Settles; what is read comes in meanwhile from where it lies, as far as it may wait here.
+async fn settle(
+    writer: &Writer,
+    settlement: Settlement,
+    response: Response,
+    read: bool,
+) -> (Result<Settled, Fault>, Response) {
+    if !read {
+        return (writer.settle(settlement).await, response);
+    }
+    let (head, body) = response.into_parts();
+    let mut body = Ahead::new(body);
+    let settled = body.meanwhile(writer.settle(settlement)).await;
+    (settled, Response::from_parts(head, Body::new(body)))
 }
 
 fn actor(request: &Request) -> Option<(Caller, By)> {

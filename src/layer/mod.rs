@@ -2,6 +2,7 @@
 //! its file; what they hand to handlers stands in `context`.
 
 mod admin;
+mod ahead;
 mod audit;
 mod billing;
 pub mod body;

@@ -35,7 +35,12 @@ async fn ask(rig: &Rig, spend: bool, method: Method, instances: u64) -> (Respons
     let mut request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();
     request.extensions_mut().insert(rig.caller.clone());
     request.extensions_mut().insert(RequestId(format!("r{instances}")));
-    (app.oneshot(request).await.unwrap(), asked.load(Ordering::SeqCst))
+    let response = app.oneshot(request).await.unwrap();
+    let response = match response.extensions().get::<Ticket>().cloned() {
+        Some(ticket) if read(&response) > 0 => leaving(response, rig.writer.clone(), ticket),
+        _ => response,
+    };
+    (response, asked.load(Ordering::SeqCst))
 }
 
 async fn bytes_counted(rig: &Rig) -> u64 {
