@@ -27,7 +27,8 @@ pub fn man(args: &ManArgs) -> Result<Exit, Failure> {
         Some(folder) => pages(folder)?,
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(command()).render(&mut page)?;
+            // As in the pages of a folder, which knows none of `help`.
+            clap_mangen::Man::new(command().disable_help_subcommand(true)).render(&mut page)?;
             stdio::print(&String::from_utf8_lossy(&page))?;
         }
     }
