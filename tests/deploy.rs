@@ -282,6 +282,7 @@ fn every_metric_that_is_watched_is_one_of_the_program() {
     for rule in &rules {
         assert!(rule["annotations"]["do"].as_str().is_some_and(|it| !it.is_empty()), "{rule:?}: what to do?");
     }
+    let expressions = format!("{} {}", shown.join(" "), watched.join(" "));
     let (shown, watched) = (metrics(&shown.join(" ")), metrics(&watched.join(" ")));
     assert!(shown.len() >= 20 && watched.len() >= 12, "{shown:?} {watched:?}");
     // Until there is something to scrape there is nothing to compare with; from then on the list must be found.
@@ -291,5 +292,16 @@ fn every_metric_that_is_watched_is_one_of_the_program() {
     let list = read("src/metrics/mod.rs");
     for name in shown.union(&watched) {
         assert!(list.contains(&format!("\"{name}\"")), "{name} is no metric");
+    }
+    let code = walkdir::WalkDir::new(root().join("src")).into_iter().map(Result::unwrap);
+    let code: String = code.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+    let values = expressions
+        .match_indices("=\"")
+        .map(|(at, equal)| (&expressions[..at], &expressions[at + equal.len()..]));
+    for (before, rest) in
+        values.filter(|(before, _)| before.ends_with("reason") || before.ends_with("outcome"))
+    {
+        let value = rest.split('"').next().unwrap();
+        assert!(code.contains(&format!("\"{value}\"")), "{value} is no code of the program");
     }
 }
