@@ -295,12 +295,9 @@ fn every_metric_that_is_watched_is_one_of_the_program() {
     }
     let code = walkdir::WalkDir::new(root().join("src")).into_iter().map(Result::unwrap);
     let code: String = code.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
-    let values = expressions
-        .match_indices("=\"")
-        .map(|(at, equal)| (&expressions[..at], &expressions[at + equal.len()..]));
-    for (before, rest) in
-        values.filter(|(before, _)| before.ends_with("reason") || before.ends_with("outcome"))
-    {
+    let is_code = |before: &str| before.ends_with("reason") || before.ends_with("outcome");
+    let equals = expressions.match_indices("=\"").filter(|(at, _)| is_code(&expressions[..*at]));
+    for rest in equals.map(|(at, equal)| &expressions[at + equal.len()..]) {
         let value = rest.split('"').next().unwrap();
         assert!(code.contains(&format!("\"{value}\"")), "{value} is no code of the program");
     }

@@ -320,6 +320,7 @@ fn stripe_is_asked_whether_it_takes_the_key() {
         [("VEILGATE_BILLING_WEBHOOK_SECRET", "whsec_rig"), ("VEILGATE_BILLING_PRICE_MONTHLY", "price_m")];
     let found = look(&set);
     found.has("stripe", "ok", "takes the API key");
+    found.has("clock", "ok", "agrees with that of Stripe");
     assert_eq!(found.of("stripe").len(), 1, "{:?}", found.list);
     let bare = look(&[]);
     bare.has("stripe", "fault", "no webhook secret");
