@@ -13,6 +13,7 @@ mod sources;
 mod values;
 
 pub use accounts::Accounts;
+pub(crate) use archive::is_loopback;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
 pub use setting::Setting;
@@ -89,6 +90,8 @@ pub struct Config {
     pub log_json: bool,
     /// Least severe level that is logged.
     pub log_level: Level,
+    /// Files that hold secrets, with the settings that name them.
+    pub secret_files: Vec<(&'static str, PathBuf)>,
 }
 
 /// Bounds of one instance and of what is held for a request, in bytes.
@@ -267,6 +270,7 @@ impl Config {
             origin,
             downstream,
             downstream_of_projects,
+            secret_files: from.secret_files(),
         })
     }
 }

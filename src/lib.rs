@@ -39,6 +39,8 @@
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | change a command | `cli` |
+//! | try one thing more before somebody asks why it does not work | `serve/doctor.rs`, one file below it |
+//! | change how it is run somewhere | `Dockerfile`, `deploy`, held against the code by `tests/deploy.rs` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
 //! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |

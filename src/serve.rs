@@ -1,6 +1,7 @@
 //! Starts the server: data folder, database, keys, destinations, layers, routes, and the
 //! loop that serves until it is told to stop.
 
+pub mod doctor;
 mod feed;
 mod folder;
 mod linger;
@@ -103,8 +104,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     let started = SystemTime::now();
     let folder = Folder::open(&config.data, config.master_key.clone())?;
-    let address = config.database.clone().unwrap_or_else(|| folder.database());
-    let db = Db::open(&address).await?;
+    let db = Db::open(&folder::address(&config)).await?;
     let (installation, master) = folder.unlock(&db).await?;
     let keeper = keeper(&config, &installation);
     let hand = Hand::system(keeper.clone());

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::StatusCode;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING, WARNING,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, TRANSFER_ENCODING,
+    WARNING,
 };
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -36,6 +37,8 @@ pub struct Reply {
     pub remaining: Option<u64>,
     /// There is nothing that was asked for.
     pub nothing: bool,
+    /// The time by the server's clock, to the second, if it tells.
+    pub date: Option<SystemTime>,
     /// The end of the body can be told from its being cut off.
     framed: bool,
     body: BodyStream,
@@ -130,6 +133,7 @@ fn reply(
         range,
         remaining: headers.get_all(WARNING).iter().find_map(|value| remaining(value.to_str().ok()?)),
         nothing,
+        date: text(headers, DATE).and_then(date),
         framed: nothing || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
         body: body(response, place, silence),
     })
@@ -137,6 +141,11 @@ fn reply(
 
 fn text(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// A date as HTTP writes it (RFC 9110 5.6.7).
+pub(super) fn date(text: &str) -> Option<SystemTime> {
+    chrono::DateTime::parse_from_rfc2822(text).ok().map(SystemTime::from)
 }
 
 /// `bytes FROM-TO/…`.
@@ -222,6 +231,8 @@ mod tests {
         {
             assert_eq!(content_range(bad), None, "{bad}");
         }
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!((date("Sun, 06 Nov 1994 08:49:37 GMT"), date("today")), (Some(then), None));
         assert_eq!(remaining("299 x: There are 17 additional results that can be requested"), Some(17));
         assert_eq!(remaining("299 x: The fuzzymatching parameter is not supported."), None);
         assert_eq!(remaining("299 x: There are additional results that can be requested"), None);
