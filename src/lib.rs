@@ -38,6 +38,8 @@
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
+//! | count something else | the list in `metrics/mod.rs`, then where it happens |
+//! | change what logs, other servers and traces tell of a request | `layer/trace.rs`, `trail` |
 //! | change a command | `cli` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
 //! | add a check of other people's servers | the table of its suite in `conform` |
@@ -51,6 +53,8 @@
 //! |---|---|---|---|
 //! | 0 | [`dicom`] | encoded DICOM: splitter, walker, writer | opinions, IO, panics |
 //! | 0 | `secret` | a text that is never shown | |
+//! | 0 | `metrics` | what the process counts of itself | labels that a client can choose |
+//! | 0 | `trail` | whose work this is: the request's name, its place in a trace, its spans | values, UIDs |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
@@ -128,6 +132,8 @@ pub mod downstream;
 #[cfg(feature = "server")]
 pub mod layer;
 #[cfg(feature = "server")]
+pub mod metrics;
+#[cfg(feature = "server")]
 pub mod origin;
 #[cfg(feature = "server")]
 pub mod page;
@@ -143,3 +149,5 @@ pub mod serve;
 pub mod sink;
 #[cfg(feature = "server")]
 pub mod spool;
+#[cfg(feature = "server")]
+pub mod trail;

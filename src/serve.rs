@@ -15,6 +15,7 @@ pub mod witness;
 pub use folder::{database_beside, first_project, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
+use crate::api::metrics::Watch;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive, Site};
 use crate::config::{Config, Level};
@@ -28,6 +29,7 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
+use crate::metrics::{Build, metrics};
 use crate::origin::{ArchiveOrigin, Decoders, Pulled};
 use crate::sink::{self, Sink};
 use axum::Router;
@@ -130,7 +132,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let accounts = Accounts::new(db.clone(), keys, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let writer = Writer::start(db.clone(), terms);
-    let app = app(service, &config.layers, accounts, admin, writer.clone());
+    let metrics = scrape(&config, db.clone(), writer.clone());
+    let app = app(service, &config.layers, accounts, (admin, metrics), writer.clone());
     println!("veilgate ready on http://{address}{}", api::ROOT);
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
@@ -176,12 +179,22 @@ fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<la
     Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
 }
 
+/// The metrics, if anybody may read them.
+fn scrape(config: &Config, db: Db, writer: Writer) -> Option<layer::Scrape> {
+    let build = Build { version: env!("CARGO_PKG_VERSION"), edition: crate::deid::table::edition() };
+    metrics().build.get_or_create(&build).set(1);
+    let keys: Vec<_> =
+        [&config.accounts.metrics_token, &config.accounts.admin_key].into_iter().flatten().cloned().collect();
+    let routes = api::metrics::routes(Watch { db, writer });
+    (!keys.is_empty()).then_some(layer::Scrape { routes, keys })
+}
+
 /// Routes within their layers.
 fn app(
     service: Arc<Service>,
     settings: &layer::Settings,
     accounts: Accounts,
-    admin: Option<layer::Admin>,
+    (admin, metrics): (Option<layer::Admin>, Option<layer::Scrape>),
     writer: Writer,
 ) -> Router {
     let routes = layer::Routes {
@@ -190,6 +203,7 @@ fn app(
         read: api::read(Arc::clone(&service)),
         metered: api::metered(service),
         admin,
+        metrics,
     };
     layer::stack(routes, settings, accounts, writer)
 }

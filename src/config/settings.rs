@@ -362,6 +362,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "PEM file of that certificate's private key.",
     ),
+    secret(
+        "metrics.token",
+        "VEILGATE_METRICS_TOKEN",
+        "Bearer token that opens /metrics, 16 characters or more; the admin key opens it too. Without either there is no /metrics.",
+    ),
+    plain("metrics.token_file", "VEILGATE_METRICS_TOKEN_FILE", "", "File with that token."),
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
 ];

@@ -7,10 +7,12 @@
 //! | change how multipart answers are taken apart | `multipart` |
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
+//! | change what a server is told of whose work it does, and what is counted of it | `asked` |
 //! | change how any HTTP client is set up | `client` |
 //! | show an exchange as it was, to whoever examines a server | [`probe`] |
 
 mod address;
+mod asked;
 mod body;
 mod breaker;
 mod client;
