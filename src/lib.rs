@@ -39,7 +39,7 @@
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
 //! | count something else | the list in `metrics/mod.rs`, then where it happens |
-//! | change what logs, other servers and traces tell of a request | `layer/trace.rs`, `trail` |
+//! | change what logs, other servers and traces tell of a request | `layer/trace.rs`, `trail`; `otlp` |
 //! | change a command | `cli` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
 //! | add a check of other people's servers | the table of its suite in `conform` |
@@ -67,6 +67,7 @@
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward`, the clinic behind the veil | |
 //! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server, the veil around either | |
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
+//! | 3 | `otlp` | finished spans on their way to a collector, with feature `otlp` | |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api`, `page` | one file a route family; the files of the web page, compiled in | SQL, DICOM bytes |
@@ -135,6 +136,8 @@ pub mod layer;
 pub mod metrics;
 #[cfg(feature = "server")]
 pub mod origin;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "server")]
 pub mod page;
 #[cfg(feature = "server")]

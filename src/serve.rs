@@ -31,6 +31,8 @@ use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
 use crate::metrics::{Build, metrics};
 use crate::origin::{ArchiveOrigin, Decoders, Pulled};
+#[cfg(feature = "otlp")]
+use crate::otlp::Export;
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -79,6 +81,10 @@ pub enum Failure {
     /// The settings of the audit's second sink.
     #[error(transparent)]
     Sink(#[from] sink::Unusable),
+    /// The settings of the collector of traces.
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] crate::otlp::Unusable),
     /// The settings of billing.
     #[cfg(feature = "billing")]
     #[error(transparent)]
@@ -119,6 +125,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let archive = archive(&config, db.clone(), started).await?;
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp.as_ref().map(Export::start).transpose()?;
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
@@ -147,6 +155,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     #[cfg(feature = "billing")]
     if let Some(meter) = meter {
         meter.stop().await;
+    }
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = traces {
+        traces.stop().await;
     }
     db.close().await;
     Ok(())

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["dicom", "secret", "metrics", "trail"],
     &["deid"],
     &["dicomweb", "audit", "db", "downstream", "billing", "raster", "spool"],
-    &["archive", "conform", "destination", "origin", "sink"],
+    &["archive", "conform", "destination", "origin", "otlp", "sink"],
     &["layer", "problem"],
     &["api", "page"],
     &["config", "cli", "serve", "main", "lib"],
@@ -83,6 +83,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("stripe_checkout::", &["billing"], "Stripe only in billing"),
     ("tokio_rustls::", &["sink"], "syslog over TLS only in sink; HTTP has its own doors"),
     ("prometheus_client::", &["metrics"], "what is counted stands in one list"),
+    ("opentelemetry", &["otlp"], "traces leave by one door"),
     ("object_store::", &["archive"], "the object store only in archive"),
     (
         "std::env",
