@@ -101,8 +101,8 @@ fn mangle(send: &dyn Fn(Request) -> Response, instances: &[Vec<u8>]) {
         let mut changed = instance.clone();
         changed.iter_mut().skip(400 + number).step_by(997).for_each(|byte| *byte ^= 0x55);
         for body in [cut, changed, instance.clone()] {
-            send(push(&[body.clone()]));
-            send(push(&[body.clone()]).header("Accept", RESPOND));
+            send(push(std::slice::from_ref(&body)));
+            send(push(std::slice::from_ref(&body)).header("Accept", RESPOND));
             let alone = |path: &str| Request::new("POST", path).header("Content-Type", "application/dicom");
             send(alone("/v1/preview").body(body.clone()));
             send(alone("/v1/preview/image").body(body.clone()));
