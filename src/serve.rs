@@ -344,7 +344,7 @@ fn log(config: &Config) {
     use tracing_subscriber::prelude::*;
     let registry = tracing_subscriber::registry();
     let _ = match config.log_json {
-        true => registry.with(lines.json().with_filter(own)).try_init(),
+        true => registry.with(lines.json().with_span_list(false).with_filter(own)).try_init(),
         false => registry.with(lines.with_filter(own)).try_init(),
     };
 }

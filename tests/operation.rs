@@ -190,6 +190,8 @@ fn a_request_keeps_the_name_that_a_proxy_gave_it_and_another_text_is_no_name() {
     });
     let line = lines(&server).into_iter().find(|line| line["span"]["id"] == UUID).unwrap();
     assert_eq!((&line["span"]["route"], &line["fields"]["status"]), (&"/v1/usage".into(), &200.into()));
+    let refused = lines(&server).into_iter().find(|line| line["fields"]["status"] == 404).unwrap();
+    assert_eq!(refused["fields"]["reason"], "not-found");
     assert!(!server.said().contains("Rigpatient"));
     // The audit chain calls it so, too.
     let chain = server.send(Request::new("GET", "/v1/audit?limit=100")).text();

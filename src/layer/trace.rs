@@ -61,14 +61,19 @@ fn log(response: &Response, started: Instant) {
     let (instances, delivered) = tally.map_or((0, 0), |tally| (tally.instances.len(), tally.delivered()));
     let read = tally.map_or(0, |tally| tally.read);
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let status = response.status().as_u16();
+    let (status, reason) = (response.status().as_u16(), code(response));
     match blame {
         Some(Blame::Us | Blame::Downstream) => {
-            tracing::warn!(status, millis, blame = blame.map(Blame::word), "request failed");
+            tracing::warn!(status, millis, blame = blame.map(Blame::word), reason, "request failed");
         }
-        Some(blame) => tracing::info!(status, millis, blame = blame.word(), "request refused"),
+        Some(blame) => tracing::info!(status, millis, blame = blame.word(), reason, "request refused"),
         None => tracing::info!(status, millis, instances, delivered, read, "request served"),
     }
+}
+
+/// The name of the problem that it is answered with.
+fn code(response: &Response) -> Option<&'static str> {
+    response.extensions().get::<Code>().map(|code| code.0)
 }
 
 /// A request on its way; counted whatever becomes of it.
@@ -97,8 +102,7 @@ impl Asked {
             4 => "4xx",
             _ => "5xx",
         };
-        let code = response.extensions().get::<Code>().map(|code| code.0);
-        if let Some(reason) = code {
+        if let Some(reason) = code(response) {
             metrics().refused_requests.get_or_create(&Reason { reason }).inc();
             step.say("error.type", Value::Text(reason.into()));
         }
