@@ -7,6 +7,8 @@ mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
 mod forwarding;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod setting;
 mod settings;
 mod sources;
@@ -86,6 +88,9 @@ pub struct Config {
     pub downstream_of_projects: downstream::Settings,
     /// Where the audit's entries go once more.
     pub sink: Option<sink::Settings>,
+    /// Where traces go.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<crate::otlp::Settings>,
     /// Log lines as JSON.
     pub log_json: bool,
     /// Least severe level that is logged.
@@ -237,6 +242,10 @@ impl Config {
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
         }
+        #[cfg(not(feature = "otlp"))]
+        if !from.text("otlp.endpoint").is_empty() {
+            from.wrong("otlp.endpoint", "this program was built without otlp".to_owned());
+        }
         let profile = from.take("profile", |text| profile(text).map(Some));
         let archive = archive::site(from, &data);
         let limits = limits(from);
@@ -259,6 +268,8 @@ impl Config {
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
             sink: audit_sink::settings(from),
+            #[cfg(feature = "otlp")]
+            otlp: otlp::settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),

@@ -14,6 +14,7 @@ pub mod crosswalk;
 pub mod held;
 pub mod pseudonyms;
 pub mod seal;
+pub mod standing;
 pub mod usage;
 pub mod writer;
 

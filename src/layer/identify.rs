@@ -11,6 +11,7 @@ use crate::deid::engine::Engine;
 use crate::destination::Target;
 use crate::origin::Origin;
 use crate::problem::Problem;
+use crate::trail;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -108,6 +109,9 @@ pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Requ
     let caller = timeout(PATIENCE, accounts.caller(request.headers())).await;
     match caller.unwrap_or(Err(Problem::Database)) {
         Ok(caller) => {
+            if let Some(trail) = trail::current() {
+                trail.belongs_to(&caller.project);
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
