@@ -6,8 +6,11 @@ mod archive;
 mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
+mod bounds;
 mod forwarding;
 mod oidc;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod setting;
 mod settings;
 mod sources;
@@ -15,8 +18,10 @@ mod tls;
 mod values;
 
 pub use accounts::Accounts;
+pub(crate) use archive::is_loopback;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
+pub use bounds::{Limits, Times};
 pub use setting::Setting;
 pub use settings::SETTINGS;
 pub use tls::{Client, Tls};
@@ -37,7 +42,6 @@ use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Names the configuration file where no flag does.
 pub const CONFIG_VARIABLE: &str = "VEILGATE_CONFIG";
@@ -92,36 +96,15 @@ pub struct Config {
     pub downstream_of_projects: downstream::Settings,
     /// Where the audit's entries go once more.
     pub sink: Option<sink::Settings>,
+    /// Where traces go.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<crate::otlp::Settings>,
     /// Log lines as JSON.
     pub log_json: bool,
     /// Least severe level that is logged.
     pub log_level: Level,
-}
-
-/// Bounds of one instance and of what is held for a request, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Head, and tail, of an instance.
-    pub head: u64,
-    /// An instance.
-    pub instance: u64,
-    /// Parts of a request, a number.
-    pub parts: usize,
-    /// What is held to join metadata and bulk data.
-    pub metadata: u64,
-    /// What an answer holds in memory.
-    pub spool_memory: u64,
-}
-
-/// Deadlines of a connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Times {
-    /// For the headers of a request, and for a TLS handshake.
-    pub header: Duration,
-    /// Of silence.
-    pub idle: Duration,
-    /// For running requests after SIGTERM.
-    pub drain: Duration,
+    /// Files that hold secrets, with the settings that name them.
+    pub secret_files: Vec<(&'static str, PathBuf)>,
 }
 
 /// Severity of log lines.
@@ -241,6 +224,10 @@ impl Config {
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
         }
+        #[cfg(not(feature = "otlp"))]
+        if !from.text("otlp.endpoint").is_empty() {
+            from.wrong("otlp.endpoint", "this program was built without otlp".to_owned());
+        }
         let profile = from.take("profile", |text| profile(text).map(Some));
         let archive = archive::site(from, &data);
         let limits = limits(from);
@@ -265,6 +252,8 @@ impl Config {
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
             sink: audit_sink::settings(from),
+            #[cfg(feature = "otlp")]
+            otlp: otlp::settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
@@ -276,6 +265,7 @@ impl Config {
             origin,
             downstream,
             downstream_of_projects,
+            secret_files: from.secret_files(),
         })
     }
 }

@@ -41,7 +41,11 @@
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
+//! | count something else | the list in `metrics/mod.rs`, then where it happens |
+//! | change what logs, other servers and traces tell of a request | `layer/trace.rs`, `trail`; `otlp` |
 //! | change a command | `cli` |
+//! | try one thing more before somebody asks why it does not work | `serve/doctor.rs`, one file below it |
+//! | change how it is run somewhere | `Dockerfile`, `deploy`, held against the code by `tests/deploy.rs` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
 //! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
@@ -54,6 +58,8 @@
 //! |---|---|---|---|
 //! | 0 | [`dicom`] | encoded DICOM: splitter, walker, writer | opinions, IO, panics |
 //! | 0 | `secret` | a text that is never shown | |
+//! | 0 | `metrics` | what the process counts of itself | labels that a client can choose |
+//! | 0 | `trail` | whose work this is: the request's name, its place in a trace, its spans | values, UIDs |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
@@ -66,6 +72,7 @@
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward`, the clinic behind the veil | |
 //! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server, the veil around either | |
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
+//! | 3 | `otlp` | finished spans on their way to a collector, with feature `otlp` | |
 //! | 3 | `oidc` | tokens of an OpenID Connect issuer: its keys, what of them is believed | HTTP, SQL |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
@@ -132,9 +139,12 @@ pub mod downstream;
 #[cfg(feature = "server")]
 pub mod layer;
 #[cfg(feature = "server")]
+pub mod metrics;
 pub mod oidc;
 #[cfg(feature = "server")]
 pub mod origin;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "server")]
 pub mod page;
 #[cfg(feature = "server")]
@@ -149,3 +159,5 @@ pub mod serve;
 pub mod sink;
 #[cfg(feature = "server")]
 pub mod spool;
+#[cfg(feature = "server")]
+pub mod trail;

@@ -4,13 +4,14 @@
 
 mod accounts;
 mod causes;
-
-pub use accounts::Account;
 mod charge;
+mod code;
 mod names;
 mod token;
 
+pub use accounts::Account;
 pub use charge::Charge;
+pub use code::Code;
 pub use names::Names;
 pub use token::Token;
 
@@ -66,6 +67,10 @@ pub enum Problem {
     NoAdminKey,
     /// Not the admin key.
     BadAdminKey,
+    /// No token for the metrics.
+    NoToken,
+    /// Not the token for the metrics.
+    BadToken,
     /// A request may not choose its profile, or not here.
     NoChoice,
     /// What it chooses is no profile; why.
@@ -210,6 +215,8 @@ impl Problem {
             Self::Token(token) => return token.sentence(),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::NoToken => (Right, S::UNAUTHORIZED, DENIED, "the token for metrics is needed", "Send it as Authorization: Bearer."),
+            Self::BadToken => (Right, S::UNAUTHORIZED, DENIED, "the token for metrics is not valid", "Check the token."),
             Self::NoChoice => (Right, S::FORBIDDEN, DENIED, "the profile is not the request's to choose", "Leave Veilgate-Profile and Veilgate-Options out; the setting page.choose allows them on some routes."),
             Self::BadChoice(_) => (Request, S::BAD_REQUEST, PROCESSING, "the request chooses no legal profile", "See GET /api/profile for presets and options."),
             Self::OnlyRestores => (Request, S::CONFLICT, DENIED, "the project leads instances back to their origin and gives out none", "Send without asking for the instances back, or use a key of another project."),
@@ -291,7 +298,7 @@ impl Problem {
                 None
             }
             Self::Token(token) => token.headers(headers),
-            Self::NoAdminKey | Self::BadAdminKey => {
+            Self::NoAdminKey | Self::BadAdminKey | Self::NoToken | Self::BadToken => {
                 headers.insert(
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"veilgate-admin\""),
@@ -351,6 +358,7 @@ fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Sentence { blame, status, reason, title, remedy } = self.sentence();
+        let code = Code(self.code());
         if let Self::Internal(what) = self {
             tracing::error!(what, "internal failure");
         }
@@ -372,6 +380,7 @@ impl IntoResponse for Problem {
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         self.headers(response.headers_mut());
         response.extensions_mut().insert(blame);
+        response.extensions_mut().insert(code);
         response
     }
 }

@@ -1,6 +1,7 @@
 //! Starts the server: data folder, database, keys, destinations, layers, routes, and the
 //! loop that serves until it is told to stop.
 
+pub mod doctor;
 mod feed;
 mod folder;
 mod linger;
@@ -16,6 +17,7 @@ pub mod witness;
 pub use folder::{database_beside, first_project, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
+use crate::api::metrics::Watch;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive, Site};
 use crate::config::{Config, Level};
@@ -29,8 +31,11 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
+use crate::metrics::{Build, metrics};
 use crate::oidc::Verifier;
 use crate::origin::{ArchiveOrigin, Decoders, Pulled};
+#[cfg(feature = "otlp")]
+use crate::otlp::Export;
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -79,6 +84,10 @@ pub enum Failure {
     /// The settings of the audit's second sink.
     #[error(transparent)]
     Sink(#[from] sink::Unusable),
+    /// The settings of the collector of traces.
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] crate::otlp::Unusable),
     /// The settings of billing.
     #[cfg(feature = "billing")]
     #[error(transparent)]
@@ -111,8 +120,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     let started = SystemTime::now();
     let folder = Folder::open(&config.data, config.master_key.clone())?;
-    let address = config.database.clone().unwrap_or_else(|| folder.database());
-    let db = Db::open(&address).await?;
+    let db = Db::open(&folder::address(&config)).await?;
     let (installation, master) = folder.unlock(&db).await?;
     let keeper = keeper(&config, &installation);
     let hand = Hand::system(keeper.clone());
@@ -127,6 +135,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let tls = config.tls.clone().map(tls::open).transpose()?;
     let root = root(&config, address);
     let archive = archive(&config, db.clone(), started).await?;
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp.as_ref().map(Export::start).transpose()?;
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
@@ -141,7 +151,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let accounts = Accounts::new(db.clone(), keys, issuer, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let writer = Writer::start(db.clone(), terms);
-    let app = app(service, &config.layers, accounts, admin, writer.clone());
+    let metrics = scrape(&config, db.clone(), writer.clone());
+    let app = app(service, &config.layers, accounts, (admin, metrics), writer.clone());
     println!("veilgate ready on {root}");
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
@@ -155,6 +166,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     #[cfg(feature = "billing")]
     if let Some(meter) = meter {
         meter.stop().await;
+    }
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = traces {
+        traces.stop().await;
     }
     db.close().await;
     Ok(())
@@ -193,12 +208,22 @@ fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<la
     Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
 }
 
+/// The metrics, if anybody may read them.
+fn scrape(config: &Config, db: Db, writer: Writer) -> Option<layer::Scrape> {
+    let build = Build { version: env!("CARGO_PKG_VERSION"), edition: crate::deid::table::edition() };
+    metrics().build.get_or_create(&build).set(1);
+    let keys: Vec<_> =
+        [&config.accounts.metrics_token, &config.accounts.admin_key].into_iter().flatten().cloned().collect();
+    let routes = api::metrics::routes(Watch { db, writer });
+    (!keys.is_empty()).then_some(layer::Scrape { routes, keys })
+}
+
 /// Routes within their layers.
 fn app(
     service: Arc<Service>,
     settings: &layer::Settings,
     accounts: Accounts,
-    admin: Option<layer::Admin>,
+    (admin, metrics): (Option<layer::Admin>, Option<layer::Scrape>),
     writer: Writer,
 ) -> Router {
     let routes = layer::Routes {
@@ -207,6 +232,7 @@ fn app(
         read: api::read(Arc::clone(&service)),
         metered: api::metered(service),
         admin,
+        metrics,
     };
     layer::stack(routes, settings, accounts, writer)
 }
@@ -335,7 +361,7 @@ fn log(config: &Config) {
     use tracing_subscriber::prelude::*;
     let registry = tracing_subscriber::registry();
     let _ = match config.log_json {
-        true => registry.with(lines.json().with_filter(own)).try_init(),
+        true => registry.with(lines.json().with_span_list(false).with_filter(own)).try_init(),
         false => registry.with(lines.with_filter(own)).try_init(),
     };
 }

@@ -109,6 +109,10 @@ fn the_help_of_each_command_is_as_recorded() {
         &["deid"],
         &["explain"],
         &["conformance"],
+        &["health"],
+        &["doctor"],
+        &["completions"],
+        &["man"],
         &["profile"],
         &["profile", "list"],
         &["profile", "show"],
@@ -131,7 +135,9 @@ fn the_help_of_each_command_is_as_recorded() {
     let recorded = include_str!("cli/help.txt");
     assert!(all == recorded, "the help has changed; it is now:\n{all}");
     let main = scene.run(&["--help"]).out;
-    for command in ["deid", "explain", "conformance", "profile", "audit"] {
+    for command in
+        ["deid", "explain", "conformance", "health", "doctor", "completions", "man", "profile", "audit"]
+    {
         assert!(main.contains(&format!("\n  {command}")), "{main}");
     }
 }

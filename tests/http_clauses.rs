@@ -243,7 +243,73 @@ fn acc_19_unknown_character_sets_are_ignored() {
 }
 
 #[test]
-fn cap_02_04_capabilities_are_json_whatever_is_asked() {
+fn cap_02_03_capabilities_are_a_wadl_tree_of_all_resources_where_that_is_asked() {
+    let server = Server::start();
+    let asked = |accept: &str| server.send(Request::new("OPTIONS", "/dicom-web").header("Accept", accept));
+    let answer = asked("application/vnd.sun.wadl+xml");
+    assert_eq!(problem(&answer), (200, Some("application/vnd.sun.wadl+xml")));
+    let tree = wadl::read(&answer.text());
+    assert_eq!((tree.applications, tree.bases.len()), (1, 1));
+    assert!(tree.bases[0].ends_with("/dicom-web/"), "{:?}", tree.bases);
+    let told: Vec<(String, String)> =
+        asked("application/json").json()["application"]["resources"]["resource"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|resource| {
+                let path = resource["path"].as_str().unwrap().replace('*', "");
+                let methods = resource["methods"].as_array().unwrap().clone();
+                methods.into_iter().map(move |it| (path.clone(), it["name"].as_str().unwrap().to_owned()))
+            })
+            .collect();
+    let (mut expected, mut found) = (told, tree.methods);
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    assert!(found.len() > 20, "{found:?}");
+}
+
+/// A reader of WADL, as far as its tree goes.
+mod wadl {
+    use quick_xml::Reader;
+    use quick_xml::events::{BytesStart, Event};
+
+    #[derive(Default)]
+    pub struct Tree {
+        pub applications: usize,
+        pub bases: Vec<String>,
+        /// Path from the base, and name.
+        pub methods: Vec<(String, String)>,
+    }
+
+    pub fn read(text: &str) -> Tree {
+        let (mut reader, mut tree, mut open) = (Reader::from_str(text), Tree::default(), Vec::new());
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Start(start) => match start.name().as_ref() {
+                    "application" => {
+                        assert_eq!(value(&start, "xmlns"), "http://wadl.dev.java.net/2009/02");
+                        tree.applications += 1;
+                    }
+                    "resources" => tree.bases.push(value(&start, "base")),
+                    "resource" => open.push(value(&start, "path")),
+                    "method" => tree.methods.push((format!("/{}", open.join("/")), value(&start, "name"))),
+                    _ => {}
+                },
+                Event::End(end) if end.name().as_ref() == "resource" => drop(open.pop()),
+                Event::Eof => return tree,
+                _ => {}
+            }
+        }
+    }
+
+    fn value(start: &BytesStart<'_>, name: &str) -> String {
+        start.try_get_attribute(name).unwrap().unwrap().value.to_string()
+    }
+}
+
+#[test]
+fn cap_02_04_capabilities_are_json_whatever_else_is_asked() {
     let server = Server::start();
     for (name, value) in
         [("Accept", "application/json"), ("Accept", "*/*"), ("If-None-Match", "\"x\""), ("Accept", "image/x")]

@@ -4,47 +4,13 @@
 
 mod stow;
 mod support;
+#[path = "stow/tls.rs"]
+mod tls;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
 use stow::{ct, push, stored};
-use support::rig;
 use support::server::Server;
-
-/// The server behind TLS, ended when dropped.
-struct Tls {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Makes a certificate for `name` in `folder` and serves under it; None where a tool is missing.
-fn tls(folder: &Path, name: &str) -> Option<Tls> {
-    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    let made = rig::tool("openssl")?
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=rig"])
-        .args(["-addext", &format!("subjectAltName={name}"), "-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stow/tls_double.py");
-    let mut child =
-        rig::tool("python3")?.arg(script).arg(&certificate).arg(&key).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    Some(Tls { child, port: line.trim().parse().unwrap() })
-}
+use tls::tls;
 
 fn pushed(folder: &Path, url: &str, more: &[(&str, &str)]) -> support::http::Response {
     let mut settings = vec![

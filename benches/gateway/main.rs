@@ -16,6 +16,7 @@ mod orthanc;
 mod process;
 mod pull;
 mod push;
+mod relay;
 mod settle;
 mod sink;
 mod table;

@@ -1,9 +1,14 @@
 //! OPTIONS on the DICOMweb root and its resources: what this server does (PS3.18 8.9).
 //! Preflights are answered in `layer::cors` and never come here.
 
+mod wadl;
+
+use super::ask::Asked;
 use super::{ROOT, State};
-use axum::extract::MatchedPath;
-use axum::http::header;
+use crate::dicomweb::accept::{Choice, Offer};
+use crate::problem::Problem;
+use axum::extract::{MatchedPath, RawQuery};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -90,8 +95,37 @@ const RESOURCES: [(&str, &[Does]); 22] = [
     ("/instances", &[Does::Search]),
 ];
 
-/// The capabilities description as JSON (PS3.18 8.9.4).
-pub(super) async fn capabilities(service: State, path: MatchedPath) -> Response {
+const JSON: Offer = Offer { default: true, ..Offer::single("application/json") };
+
+/// The forms of the description (PS3.18 8.9.4).
+const FORMS: [Offer; 2] = [JSON, Offer::single("application/vnd.sun.wadl+xml")];
+
+/// The capabilities description. Whoever asks for a form that there is not, gets JSON: it tells more than a refusal.
+pub(super) async fn capabilities(
+    service: State,
+    path: MatchedPath,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asked = Asked::of(&service, &headers, query.as_deref());
+    let (media, body) = described(asked.and_then(|asked| asked.choose(&FORMS)), service.links.root())?;
+    let headers = [(header::CONTENT_TYPE, media), (header::ALLOW, allow(path.as_str()))];
+    Ok((headers, body).into_response())
+}
+
+fn described(
+    chosen: Result<(Offer, Choice), Problem>,
+    root: &str,
+) -> Result<(&'static str, Vec<u8>), Problem> {
+    let form = chosen.map_or(JSON, |(form, _)| form);
+    let body = match form {
+        JSON => json(root).into_bytes(),
+        _ => wadl::document(root).map_err(|_| Problem::Internal("WADL was not written"))?,
+    };
+    Ok((form.media, body))
+}
+
+fn json(root: &str) -> String {
     let resource: Vec<Value> = RESOURCES
         .iter()
         .map(|(path, does)| json!({"path": path, "methods": does.iter().map(method).collect::<Vec<_>>()}))
@@ -99,11 +133,10 @@ pub(super) async fn capabilities(service: State, path: MatchedPath) -> Response 
     let body = json!({
         "application": {
             "title": "Veilgate",
-            "resources": {"base": service.links.root(), "resource": resource},
+            "resources": {"base": root, "resource": resource},
         },
     });
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::ALLOW, allow(path.as_str()))];
-    (headers, body.to_string()).into_response()
+    body.to_string()
 }
 
 fn method(does: &Does) -> Value {

@@ -17,6 +17,7 @@ mod health;
 mod intake;
 mod lookup;
 mod metadata;
+pub mod metrics;
 mod outcome;
 mod path;
 mod preview;

@@ -4,10 +4,12 @@
 
 pub mod describe;
 mod name;
+mod probe;
 mod reader;
 mod store;
 mod writer;
 
+pub use probe::try_out;
 pub use store::{Bucket, Site, Trouble, Unusable};
 pub use writer::Writer;
 

@@ -64,6 +64,9 @@ pub enum Unusable {
     /// It does not serve now.
     #[error("{0}: check archive.endpoint, and that its server runs")]
     Failing(#[from] Trouble),
+    /// What was written does not come back, or cannot be removed.
+    #[error("the archive's store does not give back, or not remove, what was written there")]
+    Unfaithful,
     /// The catalog.
     #[error(transparent)]
     Catalog(#[from] crate::db::Fault),

@@ -128,6 +128,14 @@ impl Stripe {
         found.map(read_back).map_err(|error| Fault::from_client(&error))
     }
 
+    /// Asks for a subscription that nobody has: is the key taken? Reads nothing of anybody, and changes nothing.
+    pub async fn try_key(&self) -> Result<(), Fault> {
+        match self.subscription("sub_veilgate_doctor").await {
+            Ok(_) | Err(Fault::Refused { status: 404, .. }) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// The request behind [`Stripe::checkout`]. Without `customer_creation`, which Stripe refuses in subscription mode.
     fn session(&self, order: &Checkout) -> Result<session::CreateCheckoutSession, Fault> {
         address::return_url("success_url", &order.success_url)?;

@@ -70,6 +70,69 @@ pub enum Command {
     /// Look at what could not be charged.
     #[cfg(feature = "billing")]
     Billing(BillingArgs),
+    /// Ask a running gateway whether it is ready.
+    #[cfg(feature = "server")]
+    #[command(after_help = help::HEALTH)]
+    Health(HealthArgs),
+    /// Try what the server needs, and say what to do about what is wrong.
+    #[cfg(feature = "server")]
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
+    /// Print what a shell needs to complete commands and arguments.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
+}
+
+/// Arguments of `veilgate health`.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// The gateway [default: where the settings say that it listens; on all addresses: the loopback one].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// PEM file of certificate authorities to trust for https:// besides the system's.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Ask whether it is alive (/health), not whether it can serve (/ready).
+    #[arg(long)]
+    pub live: bool,
+    /// Seconds to wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub timeout: u64,
+    /// Where its settings are.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// Arguments of `veilgate doctor`.
+#[cfg(feature = "server")]
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// What the server is started with.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `veilgate completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `veilgate man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder for a page of each command; made if it is not there, pages in it are replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Arguments of `veilgate billing`.

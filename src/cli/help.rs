@@ -58,6 +58,45 @@ Examples:
   veilgate conformance http://127.0.0.1:8042/dicom-web --suite stow --suite qido --suite wado
   veilgate conformance https://archive/dicom-web --header 'Authorization: Bearer TOKEN' --study UID --json";
 
+#[cfg(feature = "server")]
+pub const HEALTH: &str = "\
+Exit status: 0 it is ready; 1 it is not, with one line that says why; 2 wrong usage.
+
+Examples:
+  veilgate health
+  veilgate health --url http://127.0.0.1:8080
+  veilgate health --url https://gateway.example.org --ca ca.pem";
+
+#[cfg(feature = "server")]
+pub const DOCTOR: &str = "\
+Run it as the user of the server, with the settings of the server, also while one runs. It
+changes nothing: it makes no folder and no database, brings no schema up to date, and removes
+the one object that it writes into the archive. Each line is ok, a warning (the server works,
+but look at it) or a fault, and says after -> what to do. Secrets are never shown.
+
+Exit status: 0 no fault; 1 a fault; 2 wrong usage.
+
+Examples:
+  veilgate doctor
+  veilgate doctor --config /etc/veilgate/veilgate.toml
+  veilgate doctor --json";
+
+pub const COMPLETIONS: &str = "\
+Exit status: 0.
+
+Examples:
+  veilgate completions bash > /usr/share/bash-completion/completions/veilgate
+  veilgate completions zsh > ~/.zfunc/_veilgate
+  veilgate completions fish > ~/.config/fish/completions/veilgate.fish
+  veilgate completions powershell >> $PROFILE";
+
+pub const MAN: &str = "\
+Exit status: 0; 1 the folder cannot be written.
+
+Examples:
+  veilgate man > veilgate.1
+  veilgate man --out /usr/local/share/man/man1";
+
 pub const EXPLAIN: &str = "\
 Exit status: 0 explained; 2 a name is not known, or wrong usage.
 

@@ -10,6 +10,9 @@
 //! | `veilgate billing` | `billing`, with feature `billing` |
 //! | `veilgate conformance` | `conformance`, with feature `server` |
 //! | `veilgate serve` | `serve`, with feature `server` |
+//! | `veilgate health` | `health`, with feature `server` |
+//! | `veilgate doctor` | `doctor`, with feature `server` |
+//! | `veilgate completions`, `man` | [`manual`] |
 //! | `veilgate customer`, `project`, `key`, `master-key`, `db` | `accounts`, with feature `server` |
 
 #[cfg(feature = "server")]
@@ -21,10 +24,15 @@ pub mod billing;
 #[cfg(feature = "server")]
 pub mod conformance;
 pub mod deid;
+#[cfg(feature = "server")]
+pub mod doctor;
 pub mod explain;
 mod files;
+#[cfg(feature = "server")]
+pub mod health;
 mod help;
 mod key;
+pub mod manual;
 pub mod profile;
 #[cfg(feature = "server")]
 pub mod serve;
@@ -107,6 +115,12 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Billing(args)) => billing::run(&args.command),
         #[cfg(feature = "server")]
         Some(Command::Serve(args)) => serve::run(&args),
+        #[cfg(feature = "server")]
+        Some(Command::Health(args)) => health::run(&args),
+        #[cfg(feature = "server")]
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Completions(args)) => manual::completions(&args),
+        Some(Command::Man(args)) => manual::man(&args),
         #[cfg(feature = "server")]
         Some(Command::Conformance(args)) => conformance::run(&args),
         #[cfg(feature = "server")]

@@ -2,7 +2,7 @@
 
 use super::args::ServeArgs;
 use super::{Exit, Failure};
-use crate::config::{CONFIG_VARIABLE, Config, SETTINGS, Setting};
+use crate::config::{CONFIG_VARIABLE, Config, Mistakes, SETTINGS, Setting};
 use crate::serve;
 
 /// Serves until the process is asked to stop.
@@ -10,13 +10,20 @@ use crate::serve;
 /// # Errors
 /// Settings are wrong (usage), or the server cannot start.
 pub fn run(args: &ServeArgs) -> Result<Exit, Failure> {
+    let config = load(args).map_err(|mistakes| Failure::Usage(mistakes.to_string()))?;
+    serve::run(config).map_err(|failure| Failure::Machine(failure.to_string()))?;
+    Ok(Exit::Done)
+}
+
+/// The settings, as these arguments name them.
+///
+/// # Errors
+/// All mistakes together.
+pub(super) fn load(args: &ServeArgs) -> Result<Config, Mistakes> {
     let data = args.data.as_ref().map(|data| ("data", data.display().to_string()));
     let listen = args.listen.clone().map(|listen| ("listen", listen));
     let flags: Vec<(&str, String)> = data.into_iter().chain(listen).collect();
-    let config = Config::load(args.config.as_deref(), &flags)
-        .map_err(|mistakes| Failure::Usage(mistakes.to_string()))?;
-    serve::run(config).map_err(|failure| Failure::Machine(failure.to_string()))?;
-    Ok(Exit::Done)
+    Config::load(args.config.as_deref(), &flags)
 }
 
 /// What stands below the arguments in `--help`: the settings, each from the one list.

@@ -115,7 +115,8 @@ fn endpoint(text: &str, region: &str, allowed: bool) -> Result<String, String> {
     Ok(url)
 }
 
-fn is_loopback(host: &str) -> bool {
+/// True for a name or address, in brackets or not, of this machine alone.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -368,6 +368,20 @@ const GATEWAY: &[Setting] = &[
         "",
         "PEM file of that certificate's private key.",
     ),
+    secret(
+        "metrics.token",
+        "VEILGATE_METRICS_TOKEN",
+        "Bearer token that opens /metrics, 16 characters or more; the admin key opens it too. Without either there is no /metrics.",
+    ),
+    plain("metrics.token_file", "VEILGATE_METRICS_TOKEN_FILE", "", "File with that token."),
+    plain(
+        "otlp.endpoint",
+        "VEILGATE_OTLP_ENDPOINT",
+        "",
+        "URL that traces are sent to, as OTLP over HTTP (protobuf), such as http://127.0.0.1:4318/v1/traces; empty: nowhere.",
+    ),
+    secret("otlp.headers", "VEILGATE_OTLP_HEADERS", "Further request headers for it, one `Name: value` a line or list entry."),
+    plain("otlp.ca_file", "VEILGATE_OTLP_CA_FILE", "", "PEM file of certificate authorities to trust for it besides the system's."),
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
 ];

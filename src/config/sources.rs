@@ -5,6 +5,7 @@ use super::setting::Setting;
 use super::settings::SETTINGS;
 use super::{Mistake, Mistakes};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The texts of all settings that somebody set, by name, and what is wrong so far.
 pub(super) struct Sources {
@@ -52,6 +53,17 @@ impl Sources {
             self.wrong(name, mistake);
             T::default()
         })
+    }
+
+    /// The files that are named as such that hold a secret.
+    pub(super) fn secret_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let named = SETTINGS.iter().map(|setting| (setting.name, self.text(setting.name)));
+        let secret = |name: &str| {
+            let direct = name.strip_suffix("_file").and_then(setting);
+            direct.is_some_and(|direct| direct.secret) || name.ends_with("key_file")
+        };
+        let files = named.filter(|(name, file)| secret(name) && !file.is_empty());
+        files.map(|(name, file)| (name, PathBuf::from(file))).collect()
     }
 
     /// Notes a mistake about a setting; the value of a secret is left out.

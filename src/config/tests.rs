@@ -88,6 +88,20 @@ fn a_secret_shows_neither_in_mistakes_nor_in_debug_output() {
 }
 
 #[test]
+fn the_files_of_secrets_are_known_by_their_settings() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT");
+    let set = [
+        ("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web"),
+        ("VEILGATE_DOWNSTREAM_TOKEN_FILE", file),
+        ("VEILGATE_AUDIT_SINK", "syslog+tls://collector"),
+        ("VEILGATE_AUDIT_SINK_CERT_FILE", file),
+        ("VEILGATE_AUDIT_SINK_KEY_FILE", file),
+    ];
+    let names: Vec<_> = load("", &set, &[]).unwrap().secret_files.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["downstream.token_file", "audit.sink_key_file"], "a certificate is no secret");
+}
+
+#[test]
 fn credentials_come_whole_or_not_at_all() {
     let url = ("VEILGATE_DOWNSTREAM_URL", "http://h/dicom-web");
     let lone = load("", &[url, ("VEILGATE_DOWNSTREAM_USER", "u")], &[]).unwrap_err();

@@ -9,10 +9,12 @@ pub mod account;
 pub mod billing;
 pub mod catalog;
 pub mod chain;
+pub mod condition;
 pub mod crosswalk;
 pub mod held;
 pub mod pseudonyms;
 pub mod seal;
+pub mod standing;
 pub mod usage;
 pub mod writer;
 
@@ -161,6 +163,8 @@ fn refused(code: Option<&str>) -> Fault {
         Some("57P01" | "57P02" | "57P03" | "53300" | "53400") => Fault::Down("the server is not serving"),
         Some(code) if code.starts_with("08") => Fault::Down("the connection broke"),
         Some("53100" | "13") => Fault::Down("its disk is full"),
+        Some("28000" | "28P01") => Fault::Failing("it refuses user or password"),
+        Some("3D000") => Fault::Failing("its server has no database of that name"),
         Some(code) => match code.parse::<u32>().map(|code| code & 0xFF) {
             Ok(5 | 6) => Fault::Down("it is locked"),
             Ok(8) => Fault::Down("it cannot be written"),
@@ -184,12 +188,21 @@ impl Db {
     /// # Errors
     /// It cannot be reached, or is newer than this program.
     pub async fn open(address: &Address) -> Result<Self, Fault> {
-        let db = Self::connect(address).await?;
+        let db = Self::connect(address, "rwc").await?;
         db.migrate().await?;
         Ok(db)
     }
 
-    async fn connect(address: &Address) -> Result<Self, Fault> {
+    /// Opens the database as it is, for whoever looks at it: makes no file and changes no schema.
+    ///
+    /// # Errors
+    /// It cannot be reached, or its file is missing.
+    pub async fn look_at(address: &Address) -> Result<Self, Fault> {
+        Self::connect(address, "rw").await
+    }
+
+    /// `mode` is how SQLite opens the file.
+    async fn connect(address: &Address, mode: &str) -> Result<Self, Fault> {
         sqlx::any::install_default_drivers();
         let pool = |most: u32| AnyPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE);
         Ok(match address {
@@ -199,7 +212,7 @@ impl Db {
                         Box::pin(async move { connection.execute(pragmas).await.map(drop) })
                     })
                 };
-                let options = AnyConnectOptions::from_str(&url(file)?)?;
+                let options = AnyConnectOptions::from_str(&url(file, mode)?)?;
                 let writers = pool(1, SQLITE).connect_with(options.clone()).await?;
                 let readers = pool(CONNECTIONS, SQLITE).connect_lazy_with(options);
                 Self { readers, writers, kind: Kind::Sqlite }
@@ -284,11 +297,11 @@ impl Db {
     }
 }
 
-/// The URL of an SQLite file, which is made if missing.
-fn url(file: &Path) -> Result<String, Fault> {
+/// The URL of an SQLite file, opened in this mode.
+fn url(file: &Path, mode: &str) -> Result<String, Fault> {
     const SPECIAL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
     let path = file.to_str().ok_or(Fault::Failing("its path is not UTF-8"))?;
-    Ok(format!("sqlite://{}?mode=rwc", utf8_percent_encode(path, SPECIAL)))
+    Ok(format!("sqlite://{}?mode={mode}", utf8_percent_encode(path, SPECIAL)))
 }
 
 /// Milliseconds since 1970 UTC.

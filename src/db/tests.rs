@@ -17,7 +17,7 @@ pub(crate) async fn place(folder: &Path) -> Address {
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
     let name = format!("test_{}", seal::hex(&random));
-    let admin = Db::connect(&Address::Postgres(server.clone())).await.unwrap();
+    let admin = Db::look_at(&Address::Postgres(server.clone())).await.unwrap();
     let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0"));
     sqlx::raw_sql(create).execute(&admin.writers).await.unwrap();
     admin.close().await;

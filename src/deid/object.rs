@@ -168,7 +168,7 @@ impl Driver<'_> {
                 Ok(match self.engine.element(self.subject, place, tag, vr, &bytes)? {
                     Decision::Keep => Some(element.clone()),
                     Decision::Empty => Some(DataElement::empty(tag, vr)),
-                    Decision::Value(bytes, _) => decode_value(tag, vr, &bytes)?,
+                    Decision::Value(bytes, _) => Some(valued(tag, vr, bytes)),
                     Decision::Remove | Decision::Item(_) => None,
                 })
             }
@@ -177,7 +177,7 @@ impl Driver<'_> {
                 Ok(match self.engine.element(self.subject, place, tag, vr, &[])? {
                     Decision::Keep => Some(element.clone()),
                     // What stands in place of a value does not stand elsewhere.
-                    Decision::Value(bytes, _) if is_elsewhere(element) => decode_value(tag, vr, &bytes)?,
+                    Decision::Value(bytes, _) if is_elsewhere(element) => Some(valued(tag, vr, bytes)),
                     Decision::Empty if is_elsewhere(element) => Some(DataElement::empty(tag, vr)),
                     _ => None,
                 })
@@ -225,11 +225,12 @@ pub fn encode(tag: Tag, value: &PrimitiveValue) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-/// The value that stands for these bytes, by way of an encoded element.
-fn decode_value(tag: Tag, vr: VR, bytes: &[u8]) -> Result<Option<InMemElement>, Refusal> {
-    let mut out = crate::dicom::writer::Writer::default();
-    out.element(tag, vr, bytes);
-    Ok(decode(&out.finish())?.into_iter().next())
+/// An element of an encoded value. It is not taken apart: whoever writes it does that.
+fn valued(tag: Tag, vr: VR, bytes: Vec<u8>) -> InMemElement {
+    match bytes.is_empty() {
+        true => DataElement::empty(tag, vr),
+        false => DataElement::new(tag, vr, PrimitiveValue::U8(bytes.into())),
+    }
 }
 
 /// Elements from their encoded form. Only bytes made by the gateway come here.

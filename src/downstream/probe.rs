@@ -1,11 +1,12 @@
-//! One HTTP exchange with a DICOMweb server, shown as it was: for whoever examines a server. What is examined is
+//! One HTTP exchange with a server, shown as it was: for whoever examines one. What is examined of a DICOMweb server is
 //! `conform`'s.
 
 use super::fault::{self, Fault};
+use super::{Unusable, client, read};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Most bytes of an answer that are read.
 const MOST: usize = 64 << 20;
@@ -49,6 +50,11 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// The time by the server's clock, to the second, if it tells.
+    pub fn date(&self) -> Option<SystemTime> {
+        self.header("date").and_then(read::date)
+    }
 }
 
 /// A name or value that is not legal in HTTP.
@@ -78,6 +84,16 @@ impl Probe {
             .build()
             .map_err(|_| NotAHeader)?;
         Ok(Self { http, root: root.to_owned() })
+    }
+
+    /// A client of `root` (no slash at its end) that waits for no exchange longer than `patience`, and trusts the
+    /// authorities in `ca` (PEM) besides the system's.
+    ///
+    /// # Errors
+    /// The certificates cannot be read, or TLS cannot be set up.
+    pub fn quick(root: &str, patience: Duration, ca: Option<&[u8]>) -> Result<Self, Unusable> {
+        let builder = client::builder(patience, ca)?.timeout(patience).user_agent("veilgate");
+        Ok(Self { http: builder.build().map_err(|_| Unusable::Tls)?, root: root.to_owned() })
     }
 
     /// One exchange.

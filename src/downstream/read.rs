@@ -1,6 +1,7 @@
 //! GET: what the downstream server holds, streamed as fast as it is taken. A body that is not whole ends in an error,
 //! never early; a request holds its place among the others until its body has ended or was dropped.
 
+use super::asked::Asked;
 use super::fault::{self, Fault};
 use super::multipart::ReplyParts;
 use super::{Downstream, retry_after};
@@ -9,10 +10,11 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::StatusCode;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING, WARNING,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, TRANSFER_ENCODING,
+    WARNING,
 };
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -36,6 +38,8 @@ pub struct Reply {
     pub remaining: Option<u64>,
     /// There is nothing that was asked for.
     pub nothing: bool,
+    /// The time by the server's clock, to the second, if it tells.
+    pub date: Option<SystemTime>,
     /// The end of the body can be told from its being cut off.
     framed: bool,
     body: BodyStream,
@@ -50,7 +54,10 @@ impl Downstream {
     pub async fn get(&self, path: &str, accept: &str, range: Option<Range<u64>>) -> Result<Reply, Fault> {
         let mut attempt = 0;
         loop {
-            let fault = match self.attempt(path, accept, range.as_ref()).await {
+            let asked = Asked::begin("GET");
+            let answer = self.attempt(&asked, path, accept, range.as_ref()).await;
+            asked.ended(&answer);
+            let fault = match answer {
                 Ok(reply) => return Ok(reply),
                 Err(fault) => fault,
             };
@@ -66,7 +73,13 @@ impl Downstream {
     }
 
     /// One attempt, up to the head of the answer.
-    async fn attempt(&self, path: &str, accept: &str, range: Option<&Range<u64>>) -> Result<Reply, Fault> {
+    async fn attempt(
+        &self,
+        asked: &Asked,
+        path: &str,
+        accept: &str,
+        range: Option<&Range<u64>>,
+    ) -> Result<Reply, Fault> {
         let pass = self
             .breaker
             .ask(Instant::now())
@@ -74,7 +87,7 @@ impl Downstream {
         let place = timeout(self.settings.answer, self.place()).await.ok().flatten();
         let place = place.ok_or(Fault::Busy { retry_after: None })?;
         let url = self.root.join(path).map_err(|_| Fault::Unsupported)?;
-        let mut request = self.authorized(self.http.get(url)).header("Accept", accept);
+        let mut request = asked.name(self.authorized(self.http.get(url))).header("Accept", accept);
         if let Some(range) = range {
             request =
                 request.header("Range", format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
@@ -130,6 +143,7 @@ fn reply(
         range,
         remaining: headers.get_all(WARNING).iter().find_map(|value| remaining(value.to_str().ok()?)),
         nothing,
+        date: text(headers, DATE).and_then(date),
         framed: nothing || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
         body: body(response, place, silence),
     })
@@ -137,6 +151,11 @@ fn reply(
 
 fn text(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// A date as HTTP writes it (RFC 9110 5.6.7).
+pub(super) fn date(text: &str) -> Option<SystemTime> {
+    chrono::DateTime::parse_from_rfc2822(text).ok().map(SystemTime::from)
 }
 
 /// `bytes FROM-TO/…`.
@@ -222,6 +241,8 @@ mod tests {
         {
             assert_eq!(content_range(bad), None, "{bad}");
         }
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!((date("Sun, 06 Nov 1994 08:49:37 GMT"), date("today")), (Some(then), None));
         assert_eq!(remaining("299 x: There are 17 additional results that can be requested"), Some(17));
         assert_eq!(remaining("299 x: The fuzzymatching parameter is not supported."), None);
         assert_eq!(remaining("299 x: There are additional results that can be requested"), None);

@@ -1,10 +1,11 @@
 //! Owns the account of a request: builds its audit entries from what the handler did, and has usage, entries, billing,
 //! catalog and new names committed in one transaction before the answer leaves. Without commit the answer is withheld.
 
+use super::ahead::Ahead;
 use super::billing::Charged;
 use super::context::{Asked, Caller, Done, RequestId, Tally};
 use super::cross;
-use super::reads::Spent;
+use super::reads::{self, Spent};
 use crate::audit::action::{Action, Outcome};
 use crate::audit::digest::Digest;
 use crate::audit::event::{By, Event};
@@ -13,7 +14,10 @@ use crate::db::Fault;
 use crate::db::writer::{Settled, Settlement, Ticket, Writer};
 use crate::deid::plan::Plan;
 use crate::destination::{Custody, Stored};
+use crate::metrics::{Direction, Reason, metrics};
 use crate::problem::Problem;
+use crate::trail::{Kind, Step};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
@@ -34,12 +38,35 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let mut response = next.run(request).await;
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
-    let names = settlement.names.clone();
-    let settled = writer.settle(settlement).await;
+    let (names, reader) = (settlement.names.clone(), settlement.ticket.clone().filter(|_| tally.read > 0));
+    let step = Step::begin(Kind::Internal, "settle");
+    let (settled, response) = settle(&writer, settlement, response, tally.read > 0).await;
+    drop(step);
     if settled.is_ok() {
         caller.crosswalk.entered(&names);
     }
-    finish(response, tally, settled).await
+    let on_record = settled.is_ok();
+    let response = finish(response, tally, settled).await;
+    match reader.filter(|_| on_record) {
+        Some(ticket) => reads::leaving(response, writer, ticket),
+        None => response,
+    }
+}
+
+/// Settles; what is read comes in meanwhile from where it lies, as far as it may wait here.
+async fn settle(
+    writer: &Writer,
+    settlement: Settlement,
+    response: Response,
+    read: bool,
+) -> (Result<Settled, Fault>, Response) {
+    if !read {
+        return (writer.settle(settlement).await, response);
+    }
+    let (head, body) = response.into_parts();
+    let mut body = Ahead::new(body);
+    let settled = body.meanwhile(writer.settle(settlement)).await;
+    (settled, Response::from_parts(head, Body::new(body)))
 }
 
 fn actor(request: &Request) -> Option<(Caller, By)> {
@@ -49,7 +76,7 @@ fn actor(request: &Request) -> Option<(Caller, By)> {
         Method::POST | Method::PUT => Action::Store,
         _ => Action::Retrieve,
     };
-    let (actor, request) = (Id::new(caller.key.as_str()).ok()?, Id::new(id.0.as_str()).ok()?);
+    let (actor, request) = (Id::new(caller.key.as_str()).ok()?, Id::new(id.told.as_str()).ok()?);
     Some((caller, By { actor, request: Some(request), action }))
 }
 
@@ -121,6 +148,7 @@ async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, F
             return withheld(fault, tally);
         }
     };
+    count(&tally);
     if let Some(stored) = stored(&tally) {
         stored.archive.remove(settled.useless.iter().map(String::as_str)).await;
     }
@@ -131,6 +159,28 @@ async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, F
     }
     response.extensions_mut().insert(tally);
     response
+}
+
+/// What is on record is in the metrics too.
+fn count(tally: &Tally) {
+    let all = metrics();
+    for done in &tally.instances {
+        let (outcome, reason) = match done {
+            Done::Delivered(_) => ("delivered", None),
+            Done::Restored(_) => ("restored", None),
+            Done::Undelivered(..) => ("undelivered", None),
+            Done::Refused(refused) => ("refused", Some(refused.refusal.code())),
+            Done::Unread(..) => ("unread", Some("unreadable")),
+        };
+        all.came(outcome, 1);
+        if let Some(reason) = reason {
+            all.refused_instances.get_or_create(&Reason { reason }).inc();
+        }
+    }
+    all.read.inc_by(tally.read);
+    for (direction, bytes) in [("in", tally.bytes_in), ("out", tally.bytes_out)] {
+        all.instance_bytes.get_or_create(&Direction { direction }).inc_by(bytes);
+    }
 }
 
 /// What waits in the archive.
@@ -144,7 +194,10 @@ fn stored(tally: &Tally) -> Option<&Stored> {
 /// Nothing leaves that is not on record.
 fn withheld(fault: Fault, tally: Tally) -> Response {
     let problem = match fault {
-        Fault::Spent => Problem::QuotaSpent { retry_after: crate::db::usage::Month::now().left() },
+        Fault::Spent => {
+            metrics().over_quota.inc();
+            Problem::QuotaSpent { retry_after: crate::db::usage::Month::now().left() }
+        }
         fault => Problem::from(fault),
     };
     let mut response = problem.into_response();

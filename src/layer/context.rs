@@ -11,9 +11,14 @@ use crate::origin::Origin;
 use crate::problem::Problem;
 use std::sync::Arc;
 
-/// The request's name, made by `trace`.
+/// The request's names, made by `trace`.
 #[derive(Clone)]
-pub(super) struct RequestId(pub(super) String);
+pub(super) struct RequestId {
+    /// As it is called outside, also by clients.
+    pub(super) told: String,
+    /// No other request's: what is kept of a request in the database goes by this one.
+    pub(super) own: String,
+}
 
 /// Who calls, put into the request by `identify`.
 #[derive(Clone)]
@@ -117,6 +122,11 @@ impl Tally {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A request that has one name.
+    pub(in crate::layer) fn called(name: &str) -> RequestId {
+        RequestId { told: name.to_owned(), own: name.to_owned() }
+    }
     use crate::db::tests::absent;
     use crate::deid::plan::Plan;
     use crate::deid::profile::Profile;

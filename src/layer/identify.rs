@@ -13,6 +13,7 @@ use crate::destination::Target;
 use crate::oidc::{self, Identity, Verifier, is_token};
 use crate::origin::Origin;
 use crate::problem::{Problem, Token};
+use crate::trail;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -173,6 +174,9 @@ pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Requ
     };
     match caller {
         Ok(caller) => {
+            if let Some(trail) = trail::current() {
+                trail.belongs_to(&caller.project);
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

@@ -2,6 +2,7 @@
 //! its file; what they hand to handlers stands in `context`.
 
 mod admin;
+mod ahead;
 mod audit;
 mod billing;
 pub mod body;
@@ -10,6 +11,7 @@ mod client;
 pub mod context;
 mod cors;
 mod cross;
+mod follow;
 mod headers;
 mod identify;
 mod limits;
@@ -17,6 +19,7 @@ mod own;
 mod quota;
 mod rate;
 mod reads;
+mod scrape;
 mod task;
 mod trace;
 
@@ -25,6 +28,7 @@ pub use client::Peer;
 pub use identify::Accounts;
 pub use own::Defaults;
 pub use rate::Rates;
+pub use scrape::Scrape;
 
 use crate::db::writer::Writer;
 use axum::Router;
@@ -70,6 +74,8 @@ pub struct Routes {
     pub metered: Router,
     /// The admin key is needed.
     pub admin: Option<Admin>,
+    /// The token for metrics is needed.
+    pub metrics: Option<Scrape>,
 }
 
 /// Puts the layers around the routes. Outermost first.
@@ -113,9 +119,8 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         .merge(routes.open.layer(limited()))
         // Before identify: a preflight carries no key, and errors must be readable by web clients.
         .layer(from_fn_with_state(cors, cors::cors));
-    match routes.admin {
-        // Not for pages of other origins, and counted apart: guesses at its key hold up nobody else.
-        Some(admin) => public.merge(admin.guarded().layer(limited())).layer(all),
-        None => public.layer(all),
-    }
+    // Not for pages of other origins, and counted apart: guesses at their keys hold up nobody else.
+    let admin = routes.admin.map(|admin| admin.guarded().layer(limited()));
+    let metrics = routes.metrics.map(|metrics| metrics.guarded().layer(limited()));
+    admin.into_iter().chain(metrics).fold(public, |all, routes| all.merge(routes)).layer(all)
 }

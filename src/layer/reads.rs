@@ -41,15 +41,18 @@ pub(super) async fn reads(State(reads): State<Reads>, request: Request, next: Ne
     let Some(ticket) = ticket(&request, Action::Retrieve) else {
         return Problem::Internal("a request without caller reached the meter of reads").into_response();
     };
-    let Reads { writer, spend } = reads;
-    let mut response = match spend {
-        true => spending(&writer, &ticket, request, next).await,
+    let mut response = match reads.spend {
+        true => spending(&reads.writer, &ticket, request, next).await,
         false => next.run(request).await,
     };
-    if read(&response) == 0 {
-        return response;
+    if read(&response) > 0 {
+        response.extensions_mut().insert(ticket);
     }
-    response.extensions_mut().insert(ticket.clone());
+    response
+}
+
+/// Has the bytes of an answer counted as they leave. To be called for what is on record, not for what may be withheld.
+pub(super) fn leaving(response: Response, writer: Writer, ticket: Ticket) -> Response {
     response.map(|inner| Body::new(Leaving { inner, bytes: 0, writer, ticket }))
 }
 

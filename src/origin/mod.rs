@@ -25,6 +25,7 @@ use crate::dicomweb::representation::As;
 use crate::raster::wish::Wish;
 use dicom_core::Tag;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 
 /// What an origin answers in its own time.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
@@ -83,6 +84,19 @@ pub trait Origin: Send + Sync {
     /// # Errors
     /// There is no such instance or frame, nothing has a picture, or the origin fails.
     fn thumbnail<'a>(&'a self, place: &'a Place, frame: Option<u32>, wish: Wish) -> Answer<'a, Parts>;
+}
+
+/// Data sets on their way, in the DICOM JSON model.
+pub type DataSets = BoxStream<'static, Result<DataSet, Fault>>;
+
+/// An origin of original names, which a veil may stand before.
+pub trait Identified: Origin {
+    /// The data sets of the instances below a place, without their bulk data, which they refer to: what `metadata` tells,
+    /// before it is written.
+    ///
+    /// # Errors
+    /// There is no such place, or the origin fails.
+    fn data_sets<'a>(&'a self, place: &'a Place) -> Answer<'a, DataSets>;
 }
 
 /// Ways to write a data set.

@@ -13,7 +13,7 @@ mod search;
 
 use super::recent::{Recent, Weighed};
 use super::stored::{Pulled, Stored};
-use super::{Answer, ByteStream, Fault, Model, Origin, Page, Parts, Place};
+use super::{Answer, ByteStream, DataSets, Fault, Identified, Model, Origin, Page, Parts, Place};
 use crate::dicom::instance::Limits;
 use crate::dicom::plain::Plain;
 use crate::dicomweb::accept::SyntaxWish;
@@ -96,6 +96,12 @@ fn bytes(body: BodyStream) -> ByteStream {
 /// An instance in the encoding that this gateway keeps.
 fn plain(bytes: ByteStream) -> ByteStream {
     super::pass::through(bytes, Plain::new(Limits::default()))
+}
+
+impl Identified for RemoteOrigin {
+    fn data_sets<'a>(&'a self, place: &'a Place) -> Answer<'a, DataSets> {
+        Box::pin(self.data_sets(place))
+    }
 }
 
 impl Origin for RemoteOrigin {

@@ -22,7 +22,7 @@ mod results;
 mod search;
 mod verdicts;
 
-use super::{Answer, Fault, Model, Origin, Page, Parts, Place, Pulled, RemoteOrigin};
+use super::{Answer, Fault, Identified, Model, Origin, Page, Parts, Place, Pulled, RemoteOrigin};
 use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::dicomweb::accept::SyntaxWish;
@@ -44,7 +44,7 @@ struct Inner {
     project: String,
     engine: Engine,
     crosswalk: Crosswalk,
-    behind: Arc<dyn Origin>,
+    behind: Arc<dyn Identified>,
     pulled: Pulled,
     patients: Patients,
     verdicts: Verdicts,
@@ -71,7 +71,7 @@ impl Veil {
         project: &str,
         engine: Engine,
         crosswalk: Crosswalk,
-        behind: Arc<dyn Origin>,
+        behind: Arc<dyn Identified>,
         pulled: Pulled,
     ) -> Self {
         Self(Arc::new(Inner {

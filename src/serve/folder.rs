@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const DATABASE: &str = "veilgate.db";
-const FIRST_API_KEY: &str = "first-api-key";
+pub(super) const FIRST_API_KEY: &str = "first-api-key";
 
 /// An open data folder; locked as long as it lives.
 pub(super) struct Folder {
@@ -34,10 +34,6 @@ impl Folder {
         let is_given = given.is_some();
         let keys = given.map_or_else(|| master::kept_or_new(path, needed), |given| Ok(vec![given]))?;
         Ok(Self { path: path.to_owned(), given: is_given, keys, _lock: lock })
-    }
-
-    pub(super) fn database(&self) -> Address {
-        Address::File(self.path.join(DATABASE))
     }
 
     pub(super) fn spool(&self) -> PathBuf {
@@ -76,12 +72,17 @@ impl Folder {
     }
 }
 
+/// Where a server of these settings has its database.
+pub(super) fn address(config: &Config) -> Address {
+    config.database.clone().unwrap_or_else(|| Address::File(config.data.join(DATABASE)))
+}
+
 /// The database of a server, for commands that work beside it. Makes none.
 ///
 /// # Errors
 /// There is no server's data, or its database cannot be opened.
 pub async fn database_beside(config: &Config) -> Result<Db, Failure> {
-    let address = config.database.clone().unwrap_or_else(|| Address::File(config.data.join(DATABASE)));
+    let address = address(config);
     match &address {
         Address::File(file) if !file.is_file() => {
             let kind = std::io::ErrorKind::NotFound;
@@ -222,7 +223,7 @@ mod tests {
         let start = || {
             let folder = Folder::open(&data, None).unwrap();
             runtime.block_on(async {
-                let db = Db::open(&folder.database()).await.unwrap();
+                let db = Db::open(&Address::File(data.join(DATABASE))).await.unwrap();
                 let (installation, master) = folder.unlock(&db).await.unwrap();
                 let keeper = Keeper::new(installation.audit_key(), 1000, Duration::from_secs(600));
                 let key = folder.found(&db, &Hand::system(keeper), &master).await.unwrap();

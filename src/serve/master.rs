@@ -19,6 +19,11 @@ pub(super) fn kept(data: &Path) -> Vec<MasterKey> {
     [KEY, NEXT].into_iter().filter_map(|name| read(&data.join(name))).collect()
 }
 
+/// The file of the key, and of the one that a rotation left behind which broke off.
+pub(super) fn files(data: &Path) -> [PathBuf; 2] {
+    [data.join(KEY), data.join(NEXT)]
+}
+
 /// The keys of a data folder; a new one where there are no files of one, and no database depends on any.
 pub(super) fn kept_or_new(data: &Path, needed: bool) -> Result<Vec<MasterKey>, Failure> {
     if needed || data.join(KEY).exists() {

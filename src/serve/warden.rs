@@ -14,13 +14,21 @@ use tokio::time::{MissedTickBehavior, interval};
 const BEAT: Duration = Duration::from_secs(2);
 
 /// The last checkpoint that the witness has of each chain.
-type Told = HashMap<String, Signed<Checkpoint>>;
+pub(super) type Told = HashMap<String, Signed<Checkpoint>>;
 
 /// Runs until its task is aborted.
 pub(super) async fn run(db: Db, keeper: Keeper, file: PathBuf) {
     let mut told = told(&file);
-    if let Err(fault) = compare(&db, &keeper, &told).await {
-        tracing::warn!(%fault, "the audit chains were not compared with their witness");
+    match contradicted(&db, &keeper, &told).await {
+        Ok(chains) => {
+            for project in chains {
+                tracing::error!(
+                    project,
+                    "this audit chain is not the one that was witnessed: `veilgate audit verify`"
+                );
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "the audit chains were not compared with their witness"),
     }
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,7 +43,8 @@ pub(super) async fn run(db: Db, keeper: Keeper, file: PathBuf) {
     }
 }
 
-fn told(file: &Path) -> Told {
+/// What the witness has.
+pub(super) fn told(file: &Path) -> Told {
     let witness = witness::read(file).unwrap_or_else(|error| {
         tracing::warn!(kind = %error.kind(), "the witness of the audit chains cannot be read");
         witness::Witness::default()
@@ -44,8 +53,12 @@ fn told(file: &Path) -> Told {
     witness.chains.into_iter().filter_map(|(project, chain)| Some((project, last(chain)?))).collect()
 }
 
-/// Says which chains do not hold what was witnessed last: the database was set back, or written anew.
-async fn compare(db: &Db, keeper: &Keeper, told: &Told) -> Result<(), Fault> {
+/// The chains that do not hold what was witnessed last: the database was set back, or written anew.
+///
+/// # Errors
+/// The database fails, or the end of a chain is not what was signed before.
+pub(super) async fn contradicted(db: &Db, keeper: &Keeper, told: &Told) -> Result<Vec<String>, Fault> {
+    let mut chains = Vec::new();
     for (project, Signed { body, .. }) in told {
         let end = db.audit_end(keeper, project).await?;
         let short = end.body.sequence < body.sequence;
@@ -53,13 +66,10 @@ async fn compare(db: &Db, keeper: &Keeper, told: &Told) -> Result<(), Fault> {
         let same = |hash| body.hash == hash;
         let other = entry.iter().any(|it| it.body.sequence == body.sequence && !same(it.hash));
         if short || other {
-            tracing::error!(
-                project,
-                "this audit chain is not the one that was witnessed: `veilgate audit verify`"
-            );
+            chains.push(project.clone());
         }
     }
-    Ok(())
+    Ok(chains)
 }
 
 /// Tells the witness of what was kept since.

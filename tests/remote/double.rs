@@ -1,5 +1,8 @@
 //! A DICOMweb server that answers GETs with the bytes it is told, on a bare socket; no code of the product.
 
+// Each test binary compiles this module whole and uses a part of it.
+#![allow(dead_code)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};

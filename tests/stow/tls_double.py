@@ -1,4 +1,4 @@
-"""A downstream server behind TLS: stores nothing, lists every instance as stored.
+"""A downstream server behind TLS: stores nothing, lists every instance as stored, and is always ready.
 
 usage: tls_double.py CERTIFICATE KEY; prints its port.
 """
@@ -22,6 +22,11 @@ class Store(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_):
         pass

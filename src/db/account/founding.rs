@@ -7,6 +7,7 @@ use crate::db::seal::{MasterKey, hex};
 use crate::db::{Db, Fault, chain, now};
 use crate::deid::pseudonym::ProjectKey;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 /// What seals are bound to that belong to no entry of their own.
 pub(super) const CHECK: &str = "installation";
@@ -28,6 +29,15 @@ impl Installation {
     }
 }
 
+const READ: &str = "SELECT id, sealed_check, sealed_audit_key FROM installation";
+
+fn unlocked(master: &MasterKey, row: &AnyRow) -> Result<Installation, Fault> {
+    let (id, check, audit_key): (String, String, String) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    master.open(CHECK, &check)?;
+    Ok(Installation { id, audit_seed: master.open(AUDIT_KEY, &audit_key)? })
+}
+
 impl Db {
     /// This installation; made if the database is new.
     ///
@@ -45,14 +55,18 @@ impl Db {
         .bind(now())
         .execute(&mut *transaction)
         .await?;
-        let row = sqlx::query("SELECT id, sealed_check, sealed_audit_key FROM installation")
-            .fetch_one(&mut *transaction)
-            .await?;
+        let row = sqlx::query(READ).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
-        let (id, check, audit_key): (String, String, String) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        master.open(CHECK, &check)?;
-        Ok(Installation { id, audit_seed: master.open(AUDIT_KEY, &audit_key)? })
+        unlocked(master, &row)
+    }
+
+    /// This installation, if there is one. Makes none.
+    ///
+    /// # Errors
+    /// The database fails, or was made under another master key.
+    pub async fn present_installation(&self, master: &MasterKey) -> Result<Option<Installation>, Fault> {
+        let row = sqlx::query(READ).fetch_optional(&self.readers).await?;
+        row.map(|row| unlocked(master, &row)).transpose()
     }
 
     /// Makes the first customer, project and key, unless there is a customer. True if it made them. Who hosts the

@@ -12,7 +12,7 @@ use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
 use crate::dicomweb::xml_form::{self, Xml};
 use crate::downstream;
 use crate::origin::part::{Content, Part, Parts};
-use crate::origin::{ByteStream, Fault, Model, Place};
+use crate::origin::{ByteStream, DataSets, Fault, Model, Place};
 use bytes::Bytes;
 use dicom_core::Tag;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -103,6 +103,14 @@ impl RemoteOrigin {
         let (sets, root) = (self.remote.metadata(place).await?, root.to_owned());
         let written = move |(path, data): (String, DataSet)| written(data, &path, form, &root);
         Ok(Parts { partial: false, instances: 0, parts: sets.map_ok(written).boxed() })
+    }
+
+    pub(super) async fn data_sets(&self, place: &Place) -> Result<DataSets, Fault> {
+        let linked = |(_, mut data): (String, DataSet)| {
+            data.relink("");
+            data
+        };
+        Ok(self.remote.metadata(place).await?.map_ok(linked).boxed())
     }
 
     pub(super) async fn bulk(&self, place: &Place, at: &BulkPath, given: As) -> Result<Parts, Fault> {

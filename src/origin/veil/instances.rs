@@ -29,10 +29,10 @@ impl Veil {
         let single = original.instance.is_some();
         // What must be decoded is decoded here: so nothing but rewritten instances is ever spooled.
         let behind = self.0.behind.instances(&original, &[SyntaxWish::Any]);
-        // Whether some are left out is said before the first comes; to find out and to begin takes its time together.
+        // Whether some are left out is said before the first comes.
         let (judged, behind) = match single {
             true => (Judged::default(), behind.await?),
-            false => tokio::try_join!(self.judge(&original), behind)?,
+            false => self.judged(&original, behind).await?,
         };
         if !single && judged.passed == 0 {
             return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));

@@ -2,7 +2,7 @@
 //! verdicts noted before anything of it is given.
 
 use super::names::Pair;
-use super::verdicts::Verdict;
+use super::verdicts::{Judged, Verdict};
 use super::{Fault, Model, Parts, Place, Veil};
 use crate::db::crosswalk::Kind;
 use crate::deid::engine::Subject;
@@ -23,9 +23,6 @@ use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::time::Instant;
-
-/// Largest metadata of one instance, in bytes.
-const LARGEST: usize = 64 << 20;
 
 /// Data sets that are decided about at the same time.
 const AHEAD: usize = 8;
@@ -60,12 +57,16 @@ impl Veil {
     pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
         let original = self.original(place).await?;
         let mut read = self.read(&original).await?;
-        let (mut held, mut bytes, mut why) = (Vec::new(), 0, None);
+        let (mut held, mut bytes, mut judged) = (Vec::new(), 0, Judged::default());
         while bytes < HELD {
             match read.next().await.transpose()? {
-                None => break,
-                Some(Err(refusal)) => why = why.or(Some(refusal)),
+                None => {
+                    self.0.verdicts.learn_place(&original, judged);
+                    break;
+                }
+                Some(Err(refusal)) => judged.refuse(refusal),
                 Some(Ok(described)) => {
+                    judged.passed += 1;
                     let part = part(&described, form, root);
                     bytes += part.content.length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
                     held.push(Ok(part));
@@ -73,10 +74,10 @@ impl Veil {
             }
         }
         if held.is_empty() {
-            return Err(why.map_or(Fault::NotFound, Fault::Refused));
+            return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
         }
         // What is too much to be held may leave some out that nobody has looked at yet.
-        let partial = why.is_some() || bytes >= HELD;
+        let partial = judged.refused > 0 || bytes >= HELD;
         let root = root.to_owned();
         let rest = read.try_filter_map(move |read| {
             let part = read.ok().map(|described| part(&described, form, &root));
@@ -91,19 +92,18 @@ impl Veil {
         &self,
         original: &Place,
     ) -> Result<BoxStream<'static, Result<Read, Fault>>, Fault> {
-        let parts = self.0.behind.metadata(original, Model::Json, "").await?.parts;
+        let sets = self.0.behind.data_sets(original).await?;
         let veil = self.clone();
-        let sets = parts.and_then(|part| whole(part.content.whole(), LARGEST));
         // Several at a time: so they are decided about on all cores, and their names entered together.
-        let read = sets.map_ok(move |json| veil.clone().decided(json)).try_buffered(AHEAD);
+        let read = sets.map_ok(move |data| veil.clone().decided(data)).try_buffered(AHEAD);
         Ok(read.boxed())
     }
 
     /// One data set of an origin, decided about; its names are entered.
-    async fn decided(self, json: Vec<u8>) -> Result<Read, Fault> {
+    async fn decided(self, data: DataSet) -> Result<Read, Fault> {
         let veil = self.clone();
-        let read = tokio::task::spawn_blocking(move || veil.described(&json));
-        let read = read.await.map_err(|_| Fault::Damaged)??;
+        let read = tokio::task::spawn_blocking(move || veil.described(&data));
+        let read = read.await.map_err(|_| Fault::Damaged)?;
         if let Ok(described) = &read {
             let mut pairs = self.pairs(&described.subject);
             self.referred(&described.source, &mut pairs);
@@ -131,8 +131,7 @@ impl Veil {
     }
 
     /// One data set of an origin, decided about.
-    fn described(&self, json: &[u8]) -> Result<Read, Fault> {
-        let data: DataSet = DataSet(serde_json::from_slice(json).map_err(|_| Fault::Damaged)?);
+    fn described(&self, data: &DataSet) -> Read {
         let mut read = object_in::read(&data.0);
         let instance = data.text(SOP_INSTANCE).to_owned();
         // Some origins do not tell of compressed pixels; a picture without any is none.
@@ -155,13 +154,13 @@ impl Veil {
         if !instance.is_empty() {
             self.0.verdicts.learn(&instance, verdict);
         }
-        Ok(decided.map(|(mut object, subject)| {
+        decided.map(|(mut object, subject)| {
             self.0.patients.learn_of(&subject.facts);
             if untold {
                 object.remove_element(PIXEL_DATA);
             }
             Box::new(Described { source: read.object, object, subject })
-        }))
+        })
     }
 }
 

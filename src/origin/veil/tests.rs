@@ -74,7 +74,7 @@ fn veil(
     let engine = Engine::new(Plan::new(&Profile::parse(profile).unwrap()), &key);
     let crosswalk = Crosswalk::new(db.clone(), project, &key);
     let pulled = Pulled::new(spools.to_owned(), 1 << 20, Decoders::default());
-    let behind: Arc<dyn Origin> = Arc::clone(behind) as Arc<dyn Origin>;
+    let behind: Arc<dyn Identified> = Arc::clone(behind) as Arc<dyn Identified>;
     Veil::new(project, engine, crosswalk, behind, pulled)
 }
 

@@ -1,7 +1,7 @@
 //! What was decided about instances as wholes, remembered for a while: metadata comes first with most viewers, and what it
 //! says decides whether pixels may pass.
 
-use super::{Fault, Place, Veil};
+use super::{Fault, Parts, Place, Veil};
 use crate::deid::refusal::Refusal;
 use crate::origin::recent::{Recent, Weighed};
 use futures_util::StreamExt;
@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 
 /// Most bytes that are remembered.
 const MOST: u64 = 16 << 20;
+
+/// Most bytes of what is remembered of places.
+const MOST_PLACES: u64 = 1 << 20;
+
+/// How long what was seen of a place stands for what is there now, if there are as many instances still. An instance that
+/// was changed since is decided about again as it passes: what no longer fits breaks the answer off.
+const FRESH_PLACE: Duration = Duration::from_secs(60);
 
 /// How long a verdict stands for what the origin has now.
 const FRESH: Duration = Duration::from_secs(600);
@@ -31,22 +38,35 @@ impl Weighed for Verdict {
     }
 }
 
-/// Verdicts by the original SOP Instance UID.
-pub(super) struct Verdicts(Recent<Verdict>);
+/// Verdicts by the original SOP Instance UID; what they come to, by the original study or series.
+pub(super) struct Verdicts {
+    instances: Recent<Verdict>,
+    places: Recent<Told>,
+}
 
 impl Default for Verdicts {
     fn default() -> Self {
-        Self(Recent::new(MOST))
+        Self { instances: Recent::new(MOST), places: Recent::new(MOST_PLACES) }
     }
 }
 
 impl Verdicts {
     pub(super) fn learn(&self, instance: &str, verdict: Verdict) {
-        self.0.keep(instance, verdict);
+        self.instances.keep(instance, verdict);
     }
 
     pub(super) fn find(&self, instance: &str) -> Option<Verdict> {
-        self.0.find(instance).filter(|verdict| verdict.since.elapsed() < FRESH)
+        self.instances.find(instance).filter(|verdict| verdict.since.elapsed() < FRESH)
+    }
+
+    /// All instances of an original place were looked at just now.
+    pub(super) fn learn_place(&self, original: &Place, judged: Judged) {
+        self.places.keep(&original.path(), Told { judged, since: Instant::now() });
+    }
+
+    fn find_place(&self, original: &Place) -> Option<Judged> {
+        let told = self.places.find(&original.path())?;
+        (told.since.elapsed() < FRESH_PLACE).then_some(told.judged)
     }
 }
 
@@ -75,18 +95,46 @@ impl Veil {
         while let Some(read) = parts.next().await {
             match read? {
                 Ok(_) => judged.passed += 1,
-                Err(refusal) => {
-                    judged.refused += 1;
-                    judged.why = judged.why.or(Some(refusal));
-                }
+                Err(refusal) => judged.refuse(refusal),
             }
         }
+        self.0.verdicts.learn_place(original, judged);
         Ok(judged)
+    }
+
+    /// What becomes of the instances of a study or series, and they themselves on their way from `behind`. They are not
+    /// looked at once more if that was done a moment ago, as viewers have it, which ask for metadata first. Else both take
+    /// their time together.
+    pub(super) async fn judged(
+        &self,
+        original: &Place,
+        behind: impl Future<Output = Result<Parts, Fault>>,
+    ) -> Result<(Judged, Parts), Fault> {
+        let Some(known) = self.0.verdicts.find_place(original) else {
+            return tokio::try_join!(self.judge(original), behind);
+        };
+        let behind = behind.await?;
+        let as_many = known.passed + known.refused == behind.instances;
+        Ok((if as_many { known } else { self.judge(original).await? }, behind))
+    }
+}
+
+/// What was seen of a place.
+#[derive(Clone)]
+struct Told {
+    judged: Judged,
+    since: Instant,
+}
+
+impl Weighed for Told {
+    fn weight(&self) -> u64 {
+        // With the name, and what it takes to find it.
+        400
     }
 }
 
 /// What became of the instances of a place.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 pub(super) struct Judged {
     /// Instances that pass.
     pub passed: u64,
@@ -94,4 +142,12 @@ pub(super) struct Judged {
     pub refused: u64,
     /// Why the first of those is.
     pub why: Option<Refusal>,
+}
+
+impl Judged {
+    /// One more is refused.
+    pub(super) fn refuse(&mut self, why: Refusal) {
+        self.refused += 1;
+        self.why = self.why.or(Some(why));
+    }
 }

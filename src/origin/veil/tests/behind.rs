@@ -16,7 +16,9 @@ use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
-use crate::origin::{Answer, ArchiveOrigin, Content, Model, Origin, Page, Part, Parts, Place, Remaining};
+use crate::origin::{
+    Answer, ArchiveOrigin, DataSets, Identified, Model, Origin, Page, Parts, Place, Remaining,
+};
 use crate::raster::wish::Wish;
 use bytes::Bytes;
 use dicom_core::{Tag, VR};
@@ -199,6 +201,26 @@ impl Behind {
     }
 }
 
+impl Identified for Behind {
+    fn data_sets<'a>(&'a self, place: &'a Place) -> Answer<'a, DataSets> {
+        self.note("metadata".to_owned());
+        Box::pin(async move {
+            let parts = Origin::metadata(&self.origin, place, Model::Json, "").await?.parts;
+            let untold = self.untold_in_metadata.lock().unwrap().clone();
+            let told = parts.and_then(move |part| {
+                let untold = untold.clone();
+                async move {
+                    let bytes = part.content.whole().try_collect::<Vec<Bytes>>().await?.concat();
+                    let mut data = DataSet(serde_json::from_slice(&bytes).unwrap());
+                    data.0.retain(|name, _| !untold.contains(&name.as_str()));
+                    Ok(data)
+                }
+            });
+            Ok(told.boxed())
+        })
+    }
+}
+
 impl Origin for Behind {
     fn search<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
         self.note(format!("search {:?} {:?} {:?}", query.level, query.keys, query.include));
@@ -226,22 +248,8 @@ impl Origin for Behind {
         Origin::instances(&self.origin, place, wishes)
     }
 
-    fn metadata<'a>(&'a self, place: &'a Place, form: Model, root: &'a str) -> Answer<'a, Parts> {
-        self.note("metadata".to_owned());
-        Box::pin(async move {
-            let parts = Origin::metadata(&self.origin, place, form, root).await?;
-            let untold = self.untold_in_metadata.lock().unwrap().clone();
-            let told = parts.parts.and_then(move |part| {
-                let untold = untold.clone();
-                async move {
-                    let bytes = part.content.whole().try_collect::<Vec<Bytes>>().await?.concat();
-                    let mut data = DataSet(serde_json::from_slice(&bytes).unwrap());
-                    data.0.retain(|name, _| !untold.contains(&name.as_str()));
-                    Ok(Part { content: Content::bytes(data.to_json().into()), ..part })
-                }
-            });
-            Ok(Parts { partial: parts.partial, instances: parts.instances, parts: told.boxed() })
-        })
+    fn metadata<'a>(&'a self, _: &'a Place, _: Model, _: &'a str) -> Answer<'a, Parts> {
+        unreachable!("metadata are written by the gateway")
     }
 
     fn frames<'a>(&'a self, place: &'a Place, numbers: &'a [u32], given: As) -> Answer<'a, Parts> {

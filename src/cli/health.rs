@@ -1,0 +1,121 @@
+//! `veilgate health`: asks a running gateway whether it is ready, for containers and scripts.
+
+use super::args::HealthArgs;
+use super::store::block_on;
+use super::{Exit, Failure, stdio};
+use crate::config::Config;
+use crate::dicomweb::links::Links;
+use crate::downstream::probe::{Ask, Probe, Reply};
+use crate::downstream::{Fault, Unusable};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest reason that is passed on.
+const LONGEST: usize = 200;
+
+/// Asks, and ends with 0 if the answer is 200.
+///
+/// # Errors
+/// Why it is not ready, in one line.
+pub fn run(args: &HealthArgs) -> Result<Exit, Failure> {
+    let root = match &args.url {
+        Some(url) => url.clone(),
+        None => own(args)?,
+    };
+    let root = Links::new(&root).map_err(|bad| Failure::Usage(format!("--url: {bad}")))?;
+    let ca = args.ca.as_deref().map(certificates).transpose()?;
+    let patience = Duration::from_secs(args.timeout);
+    let path = if args.live { "/health" } else { "/ready" };
+    let reply = block_on(async {
+        let probe = Probe::quick(root.root(), patience, ca.as_deref());
+        let probe = probe.map_err(unusable)?;
+        let asked = probe.ask(Ask { path: path.to_owned(), ..Ask::default() }).await;
+        asked.map_err(|fault| Failure::Machine(said(&fault)))
+    })?;
+    if reply.status == 200 {
+        stdio::print(if args.live { "alive\n" } else { "ready\n" })?;
+        return Ok(Exit::Done);
+    }
+    stdio::say(&format!("not ready: status {}{}", reply.status, reason(&reply)));
+    Ok(Exit::Refused)
+}
+
+fn unusable(unusable: Unusable) -> Failure {
+    match unusable {
+        Unusable::Certificates => Failure::Usage("--ca: the file holds no PEM certificates".to_owned()),
+        other => Failure::Machine(other.to_string()),
+    }
+}
+
+/// The words of the client are about a downstream server.
+fn said(fault: &Fault) -> String {
+    match fault {
+        Fault::TimedOut => "not ready: the gateway does not answer in time",
+        Fault::Unreachable => "not ready: the gateway cannot be reached",
+        _ => "not ready: the gateway broke the connection",
+    }
+    .to_owned()
+}
+
+/// What our own answer says of the reason; other servers' words are left out.
+fn reason(reply: &Reply) -> String {
+    let is_ours = reply.header("content-type") == Some("application/problem+json");
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let detail = body.get("detail").and_then(|it| it.as_str()).unwrap_or_default();
+    match is_ours && !detail.is_empty() && detail.len() <= LONGEST && !detail.contains(char::is_control) {
+        true => format!(", {detail}"),
+        false => String::new(),
+    }
+}
+
+/// The address that the settings of this machine's gateway say. A mistake in them is one line here.
+fn own(args: &HealthArgs) -> Result<String, Failure> {
+    let config = super::serve::load(&args.serve)
+        .map_err(|_| Failure::Machine("the settings have mistakes: see `veilgate doctor`".to_owned()))?;
+    url(&config)
+}
+
+fn url(config: &Config) -> Result<String, Failure> {
+    match here(config.listen) {
+        address if address.port() == 0 => {
+            Err(Failure::Usage("listen takes any free port: give --url".to_owned()))
+        }
+        // A certificate is seldom in the name of the loopback address: --url tells the name that it has.
+        address if config.tls.is_some() => Ok(format!("https://{address}")),
+        address => Ok(format!("http://{address}")),
+    }
+}
+
+/// Who listens on all addresses is reached on the loopback address.
+fn here(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+fn certificates(file: &Path) -> Result<Vec<u8>, Failure> {
+    let wrong = |error: std::io::Error| Failure::Usage(format!("{}: {}", file.display(), stdio::why(&error)));
+    std::fs::read(file).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_listens_everywhere_is_asked_on_the_loopback_address() {
+        for (listen, asked) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8443", "[::1]:8443"),
+            ("10.0.0.7:80", "10.0.0.7:80"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ] {
+            assert_eq!(here(listen.parse().unwrap()).to_string(), asked);
+        }
+    }
+}

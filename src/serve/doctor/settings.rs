@@ -1,0 +1,58 @@
+//! The settings, which are legal each by itself, taken together.
+
+use super::Finding;
+use crate::config::{Config, is_loopback};
+use crate::downstream::Credentials;
+
+const CHECK: &str = "settings";
+
+/// What may not be meant so.
+pub(super) fn examine(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if config.listen.ip().is_unspecified() && config.public.is_none() {
+        found.push(Finding::warning(
+            CHECK,
+            format!("answers name http://{}, which no client reaches", config.listen),
+            "set public_base_url to the URL of the DICOMweb root as clients see it",
+        ));
+    }
+    if let Some(downstream) = &config.downstream
+        && is_plain_abroad(&downstream.url)
+    {
+        let what = match downstream.credentials {
+            Credentials::None => "instances go",
+            _ => "instances and credentials go",
+        };
+        found.push(Finding::warning(
+            CHECK,
+            format!("{what} to the downstream server unencrypted (http://)"),
+            "give it TLS and an https:// downstream.url, unless that network is yours alone",
+        ));
+    }
+    if found.is_empty() {
+        found.push(Finding::ok(CHECK, "without mistakes"));
+    }
+    found
+}
+
+/// Plain HTTP to what is not this machine.
+fn is_plain_abroad(url: &str) -> bool {
+    let uri: Option<http::Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    url.starts_with("http://") && !is_loopback(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_told_where_it_leaves_the_machine() {
+        for here in
+            ["http://127.0.0.1:8042/dicom-web", "http://[::1]/d", "http://localhost/d", "https://pacs/d"]
+        {
+            assert!(!is_plain_abroad(here), "{here}");
+        }
+        assert!(is_plain_abroad("http://pacs:8042/dicom-web") && is_plain_abroad("http://10.0.0.7/d"));
+    }
+}
