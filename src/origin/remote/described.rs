@@ -76,7 +76,7 @@ impl Remote {
     }
 }
 
-/// The objects of a JSON array, one in memory at a time.
+/// The objects of a JSON array: as many in memory as come together.
 fn objects(bytes: ByteStream) -> BoxStream<'static, Result<DataSet, Fault>> {
     let next = |(mut bytes, objects): (ByteStream, Option<Objects>)| async move {
         let Some(mut objects) = objects else { return Ok(None) };
@@ -92,10 +92,19 @@ fn objects(bytes: ByteStream) -> BoxStream<'static, Result<DataSet, Fault>> {
                 None
             }
         };
-        let read = |object: Bytes| foreign::read(&object).ok_or(downstream::Fault::Nonsense.into());
-        Ok::<_, Fault>(Some((stream::iter(found).map(read), (bytes, objects))))
+        Ok::<_, Fault>(Some((found, (bytes, objects))))
     };
-    stream::try_unfold((bytes, Some(Objects::new(MOST))), next).try_flatten().boxed()
+    let found = stream::try_unfold((bytes, Some(Objects::new(MOST))), next);
+    // Read beside what comes next, on another core.
+    let read = found.try_filter(|found| std::future::ready(!found.is_empty())).map_ok(read).try_buffered(2);
+    read.map_ok(|sets| stream::iter(sets.into_iter().map(Ok))).try_flatten().boxed()
+}
+
+/// Data sets as text, read.
+async fn read(objects: Vec<Bytes>) -> Result<Vec<DataSet>, Fault> {
+    let nonsense = || Fault::from(downstream::Fault::Nonsense);
+    let read = move || objects.iter().map(|object| foreign::read(object).ok_or_else(nonsense)).collect();
+    tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Damaged)?
 }
 
 impl RemoteOrigin {

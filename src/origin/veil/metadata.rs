@@ -24,8 +24,11 @@ use dicom_object::InMemDicomObject;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::time::Instant;
 
-/// Data sets that are decided about at the same time.
-const AHEAD: usize = 8;
+/// Data sets that are decided about in one go, if they are there,
+const TOGETHER: usize = 16;
+
+/// and such lots at the same time.
+const AHEAD: usize = 2;
 
 /// Metadata up to this size are held, in bytes, so that the answer can say in its head whether instances are left out.
 const HELD: usize = 32 << 20;
@@ -94,21 +97,26 @@ impl Veil {
     ) -> Result<BoxStream<'static, Result<Read, Fault>>, Fault> {
         let sets = self.0.behind.data_sets(original).await?;
         let veil = self.clone();
-        // Several at a time: so they are decided about on all cores, and their names entered together.
-        let read = sets.map_ok(move |data| veil.clone().decided(data)).try_buffered(AHEAD);
-        Ok(read.boxed())
+        // Those that are there go together, and two lots at a time: so they are decided about on all cores.
+        let lots = sets.try_ready_chunks(TOGETHER).map_err(|broken| broken.1);
+        let read = lots.map_ok(move |lot| veil.clone().decided(lot)).try_buffered(AHEAD);
+        Ok(read.map_ok(|lot| stream::iter(lot.into_iter().map(Ok))).try_flatten().boxed())
     }
 
-    /// One data set of an origin, decided about; its names are entered.
-    async fn decided(self, data: DataSet) -> Result<Read, Fault> {
+    /// Data sets of an origin, decided about; their names are entered.
+    async fn decided(self, lot: Vec<DataSet>) -> Result<Vec<Read>, Fault> {
         let veil = self.clone();
-        let read = tokio::task::spawn_blocking(move || veil.described(&data));
-        let read = read.await.map_err(|_| Fault::Damaged)?;
-        if let Ok(described) = &read {
-            let mut pairs = self.pairs(&described.subject);
-            self.referred(&described.source, &mut pairs);
-            self.0.crosswalk.enter(pairs).await?;
-        }
+        let decide = move || {
+            let mut pairs = Vec::new();
+            let read: Vec<Read> = lot.iter().map(|data| veil.described(data)).collect();
+            for described in read.iter().flatten() {
+                pairs.extend(veil.pairs(&described.subject));
+                veil.referred(&described.source, &mut pairs);
+            }
+            (read, pairs)
+        };
+        let (read, pairs) = tokio::task::spawn_blocking(decide).await.map_err(|_| Fault::Damaged)?;
+        self.0.crosswalk.enter(pairs).await?;
         Ok(read)
     }
 
