@@ -205,21 +205,10 @@ impl Config {
             ..downstream.clone()
         };
         let downstream = Some(downstream).filter(|settings| !settings.url.is_empty());
-        if destination == Route::Forward && downstream.is_none() {
-            from.wrong("destination", "forward needs downstream.url".to_owned());
-        }
         let origin = from.take("origin", |text| {
             Source::parse(text).ok_or_else(|| format!("`{text}` is none of archive, downstream, veil"))
         });
-        if origin != Source::Archive && downstream.is_none() {
-            from.wrong("origin", format!("{} needs downstream.url", origin.word()));
-        }
-        if origin == Source::Veil && destination == Route::Forward {
-            from.wrong("origin", "veil and destination = forward would put pseudonymized instances into the clinical server: take destination = archive, or another server for projects".to_owned());
-        }
-        if destination == Route::Restore && origin != Source::Veil {
-            from.wrong("destination", "restore needs the origin veil".to_owned());
-        }
+        routes(from, destination, origin, downstream.is_some());
         #[cfg(not(feature = "billing"))]
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
@@ -267,6 +256,22 @@ impl Config {
             downstream_of_projects,
             secret_files: from.secret_files(),
         })
+    }
+}
+
+/// Tells what does not go together of where instances go and come from.
+fn routes(from: &mut Sources, destination: Route, origin: Source, downstream: bool) {
+    if destination == Route::Forward && !downstream {
+        from.wrong("destination", "forward needs downstream.url".to_owned());
+    }
+    if origin != Source::Archive && !downstream {
+        from.wrong("origin", format!("{} needs downstream.url", origin.word()));
+    }
+    if origin == Source::Veil && destination == Route::Forward {
+        from.wrong("origin", "veil and destination = forward would put pseudonymized instances into the clinical server: take destination = archive, or another server for projects".to_owned());
+    }
+    if destination == Route::Restore && origin != Source::Veil {
+        from.wrong("destination", "restore needs the origin veil".to_owned());
     }
 }
 
