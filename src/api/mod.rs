@@ -17,6 +17,7 @@ mod health;
 mod intake;
 mod lookup;
 mod metadata;
+mod openapi;
 mod outcome;
 mod path;
 mod preview;
@@ -120,6 +121,7 @@ pub fn open(service: Arc<Service>) -> Router {
         .route("/health", get(health::health))
         .route("/api/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
