@@ -86,7 +86,8 @@ impl Scene {
     fn run(&self, program: &PathBuf, settings: &str, arguments: &[&str]) -> Value {
         let shared = std::fs::read_to_string(script("openapi/schemathesis.toml")).unwrap();
         std::fs::copy(script("openapi/hooks.py"), self.folder.path().join("hooks.py")).unwrap();
-        std::fs::write(self.folder.path().join("schemathesis.toml"), format!("{settings}\n{shared}")).unwrap();
+        std::fs::write(self.folder.path().join("schemathesis.toml"), format!("{shared}\n{settings}"))
+            .unwrap();
         let mut run = Command::new(program);
         run.args(["run", &format!("{}/openapi.json", self.server.url), "--no-color", "--seed", SEED]);
         run.args(["--report", "json", "--report-json-path", "report.json"]);

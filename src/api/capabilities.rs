@@ -126,17 +126,19 @@ fn described(
 }
 
 fn json(root: &str) -> String {
-    let resource: Vec<Value> = RESOURCES
-        .iter()
-        .map(|(path, does)| json!({"path": path, "methods": does.iter().map(method).collect::<Vec<_>>()}))
-        .collect();
     let body = json!({
         "application": {
             "title": "Veilgate",
-            "resources": {"base": root, "resource": resource},
+            "resources": {"base": root, "resource": resources()},
         },
     });
     body.to_string()
+}
+
+/// The resources below the root, with what can be done to each.
+pub(super) fn resources() -> Vec<Value> {
+    let resource = |(path, does): &(&str, &[Does])| json!({"path": path, "methods": does.iter().map(method).collect::<Vec<_>>()});
+    RESOURCES.iter().map(resource).collect()
 }
 
 fn method(does: &Does) -> Value {

@@ -38,4 +38,4 @@ def as_it_is(ctx, value):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.media_type == "multipart/related":
-        kwargs.setdefault("headers", {})["Content-Type"] = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
+        case.headers["Content-Type"] = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
