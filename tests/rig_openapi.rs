@@ -6,7 +6,7 @@
 
 mod support;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::Command;
 use support::files::rigs_home;
@@ -82,15 +82,14 @@ impl Scene {
         names.try_into().unwrap()
     }
 
-    /// Runs schemathesis with further settings and arguments; panics with what it found.
-    fn run(&self, program: &PathBuf, settings: &str, arguments: &[&str]) -> Value {
+    /// Runs schemathesis with further settings and arguments; how many operations it tested. Panics with what it found.
+    fn run(&self, program: &PathBuf, settings: &str, arguments: &[&str]) -> usize {
         let shared = std::fs::read_to_string(script("openapi/schemathesis.toml")).unwrap();
         std::fs::copy(script("openapi/hooks.py"), self.folder.path().join("hooks.py")).unwrap();
         std::fs::write(self.folder.path().join("schemathesis.toml"), format!("{shared}\n{settings}"))
             .unwrap();
         let mut run = Command::new(program);
         run.args(["run", &format!("{}/openapi.json", self.server.url), "--no-color", "--seed", SEED]);
-        run.args(["--report", "json", "--report-json-path", "report.json"]);
         run.args(arguments).current_dir(self.folder.path()).env("PYTHONDONTWRITEBYTECODE", "1");
         run.env("VEILGATE_KEY", &self.key).env("VEILGATE_ADMIN", ADMIN).env("VEILGATE_SAMPLE", &self.sample);
         let output = run.output().unwrap();
@@ -98,7 +97,8 @@ impl Scene {
         let all = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
         eprintln!("{}", said.split("= SUMMARY =").nth(1).unwrap_or(&all));
         assert!(output.status.success(), "{all}");
-        serde_json::from_slice(&std::fs::read(self.folder.path().join("report.json")).unwrap()).unwrap()
+        let tested = said.split("Tested: ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        tested.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{all}"))
     }
 }
 
@@ -107,8 +107,8 @@ fn what_an_api_key_opens_is_as_documented() {
     let Some((scene, program)) = scene() else { return };
     // Without what it learns from answers: a project that it changes is no longer the one that is examined.
     let settings = "[phases]\nstateful.enabled = false";
-    let report = scene.run(&program, settings, &["--exclude-tag", "administration", "-n", "8"]);
-    assert!(report.is_object());
+    let tested = scene.run(&program, settings, &["--exclude-tag", "administration", "-n", "8"]);
+    assert!(tested >= 70, "{tested} operations");
 }
 
 #[test]
@@ -120,17 +120,17 @@ fn what_is_retrieved_is_as_documented() {
          \"path.frames\" = \"1\"\n\"path.path\" = \"7FE00010\"\n\"query.studyUID\" = \"{study}\"\n\
          \"query.seriesUID\" = \"{series}\"\n\"query.objectUID\" = \"{instance}\"\n"
     );
-    let report = scene.run(
+    let tested = scene.run(
         &program,
         &settings,
         &["--include-tag", "DICOMweb", "--exclude-method", "OPTIONS", "--mode", "positive", "-n", "12"],
     );
-    assert!(report.is_object());
+    assert!(tested >= 24, "{tested} operations");
 }
 
 #[test]
 fn what_the_admin_key_opens_is_as_documented() {
     let Some((scene, program)) = scene() else { return };
-    let report = scene.run(&program, "", &["--include-tag", "administration", "-n", "12"]);
-    assert!(report.is_object());
+    let tested = scene.run(&program, "", &["--include-tag", "administration", "-n", "12"]);
+    assert!(tested >= 16, "{tested} operations");
 }
