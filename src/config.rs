@@ -6,18 +6,25 @@ mod archive;
 mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
+mod bounds;
 mod forwarding;
+mod oidc;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod setting;
 mod settings;
 mod sources;
+mod tls;
 mod values;
 
 pub use accounts::Accounts;
 pub(crate) use archive::is_loopback;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
+pub use bounds::{Limits, Times};
 pub use setting::Setting;
 pub use settings::SETTINGS;
+pub use tls::{Client, Tls};
 
 use crate::api;
 use crate::archive::{Bucket, Site};
@@ -35,7 +42,6 @@ use sources::Sources;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Names the configuration file where no flag does.
 pub const CONFIG_VARIABLE: &str = "VEILGATE_CONFIG";
@@ -45,6 +51,10 @@ pub const CONFIG_VARIABLE: &str = "VEILGATE_CONFIG";
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Whose tokens are taken beside API keys.
+    pub oidc: Option<crate::oidc::Settings>,
+    /// Files to serve HTTPS with; `None`: HTTP is served.
+    pub tls: Option<Tls>,
     /// The data folder.
     pub data: PathBuf,
     /// Where the database is; `None`: a file in the data folder.
@@ -86,38 +96,15 @@ pub struct Config {
     pub downstream_of_projects: downstream::Settings,
     /// Where the audit's entries go once more.
     pub sink: Option<sink::Settings>,
+    /// Where traces go.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<crate::otlp::Settings>,
     /// Log lines as JSON.
     pub log_json: bool,
     /// Least severe level that is logged.
     pub log_level: Level,
     /// Files that hold secrets, with the settings that name them.
     pub secret_files: Vec<(&'static str, PathBuf)>,
-}
-
-/// Bounds of one instance and of what is held for a request, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Head, and tail, of an instance.
-    pub head: u64,
-    /// An instance.
-    pub instance: u64,
-    /// Parts of a request, a number.
-    pub parts: usize,
-    /// What is held to join metadata and bulk data.
-    pub metadata: u64,
-    /// What an answer holds in memory.
-    pub spool_memory: u64,
-}
-
-/// Deadlines of a connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Times {
-    /// For the headers of a request.
-    pub header: Duration,
-    /// Of silence.
-    pub idle: Duration,
-    /// For running requests after SIGTERM.
-    pub drain: Duration,
 }
 
 /// Severity of log lines.
@@ -237,6 +224,10 @@ impl Config {
         if !from.text("billing.api_key").is_empty() || !from.text("billing.api_key_file").is_empty() {
             from.wrong("billing.api_key_file", "this program was built without billing".to_owned());
         }
+        #[cfg(not(feature = "otlp"))]
+        if !from.text("otlp.endpoint").is_empty() {
+            from.wrong("otlp.endpoint", "this program was built without otlp".to_owned());
+        }
         let profile = from.take("profile", |text| profile(text).map(Some));
         let archive = archive::site(from, &data);
         let limits = limits(from);
@@ -254,11 +245,15 @@ impl Config {
             billing: billing::billing(from),
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
+            oidc: oidc::settings(from),
+            tls: tls::tls(from),
             times: times(from),
             vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
             sink: audit_sink::settings(from),
+            #[cfg(feature = "otlp")]
+            otlp: otlp::settings(from),
             log_json: from
                 .take("log.format", |text| values::one_of(text, &[("text", false), ("json", true)])),
             log_level: from.take("log.level", level),
@@ -310,6 +305,7 @@ fn layers(from: &mut Sources) -> layer::Settings {
         rates: accounts::rates(from),
         choose: from.take("page.choose", values::flag),
         reads_spend: from.take("quota.reads", values::flag),
+        proxies: from.take("proxy.trusted", tls::networks),
         origins: if origins.iter().any(|origin| origin == "*") { None } else { Some(origins) },
     }
 }

@@ -25,10 +25,14 @@
 //! | change what the page asks of the server | `api/deidentify.rs`, `api/preview.rs`, `api/profile.rs` |
 //! | change what clients of the vault see | `api/vault.rs`, its line in `conformance/deviations_vault.tsv`, its test |
 //! | change who may do what, and in which order | `layer/mod.rs`, then the one layer |
+//! | change which tokens of an issuer are believed, and what they say | `oidc`, which says what stands in which of its files |
+//! | change how connections are taken: TLS, deadlines, draining | `serve/listen.rs`, `serve/tls.rs` |
+//! | change which proxies are believed | `layer/client.rs` |
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
 //! | change what is led back into the clinic, or refused there | `deid/restore.rs`, its `judge.rs`; `destination/clinic.rs` |
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
 //! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
+//! | change what goes with a project's key | `db/account/destroy.rs` |
 //! | seal another secret | the list in `db/account/rotation.rs` |
 //! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
@@ -38,9 +42,13 @@
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
+//! | count something else | the list in `metrics/mod.rs`, then where it happens |
+//! | change what logs, other servers and traces tell of a request | `layer/trace.rs`, `trail`; `otlp` |
 //! | change a command | `cli` |
 //! | try one thing more before somebody asks why it does not work | `serve/doctor.rs`, one file below it |
 //! | change how it is run somewhere | `Dockerfile`, `deploy`, held against the code by `tests/deploy.rs` |
+//! | change what `/openapi.json` tells | `api/openapi/operations.tsv`, `components.json`; of DICOMweb `api/capabilities.rs` |
+//! | change what the conformance statement tells | `api/conformance`, then `VEILGATE_REWRITE=1 cargo test --test statement` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
 //! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |
@@ -53,6 +61,8 @@
 //! |---|---|---|---|
 //! | 0 | [`dicom`] | encoded DICOM: splitter, walker, writer | opinions, IO, panics |
 //! | 0 | `secret` | a text that is never shown | |
+//! | 0 | `metrics` | what the process counts of itself | labels that a client can choose |
+//! | 0 | `trail` | whose work this is: the request's name, its place in a trace, its spans | values, UIDs |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
@@ -65,6 +75,8 @@
 //! | 3 | `destination` | where a pushed instance goes: `respond`, `keep`, `forward`, the clinic behind the veil | |
 //! | 3 | `origin` | where a pulled resource comes from: the archive, a DICOMweb server, the veil around either | |
 //! | 3 | `conform` | examines any DICOMweb server from outside, clause by clause | |
+//! | 3 | `otlp` | finished spans on their way to a collector, with feature `otlp` | |
+//! | 3 | `oidc` | tokens of an OpenID Connect issuer: its keys, what of them is believed | HTTP, SQL |
 //! | 3 | `sink` | the audit's second sink: FHIR lines, DICOM audit messages, the only door to syslog | |
 //! | 4 | `layer`, `problem` | tower layers; the one mapping from failures to statuses | handlers |
 //! | 5 | `api`, `page` | one file a route family; the files of the web page, compiled in | SQL, DICOM bytes |
@@ -130,7 +142,12 @@ pub mod downstream;
 #[cfg(feature = "server")]
 pub mod layer;
 #[cfg(feature = "server")]
+pub mod metrics;
+pub mod oidc;
+#[cfg(feature = "server")]
 pub mod origin;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "server")]
 pub mod page;
 #[cfg(feature = "server")]
@@ -145,3 +162,5 @@ pub mod serve;
 pub mod sink;
 #[cfg(feature = "server")]
 pub mod spool;
+#[cfg(feature = "server")]
+pub mod trail;

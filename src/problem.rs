@@ -4,13 +4,16 @@
 
 mod accounts;
 mod causes;
+mod charge;
+mod code;
+mod names;
+mod token;
 
 pub use accounts::Account;
-mod charge;
-mod names;
-
 pub use charge::Charge;
+pub use code::Code;
 pub use names::Names;
+pub use token::Token;
 
 use crate::db;
 use crate::deid::refusal::Refusal;
@@ -58,10 +61,16 @@ pub enum Problem {
     NoKey,
     /// An API key that is unknown or revoked.
     BadKey,
+    /// It is about a token of the issuer.
+    Token(Token),
     /// No admin key.
     NoAdminKey,
     /// Not the admin key.
     BadAdminKey,
+    /// No token for the metrics.
+    NoToken,
+    /// Not the token for the metrics.
+    BadToken,
     /// A request may not choose its profile, or not here.
     NoChoice,
     /// What it chooses is no profile; why.
@@ -203,12 +212,15 @@ impl Problem {
         let (blame, status, reason, title, remedy) = match self {
             Self::NoKey => (Right, S::UNAUTHORIZED, DENIED, "an API key is needed", "Send it as X-API-Key, as Authorization: Bearer, or as the password of Basic."),
             Self::BadKey => (Right, S::UNAUTHORIZED, DENIED, "the API key is not valid", "Check the key; it may have been revoked."),
+            Self::Token(token) => return token.sentence(),
             Self::NoAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is needed", "Send it as X-Admin-Key or as Authorization: Bearer."),
             Self::BadAdminKey => (Right, S::UNAUTHORIZED, DENIED, "the admin key is not valid", "Check the key."),
+            Self::NoToken => (Right, S::UNAUTHORIZED, DENIED, "the token for metrics is needed", "Send it as Authorization: Bearer."),
+            Self::BadToken => (Right, S::UNAUTHORIZED, DENIED, "the token for metrics is not valid", "Check the token."),
             Self::NoChoice => (Right, S::FORBIDDEN, DENIED, "the profile is not the request's to choose", "Leave Veilgate-Profile and Veilgate-Options out; the setting page.choose allows them on some routes."),
             Self::BadChoice(_) => (Request, S::BAD_REQUEST, PROCESSING, "the request chooses no legal profile", "See GET /api/profile for presets and options."),
             Self::OnlyRestores => (Request, S::CONFLICT, DENIED, "the project leads instances back to their origin and gives out none", "Send without asking for the instances back, or use a key of another project."),
-            Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the API key lacks a right", "Use a key that has it: veilgate key add --right."),
+            Self::NoRight(_) => (Right, S::FORBIDDEN, DENIED, "the caller lacks a right", "Use a key that has it (veilgate key add --right), or a token that names it."),
             Self::Account(account) => account.sentence(),
             Self::Names(names) => names.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
@@ -285,7 +297,8 @@ impl Problem {
                 }
                 None
             }
-            Self::NoAdminKey | Self::BadAdminKey => {
+            Self::Token(token) => token.headers(headers),
+            Self::NoAdminKey | Self::BadAdminKey | Self::NoToken | Self::BadToken => {
                 headers.insert(
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer realm=\"veilgate-admin\""),
@@ -345,6 +358,7 @@ fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Sentence { blame, status, reason, title, remedy } = self.sentence();
+        let code = Code(self.code());
         if let Self::Internal(what) = self {
             tracing::error!(what, "internal failure");
         }
@@ -366,6 +380,7 @@ impl IntoResponse for Problem {
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         self.headers(response.headers_mut());
         response.extensions_mut().insert(blame);
+        response.extensions_mut().insert(code);
         response
     }
 }

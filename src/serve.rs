@@ -9,6 +9,7 @@ mod listen;
 pub mod master;
 #[cfg(feature = "billing")]
 mod meter;
+mod tls;
 mod trim;
 mod warden;
 pub mod witness;
@@ -16,6 +17,7 @@ pub mod witness;
 pub use folder::{database_beside, first_project, project_key, unlock_beside};
 
 use crate::api::admin::Admin;
+use crate::api::metrics::Watch;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive, Site};
 use crate::config::{Config, Level};
@@ -29,7 +31,11 @@ use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
 use crate::downstream::{self, Downstream};
 use crate::layer::{self, Accounts, Defaults};
+use crate::metrics::{Build, metrics};
+use crate::oidc::Verifier;
 use crate::origin::{ArchiveOrigin, Decoders, Pulled};
+#[cfg(feature = "otlp")]
+use crate::otlp::Export;
 use crate::sink::{self, Sink};
 use axum::Router;
 use folder::Folder;
@@ -78,10 +84,20 @@ pub enum Failure {
     /// The settings of the audit's second sink.
     #[error(transparent)]
     Sink(#[from] sink::Unusable),
+    /// The settings of the collector of traces.
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] crate::otlp::Unusable),
     /// The settings of billing.
     #[cfg(feature = "billing")]
     #[error(transparent)]
     Billing(#[from] crate::billing::Fault),
+    /// The settings of the issuer of tokens.
+    #[error("oidc.ca_file holds no PEM certificates, or the TLS client cannot be set up")]
+    Issuer,
+    /// The files of TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::Unusable),
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::ErrorKind),
@@ -116,25 +132,31 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
+    let tls = config.tls.clone().map(tls::open).transpose()?;
+    let root = root(&config, address);
     let archive = archive(&config, db.clone(), started).await?;
+    #[cfg(feature = "otlp")]
+    let traces = config.otlp.as_ref().map(Export::start).transpose()?;
     let sink = config.sink.clone().map(Sink::new).transpose()?;
     let sink = sink.map(|sink| tokio::spawn(sink::run(sink, feed::Feed(db.clone()), std::future::pending())));
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
     let defaults = defaults(&config, &folder, archive.clone(), db.clone())?;
-    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), address)?;
+    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), &root)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
-    let accounts = Accounts::new(db.clone(), keys, defaults);
+    let issuer = config.oidc.clone().map(Verifier::new).transpose().map_err(|_| Failure::Issuer)?;
+    let accounts = Accounts::new(db.clone(), keys, issuer, defaults);
     let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
     let writer = Writer::start(db.clone(), terms);
-    let app = app(service, &config.layers, accounts, admin, writer.clone());
-    println!("veilgate ready on http://{address}{}", api::ROOT);
+    let metrics = scrape(&config, db.clone(), writer.clone());
+    let app = app(service, &config.layers, accounts, (admin, metrics), writer.clone());
+    println!("veilgate ready on {root}");
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
-    listen::serve(listener, app, config.times).await;
+    listen::serve(listener, tls, app, config.times).await;
     if let Err(fault) = writer.flush().await {
         tracing::error!(%fault, "the last second of bytes read could not be accounted for");
     }
@@ -145,8 +167,18 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if let Some(meter) = meter {
         meter.stop().await;
     }
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     db.close().await;
     Ok(())
+}
+
+/// The DICOMweb root at the address listened on.
+fn root(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}{}", api::ROOT)
 }
 
 /// Under which key the chains of an installation are written, and how often a checkpoint is kept.
@@ -176,12 +208,22 @@ fn admin(config: &Config, db: &Db, keys: &Keyring, keeper: &Keeper) -> Option<la
     Some(layer::Admin { routes: api::admin::routes(Arc::new(admin)), key, keeper: keeper.clone() })
 }
 
+/// The metrics, if anybody may read them.
+fn scrape(config: &Config, db: Db, writer: Writer) -> Option<layer::Scrape> {
+    let build = Build { version: env!("CARGO_PKG_VERSION"), edition: crate::deid::table::edition() };
+    metrics().build.get_or_create(&build).set(1);
+    let keys: Vec<_> =
+        [&config.accounts.metrics_token, &config.accounts.admin_key].into_iter().flatten().cloned().collect();
+    let routes = api::metrics::routes(Watch { db, writer });
+    (!keys.is_empty()).then_some(layer::Scrape { routes, keys })
+}
+
 /// Routes within their layers.
 fn app(
     service: Arc<Service>,
     settings: &layer::Settings,
     accounts: Accounts,
-    admin: Option<layer::Admin>,
+    (admin, metrics): (Option<layer::Admin>, Option<layer::Scrape>),
     writer: Writer,
 ) -> Router {
     let routes = layer::Routes {
@@ -190,6 +232,7 @@ fn app(
         read: api::read(Arc::clone(&service)),
         metered: api::metered(service),
         admin,
+        metrics,
     };
     layer::stack(routes, settings, accounts, writer)
 }
@@ -257,9 +300,9 @@ fn service(
     archive: Archive,
     keys: Keyring,
     keeper: Keeper,
-    address: SocketAddr,
+    root: &str,
 ) -> Result<Arc<Service>, Failure> {
-    let own = || Links::new(&format!("http://{address}{}", api::ROOT)).map_err(|_| Failure::System);
+    let own = || Links::new(root).map_err(|_| Failure::System);
     let head = usize::try_from(config.limits.head).unwrap_or(usize::MAX);
     Ok(Arc::new(Service {
         #[cfg(feature = "billing")]
@@ -318,7 +361,7 @@ fn log(config: &Config) {
     use tracing_subscriber::prelude::*;
     let registry = tracing_subscriber::registry();
     let _ = match config.log_json {
-        true => registry.with(lines.json().with_filter(own)).try_init(),
+        true => registry.with(lines.json().with_span_list(false).with_filter(own)).try_init(),
         false => registry.with(lines.with_filter(own)).try_init(),
     };
 }

@@ -1,10 +1,11 @@
 //! A run of bytes held in memory up to a threshold and in an unlinked temporary file beyond it: written once, then read
 //! from the first byte on, or in any ranges. Only pseudonymized bytes ever come here.
 
+use crate::metrics::{Level, metrics};
+use crate::trail::carried;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -21,6 +22,28 @@ const AHEAD: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the spool fails")]
 pub struct Fault;
+
+/// An unlinked temporary file, in the metrics for as long as it is there.
+struct File {
+    file: std::fs::File,
+    _one: Level,
+    bytes: Level,
+}
+
+impl File {
+    fn new(folder: PathBuf) -> std::io::Result<Self> {
+        let mut one = Level::of(&metrics().spool_files);
+        let file = tempfile::tempfile_in(folder)?;
+        one.raise(1);
+        Ok(Self { file, _one: one, bytes: Level::of(&metrics().spool_bytes) })
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.bytes.raise(bytes.len());
+        Ok(())
+    }
+}
 
 /// A spool being filled.
 pub struct Spool {
@@ -87,8 +110,12 @@ impl Spool {
         if let Some(mut file) = self.file().await? {
             self.in_file = len.saturating_sub(self.in_memory);
             let end = self.in_file;
-            let cut = move || file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map(|_| file);
-            self.file = Some(tokio::spawn(blocking(cut)));
+            let cut = move || {
+                file.file.set_len(end)?;
+                file.file.seek(SeekFrom::Start(end))?;
+                Ok(file)
+            };
+            self.file = Some(tokio::spawn(carried(blocking(cut))));
         }
         while self.in_memory > len {
             let Some(last) = self.memory.pop() else { break };
@@ -111,7 +138,7 @@ impl Spool {
         self.flush().await?;
         let left = self.in_file;
         let file = match self.file().await? {
-            Some(mut file) => Some((blocking(move || file.rewind().map(|()| file)).await?, left)),
+            Some(mut file) => Some((blocking(move || file.file.rewind().map(|()| file)).await?, left)),
             None => None,
         };
         Ok(Reader::new(self.memory, file))
@@ -147,12 +174,12 @@ impl Spool {
         let write = move || {
             let mut file = match file {
                 Some(file) => file,
-                None => tempfile::tempfile_in(folder)?,
+                None => File::new(folder)?,
             };
             waiting.iter().try_for_each(|bytes| file.write_all(bytes))?;
             Ok(file)
         };
-        self.file = Some(tokio::spawn(blocking(write)));
+        self.file = Some(tokio::spawn(carried(blocking(write))));
         Ok(())
     }
 }
@@ -204,10 +231,10 @@ fn read_ahead(mut file: File, left: u64) -> Option<JoinHandle<Result<Block, Faul
     let size = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK);
     let read = move || {
         let mut bytes = vec![0; size];
-        file.read_exact(&mut bytes)?;
+        file.file.read_exact(&mut bytes)?;
         Ok(Block { bytes, file, left: left - size as u64 })
     };
-    (left > 0).then(|| tokio::spawn(blocking(read)))
+    (left > 0).then(|| tokio::spawn(carried(blocking(read))))
 }
 
 /// A full spool. Clones are the same bytes.
@@ -261,9 +288,9 @@ impl Whole {
         let size = usize::try_from(size).map_err(|_| Fault)?;
         blocking(move || {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(at))?;
+            file.file.seek(SeekFrom::Start(at))?;
             let mut bytes = vec![0; size];
-            file.read_exact(&mut bytes)?;
+            file.file.read_exact(&mut bytes)?;
             Ok(bytes.into())
         })
         .await

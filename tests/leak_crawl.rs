@@ -110,16 +110,23 @@ fn at_rest(pulled: &Pulled, search: &mut Search) {
 /// More requests than there are resources: the gateway's crawl ends by itself.
 const MOST: usize = 20_000;
 
+/// Opens the metrics.
+const TOKEN: &str = "a token for the metrics of tests";
+
 /// The encodings of a data set.
 const ALL: [&str; 5] =
     [syntax::EXPLICIT_LE, syntax::IMPLICIT_LE, syntax::EXPLICIT_BE, syntax::DEFLATED_LE, syntax::RLE];
 
 fn crawls(origin: Origin, encodings: &[&str]) {
-    let Some(pulled) = origin.start("pass.toml", &[("VEILGATE_LOG_LEVEL", "trace")]) else { return };
+    let settings = [("VEILGATE_LOG_LEVEL", "trace"), ("VEILGATE_METRICS_TOKEN", TOKEN)];
+    let Some(pulled) = origin.start("pass.toml", &settings) else { return };
     let Study { instances, marks } = plant::study(encodings);
     pulled.hold(&instances);
     let mut search = Search::new(marks);
-    let mut crawl = Crawl::new(pulled.server.address(), &[("X-API-Key", &pulled.server.key)]);
+    let mut crawl = Crawl::new(
+        pulled.server.address(),
+        &[("X-API-Key", &pulled.server.key), ("Authorization", &format!("Bearer {TOKEN}"))],
+    );
     begin(&mut crawl);
     by_query(&pulled, &mut crawl);
     provoke(&mut crawl);

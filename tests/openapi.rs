@@ -38,7 +38,7 @@ fn routes() -> BTreeSet<(String, String)> {
     let source = |file: &str| {
         std::fs::read_to_string(format!("{}/src/api/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
     };
-    let source = source("mod.rs") + &source("admin/mod.rs");
+    let source = source("mod.rs") + &source("admin/mod.rs") + &source("metrics.rs");
     let mut routes = BTreeSet::new();
     for route in source.split(".route(\"").skip(1) {
         let (path, rest) = route.split_once('"').unwrap();

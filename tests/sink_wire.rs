@@ -5,12 +5,14 @@
 #[path = "sink/collector.rs"]
 mod collector;
 mod sink;
+mod support;
 
-use collector::{Authority, Collector, Manner};
+use collector::{Collector, Manner};
 use sink::{Memory, entries};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
+use support::authority::Authority;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use veilgate::audit::chain::Sealed;

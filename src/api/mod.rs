@@ -18,6 +18,7 @@ mod health;
 mod intake;
 mod lookup;
 mod metadata;
+pub mod metrics;
 mod openapi;
 mod outcome;
 mod path;

@@ -19,7 +19,7 @@ const INSTANCE: Tag = Tag(0x0008, 0x0018);
 /// Who did what, in which request. Names that the gateway made, never what a client calls itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
-    /// The API key's name (not the key), or who else acted: `admin`, `system`.
+    /// The API key's name (not the key), `oidc:` and a digest of a token's subject, or who else acted: `admin`, `system`.
     pub actor: Id,
     /// The request's name, made by the gateway; `None` where there was no request.
     pub request: Option<Id>,

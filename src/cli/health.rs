@@ -81,6 +81,8 @@ fn url(config: &Config) -> Result<String, Failure> {
         address if address.port() == 0 => {
             Err(Failure::Usage("listen takes any free port: give --url".to_owned()))
         }
+        // A certificate is seldom in the name of the loopback address: --url tells the name that it has.
+        address if config.tls.is_some() => Ok(format!("https://{address}")),
         address => Ok(format!("http://{address}")),
     }
 }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Fewest characters of an admin key.
+/// Fewest characters of an admin key, and of a token for metrics.
 const ADMIN_KEY: usize = 16;
 
 /// Who may have how much, and how it is accounted for.
@@ -32,6 +32,8 @@ pub struct Accounts {
     pub keys: Vec<EnvironmentKey>,
     /// Key of the admin API; `None`: there is none.
     pub admin_key: Option<Secret>,
+    /// Token that opens the metrics, too.
+    pub metrics_token: Option<Secret>,
 }
 
 /// A URL as SQLAlchemy takes it too, whose driver (`postgresql+driver://`) says nothing here.
@@ -71,10 +73,10 @@ fn keys(text: &str) -> Result<Vec<EnvironmentKey>, String> {
     Ok(found)
 }
 
-fn admin_key(from: &mut Sources) -> Option<Secret> {
-    let key = secret(from, "admin_key", "admin_key_file")?;
+fn admin_key(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
+    let key = secret(from, direct, file)?;
     if key.expose().len() < ADMIN_KEY {
-        from.wrong("admin_key", String::new());
+        from.wrong(direct, String::new());
         return None;
     }
     Some(key)
@@ -112,7 +114,8 @@ pub(super) fn accounts(from: &mut Sources) -> Accounts {
             .take("crosswalk.keep", |text| values::one_of(text, &[("always", true), ("pull", false)])),
         crosswalk_rows: from.take("crosswalk.rows", values::count) as u64,
         keys: from.take("api_keys", keys),
-        admin_key: admin_key(from),
+        admin_key: admin_key(from, "admin_key", "admin_key_file"),
+        metrics_token: admin_key(from, "metrics.token", "metrics.token_file"),
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn settings(from: &mut Sources) -> downstream::Settings {
     }
 }
 
-fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
+/// `Name: value`, one a line.
+pub(super) fn headers(text: &str) -> Result<Vec<(String, Secret)>, String> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines
         .map(|line| {

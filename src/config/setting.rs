@@ -43,6 +43,23 @@ impl Setting {
     }
 }
 
+/// Two lists as one, which has room for `ALL`: as many as both hold.
+pub(super) const fn join<const ALL: usize>(first: &[Setting], second: &[Setting]) -> [Setting; ALL] {
+    let mut joined = [plain("", "", "", ""); ALL];
+    let mut room: &mut [Setting] = &mut joined;
+    let mut lists: &[&[Setting]] = &[first, second];
+    while let Some((list, others)) = lists.split_first() {
+        let mut list = *list;
+        while let Some((setting, rest)) = list.split_first() {
+            let Some((place, more)) = room.split_first_mut() else { return joined };
+            *place = *setting;
+            (list, room) = (rest, more);
+        }
+        lists = others;
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -1,11 +1,17 @@
 //! The one list of settings. The file, the environment, `--help` and the README all
 //! follow it; reading the values is `super`, what a setting is `setting`.
 
-use super::setting::{Setting, plain, secret};
+mod access;
+
+use super::setting::{Setting, join, plain, secret};
+use access::ACCESS;
 
 /// Every setting, in the order of the documentation. Sizes are bytes or carry KiB, MiB,
 /// GiB; times are seconds or carry ms, s, m, h.
-pub const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &join::<{ GATEWAY.len() + ACCESS.len() }>(GATEWAY, ACCESS);
+
+/// Those of the gateway itself; how clients reach it, and show who they are, is `access`.
+const GATEWAY: &[Setting] = &[
     plain(
         "listen",
         "VEILGATE_LISTEN",
@@ -51,7 +57,7 @@ pub const SETTINGS: &[Setting] = &[
         "public_base_url",
         "VEILGATE_PUBLIC_BASE_URL",
         "",
-        "URL under which clients reach the DICOMweb root; by default http://LISTEN/dicom-web. Links are built from it, never from Host.",
+        "URL under which clients reach the DICOMweb root; by default http://LISTEN/dicom-web (https with tls.certificate_file). Links are built from it, never from Host.",
     ),
     plain(
         "destination",
@@ -168,7 +174,7 @@ pub const SETTINGS: &[Setting] = &[
         "limits.header_time",
         "VEILGATE_LIMITS_HEADER_TIME",
         "30 s",
-        "Time a client has to send its headers.",
+        "Time a client has to send its headers, and before that for its TLS handshake.",
     ),
     plain(
         "limits.idle_time",
@@ -362,6 +368,20 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "PEM file of that certificate's private key.",
     ),
+    secret(
+        "metrics.token",
+        "VEILGATE_METRICS_TOKEN",
+        "Bearer token that opens /metrics, 16 characters or more; the admin key opens it too. Without either there is no /metrics.",
+    ),
+    plain("metrics.token_file", "VEILGATE_METRICS_TOKEN_FILE", "", "File with that token."),
+    plain(
+        "otlp.endpoint",
+        "VEILGATE_OTLP_ENDPOINT",
+        "",
+        "URL that traces are sent to, as OTLP over HTTP (protobuf), such as http://127.0.0.1:4318/v1/traces; empty: nowhere.",
+    ),
+    secret("otlp.headers", "VEILGATE_OTLP_HEADERS", "Further request headers for it, one `Name: value` a line or list entry."),
+    plain("otlp.ca_file", "VEILGATE_OTLP_CA_FILE", "", "PEM file of certificate authorities to trust for it besides the system's."),
     plain("log.format", "VEILGATE_LOG_FORMAT", "text", "text or json, on stderr."),
     plain("log.level", "VEILGATE_LOG_LEVEL", "info", "error, warn, info, debug or trace."),
 ];

@@ -1,7 +1,9 @@
 //! Customers, their projects and API keys: what they have in common, and who acts on them. Each has its file. What a
 //! caller may do is decided in `layer`.
 
+mod claimed;
 mod customer;
+mod destroy;
 mod environment;
 mod founding;
 mod key;
@@ -10,7 +12,9 @@ mod project;
 mod rights;
 mod rotation;
 
+pub use claimed::Claimed;
 pub use customer::{Customer, CustomerWish, Quota};
+pub(super) use destroy::secret;
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
@@ -93,7 +97,7 @@ impl Hand {
         Self { keeper, actor: "admin".into(), request: Id::new(request).ok() }
     }
 
-    /// Whoever holds the API key of this name.
+    /// Whoever calls under this name: of an API key, or of a token's subject.
     pub fn caller(keeper: Keeper, key: &str) -> Self {
         Self { keeper, actor: key.to_owned().into(), request: None }
     }

@@ -17,9 +17,10 @@ use super::{Db, Fault, catalog};
 use crate::audit::action::Action;
 use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
+use crate::metrics::metrics;
 use debts::Debts;
 use sent::Sent;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -167,7 +168,10 @@ impl Writer {
     /// # Errors
     /// The database fails, or the quota does not hold what was done without reservation: then nothing was written.
     pub async fn settle(&self, settlement: Settlement) -> Result<Settled, Fault> {
-        settled(self.ask(Ask::Settle(Box::new(settlement))).await?)
+        let started = Instant::now();
+        let settled = self.ask(Ask::Settle(Box::new(settlement))).await.and_then(settled);
+        metrics().commit_seconds.observe(started.elapsed().as_secs_f64());
+        settled
     }
 
     /// Gives back what a request reserved that comes to no settlement. Does not wait.
@@ -187,6 +191,11 @@ impl Writer {
     /// The database fails.
     pub async fn flush(&self) -> Result<(), Fault> {
         self.ask(Ask::Flush).await.map(drop)
+    }
+
+    /// Requests that wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity().saturating_sub(self.jobs.capacity())
     }
 
     async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {

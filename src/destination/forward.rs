@@ -8,6 +8,7 @@ use crate::dicomweb::boundary;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::store_answer::{Fate, StoreAnswer};
 use crate::downstream::{self, Downstream, Feed, Feeder};
+use crate::trail::carried;
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
@@ -161,13 +162,13 @@ impl Forward {
         let (feeder, feed) = Feed::streamed();
         let (names, named) = tokio::sync::oneshot::channel::<String>();
         let downstream = self.downstream.clone();
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(carried(async move {
             let answer = downstream.store_stream(&content_type, feed).await;
             drop(place);
             // Without a name the instance was refused and nobody asks.
             let uid = named.await.unwrap_or_default();
             fates(&answer, &[&uid])
-        });
+        }));
         for bytes in std::iter::once(head).chain(begun) {
             feeder.send(bytes).await;
         }
@@ -184,11 +185,11 @@ impl Forward {
         let permit = self.downstream.place().await.ok_or(Fault::Storage)?;
         let places = group.iter().map(|small| small.place).collect();
         let downstream = self.downstream.clone();
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(carried(async move {
             let fates = send(&downstream, &group).await;
             drop(permit);
             fates
-        });
+        }));
         self.sent.push((places, task));
         Ok(())
     }

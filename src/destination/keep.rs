@@ -7,6 +7,7 @@ use crate::archive::{self, Archive, Writer};
 use crate::db::catalog::Entry;
 use crate::db::seal::hex;
 use crate::deid::receipt::Receipt;
+use crate::trail::carried;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use tokio::task::JoinHandle;
@@ -61,7 +62,7 @@ impl Keep {
             object: writer.object().to_owned(),
             described: describer.finish(),
         };
-        self.finishing.push_back((entry, tokio::spawn(writer.finish())));
+        self.finishing.push_back((entry, tokio::spawn(carried(writer.finish()))));
         Ok(())
     }
 

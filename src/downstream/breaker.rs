@@ -1,6 +1,7 @@
 //! Leaves a server alone that does not answer, so that nobody waits for it in vain: after some failures in a row requests
 //! fail at once, until one that is tried after a pause succeeds.
 
+use crate::metrics::metrics;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -57,8 +58,22 @@ impl Breaker {
         Ok(Pass { breaker: self, since: now, told: false })
     }
 
+    /// Changes the state; the metrics tell how many servers are left alone.
+    fn put(&self, state: &mut State, next: State) {
+        let resting = |state: &State| i64::from(!matches!(state, State::Closed { .. }));
+        metrics().resting.inc_by(resting(&next) - resting(state));
+        *state = next;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        let mut state = self.state();
+        self.put(&mut state, State::Closed { failed: 0 });
     }
 }
 
@@ -66,7 +81,7 @@ impl Pass<'_> {
     /// The server answered, whatever it said.
     pub(super) fn answered(mut self) {
         self.told = true;
-        *self.breaker.state() = State::Closed { failed: 0 };
+        self.breaker.put(&mut self.breaker.state(), State::Closed { failed: 0 });
     }
 
     /// Nothing was heard of it until now.
@@ -74,13 +89,14 @@ impl Pass<'_> {
         self.told = true;
         let mut state = self.breaker.state();
         let open = |pause| State::Open { until: now + pause, pause };
-        *state = match *state {
+        let next = match *state {
             State::Closed { failed } if failed + 1 < FAILURES => State::Closed { failed: failed + 1 },
             State::Closed { .. } => open(PAUSE),
             State::Trying { pause } => open((pause * 2).min(LONGEST)),
             // Others that were on their way when it opened.
             State::Open { .. } => return,
         };
+        self.breaker.put(&mut state, next);
     }
 }
 

@@ -65,6 +65,24 @@ impl Fault {
         )
     }
 
+    /// A short, stable name for metrics and traces.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::CutOff => "cut-off",
+            Self::TimedOut => "timed-out",
+            Self::Busy { .. } => "busy",
+            Self::Denied => "denied",
+            Self::Refused(_) => "refused",
+            Self::Nonsense => "nonsense",
+            Self::NotFound => "not-found",
+            Self::Unsupported => "unsupported",
+            Self::Failing => "failing",
+            Self::TooLarge => "too-large",
+            Self::Resting { .. } => "resting",
+        }
+    }
+
     /// True if nothing was heard of the server at all.
     pub(super) fn is_silence(self) -> bool {
         matches!(self, Self::Unreachable | Self::CutOff | Self::TimedOut)

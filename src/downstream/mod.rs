@@ -7,13 +7,20 @@
 //! | change how multipart answers are taken apart | `multipart` |
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
+//! | change what a server is told of whose work it does, and what is counted of it | `asked` |
 //! | change how any HTTP client is set up | `client` |
+//! | change how spans are sent to a collector | `collector`, then `otlp` |
+//! | ask another server for a small JSON document | [`document`] |
 //! | show an exchange as it was, to whoever examines a server | [`probe`] |
 
 mod address;
+mod asked;
 mod body;
 mod breaker;
 mod client;
+#[cfg(feature = "otlp")]
+mod collector;
+pub mod document;
 mod fault;
 mod multipart;
 pub mod probe;
@@ -22,6 +29,8 @@ mod store;
 
 pub use body::{Feed, Feeder};
 pub use client::for_objects;
+#[cfg(feature = "otlp")]
+pub use collector::Collector;
 pub use fault::Fault;
 pub use multipart::{PartHead, ReplyParts};
 pub use read::{BodyStream, Reply};

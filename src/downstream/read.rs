@@ -1,6 +1,7 @@
 //! GET: what the downstream server holds, streamed as fast as it is taken. A body that is not whole ends in an error,
 //! never early; a request holds its place among the others until its body has ended or was dropped.
 
+use super::asked::Asked;
 use super::fault::{self, Fault};
 use super::multipart::ReplyParts;
 use super::{Downstream, retry_after};
@@ -53,7 +54,10 @@ impl Downstream {
     pub async fn get(&self, path: &str, accept: &str, range: Option<Range<u64>>) -> Result<Reply, Fault> {
         let mut attempt = 0;
         loop {
-            let fault = match self.attempt(path, accept, range.as_ref()).await {
+            let asked = Asked::begin("GET");
+            let answer = self.attempt(&asked, path, accept, range.as_ref()).await;
+            asked.ended(&answer);
+            let fault = match answer {
                 Ok(reply) => return Ok(reply),
                 Err(fault) => fault,
             };
@@ -69,7 +73,13 @@ impl Downstream {
     }
 
     /// One attempt, up to the head of the answer.
-    async fn attempt(&self, path: &str, accept: &str, range: Option<&Range<u64>>) -> Result<Reply, Fault> {
+    async fn attempt(
+        &self,
+        asked: &Asked,
+        path: &str,
+        accept: &str,
+        range: Option<&Range<u64>>,
+    ) -> Result<Reply, Fault> {
         let pass = self
             .breaker
             .ask(Instant::now())
@@ -77,7 +87,7 @@ impl Downstream {
         let place = timeout(self.settings.answer, self.place()).await.ok().flatten();
         let place = place.ok_or(Fault::Busy { retry_after: None })?;
         let url = self.root.join(path).map_err(|_| Fault::Unsupported)?;
-        let mut request = self.authorized(self.http.get(url)).header("Accept", accept);
+        let mut request = asked.name(self.authorized(self.http.get(url))).header("Accept", accept);
         if let Some(range) = range {
             request =
                 request.header("Range", format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));

@@ -1,5 +1,6 @@
 //! STOW: instances on their way to the downstream server. How they are grouped into requests is `destination`'s.
 
+use super::asked::Asked;
 use super::body::Feed;
 use super::fault::{self, Fault};
 use super::{Downstream, retry_after};
@@ -53,9 +54,21 @@ impl Downstream {
 
     /// One attempt.
     async fn store(&self, content_type: &str, feed: Feed) -> Result<StoreAnswer, Fault> {
+        let asked = Asked::begin("POST");
+        let answer = self.attempt_store(&asked, content_type, feed).await;
+        asked.ended(&answer);
+        answer
+    }
+
+    async fn attempt_store(
+        &self,
+        asked: &Asked,
+        content_type: &str,
+        feed: Feed,
+    ) -> Result<StoreAnswer, Fault> {
         let length = feed.len();
-        let mut request = self
-            .authorized(self.http.post(format!("{}/studies", self.settings.url)))
+        let mut request = asked
+            .name(self.authorized(self.http.post(format!("{}/studies", self.settings.url))))
             .header("Content-Type", content_type)
             .header("Accept", "application/dicom+json");
         if let Some(length) = length {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 /// How long a wrong key waits for its answer. One guess a second and connection leads nowhere.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// The admin API, and who may use it.
 pub struct Admin {
@@ -41,7 +41,7 @@ struct Guard {
 }
 
 /// Digests are compared: they have one length, and say nothing about how far a guess was right.
-fn digest(key: &str) -> [u8; 32] {
+pub(super) fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
@@ -53,12 +53,13 @@ async fn admin(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
         tokio::time::sleep(PAUSE).await;
         return Problem::BadAdminKey.into_response();
     }
-    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let id = request.extensions().get::<RequestId>().map(|id| id.told.clone()).unwrap_or_default();
     request.extensions_mut().insert(Hand::admin(guard.keeper.clone(), &id));
     next.run(request).await
 }
 
-fn key(headers: &HeaderMap) -> Option<&str> {
+/// The key that stands in the request.
+pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = || {
         let (scheme, rest) = text(header::AUTHORIZATION.as_str())?.trim().split_once(' ')?;

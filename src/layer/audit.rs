@@ -14,7 +14,9 @@ use crate::db::Fault;
 use crate::db::writer::{Settled, Settlement, Ticket, Writer};
 use crate::deid::plan::Plan;
 use crate::destination::{Custody, Stored};
+use crate::metrics::{Direction, Reason, metrics};
 use crate::problem::Problem;
+use crate::trail::{Kind, Step};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
@@ -37,7 +39,9 @@ pub(super) async fn audit(State(writer): State<Writer>, request: Request, next: 
     let tally = response.extensions_mut().remove::<Tally>().unwrap_or_default();
     let settlement = settlement(&caller, by, &tally, &mut response);
     let (names, reader) = (settlement.names.clone(), settlement.ticket.clone().filter(|_| tally.read > 0));
+    let step = Step::begin(Kind::Internal, "settle");
     let (settled, response) = settle(&writer, settlement, response, tally.read > 0).await;
+    drop(step);
     if settled.is_ok() {
         caller.crosswalk.entered(&names);
     }
@@ -72,7 +76,7 @@ fn actor(request: &Request) -> Option<(Caller, By)> {
         Method::POST | Method::PUT => Action::Store,
         _ => Action::Retrieve,
     };
-    let (actor, request) = (Id::new(caller.key.as_str()).ok()?, Id::new(id.0.as_str()).ok()?);
+    let (actor, request) = (Id::new(caller.key.as_str()).ok()?, Id::new(id.told.as_str()).ok()?);
     Some((caller, By { actor, request: Some(request), action }))
 }
 
@@ -144,6 +148,7 @@ async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, F
             return withheld(fault, tally);
         }
     };
+    count(&tally);
     if let Some(stored) = stored(&tally) {
         stored.archive.remove(settled.useless.iter().map(String::as_str)).await;
     }
@@ -154,6 +159,28 @@ async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, F
     }
     response.extensions_mut().insert(tally);
     response
+}
+
+/// What is on record is in the metrics too.
+fn count(tally: &Tally) {
+    let all = metrics();
+    for done in &tally.instances {
+        let (outcome, reason) = match done {
+            Done::Delivered(_) => ("delivered", None),
+            Done::Restored(_) => ("restored", None),
+            Done::Undelivered(..) => ("undelivered", None),
+            Done::Refused(refused) => ("refused", Some(refused.refusal.code())),
+            Done::Unread(..) => ("unread", Some("unreadable")),
+        };
+        all.came(outcome, 1);
+        if let Some(reason) = reason {
+            all.refused_instances.get_or_create(&Reason { reason }).inc();
+        }
+    }
+    all.read.inc_by(tally.read);
+    for (direction, bytes) in [("in", tally.bytes_in), ("out", tally.bytes_out)] {
+        all.instance_bytes.get_or_create(&Direction { direction }).inc_by(bytes);
+    }
 }
 
 /// What waits in the archive.
@@ -167,7 +194,10 @@ fn stored(tally: &Tally) -> Option<&Stored> {
 /// Nothing leaves that is not on record.
 fn withheld(fault: Fault, tally: Tally) -> Response {
     let problem = match fault {
-        Fault::Spent => Problem::QuotaSpent { retry_after: crate::db::usage::Month::now().left() },
+        Fault::Spent => {
+            metrics().over_quota.inc();
+            Problem::QuotaSpent { retry_after: crate::db::usage::Month::now().left() }
+        }
         fault => Problem::from(fault),
     };
     let mut response = problem.into_response();

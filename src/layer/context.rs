@@ -11,9 +11,14 @@ use crate::origin::Origin;
 use crate::problem::Problem;
 use std::sync::Arc;
 
-/// The request's name, made by `trace`.
+/// The request's names, made by `trace`.
 #[derive(Clone)]
-pub(super) struct RequestId(pub(super) String);
+pub(super) struct RequestId {
+    /// As it is called outside, also by clients.
+    pub(super) told: String,
+    /// No other request's: what is kept of a request in the database goes by this one.
+    pub(super) own: String,
+}
 
 /// Who calls, put into the request by `identify`.
 #[derive(Clone)]
@@ -22,13 +27,13 @@ pub struct Caller {
     pub customer: String,
     /// The project under whose secret pseudonyms are made.
     pub project: String,
-    /// Name of the API key, not the key.
+    /// Name of the API key, not the key; of a caller with a token, the name made of its subject.
     pub key: String,
     /// The customer's tier.
     pub tier: Tier,
     /// The key's own rate: requests a minute.
     pub rate: Option<u64>,
-    /// What the key may do beyond what every key may.
+    /// What key or token may do beyond what every key may.
     pub rights: Rights,
     /// Decides about the project's instances.
     pub engine: Engine,
@@ -46,7 +51,7 @@ impl Caller {
     /// Refuses who lacks a right.
     ///
     /// # Errors
-    /// The key lacks it.
+    /// Key or token lacks it.
     pub fn must(&self, right: Right) -> Result<(), Problem> {
         if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
     }
@@ -117,6 +122,11 @@ impl Tally {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A request that has one name.
+    pub(in crate::layer) fn called(name: &str) -> RequestId {
+        RequestId { told: name.to_owned(), own: name.to_owned() }
+    }
     use crate::db::tests::absent;
     use crate::deid::plan::Plan;
     use crate::deid::profile::Profile;

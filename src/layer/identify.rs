@@ -1,16 +1,19 @@
-//! API key → `Caller`, before a byte of the body is read; otherwise 401 with challenges
-//! (PS3.18 8.5). A key comes as X-API-Key, as Bearer token, or as password of Basic.
+//! API key or token → `Caller`, before a byte of the body is read; otherwise 401 with challenges
+//! (PS3.18 8.5). A key comes as X-API-Key, as Bearer token, or as password of Basic; a token of the issuer, where one is
+//! set, as Bearer (RFC 6750 2.1).
 
 use super::context::Caller;
 use super::own::Defaults;
-use crate::db::Db;
-use crate::db::account::KeyOwner;
+use crate::db::account::{Rights, Tier};
 use crate::db::crosswalk::Crosswalk;
 use crate::db::seal::Keyring;
+use crate::db::{Db, Fault};
 use crate::deid::engine::Engine;
 use crate::destination::Target;
+use crate::oidc::{self, Identity, Verifier, is_token};
 use crate::origin::Origin;
-use crate::problem::Problem;
+use crate::problem::{Problem, Token};
+use crate::trail;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -34,6 +37,7 @@ const MAX_KEY: usize = 256;
 #[derive(Clone)]
 pub struct Accounts {
     db: Db,
+    issuer: Option<Verifier>,
     keys: Keyring,
     defaults: Arc<Defaults>,
     projects: Arc<Mutex<HashMap<String, Known>>>,
@@ -49,24 +53,51 @@ struct Known {
     origin: Arc<dyn Origin>,
 }
 
+/// Who a request says it comes from.
+enum Claim {
+    /// Whoever has the key of this SHA-256.
+    Key([u8; 32]),
+    /// Whom a token of the issuer stands for.
+    Token(Identity),
+}
+
+/// For whom a request is served.
+struct Owner {
+    name: String,
+    project: String,
+    changed: i64,
+    customer: String,
+    tier: Tier,
+    rate: Option<u64>,
+    rights: Rights,
+}
+
 impl Accounts {
-    /// The accounts in `db`, whose secrets open under `keys`; what a project does not say for itself, `defaults` do.
-    pub fn new(db: Db, keys: Keyring, defaults: Defaults) -> Self {
-        Self { db, keys, defaults: Arc::new(defaults), projects: Arc::default() }
+    /// The accounts in `db`, whose secrets open under `keys`; what a project does not say for itself, `defaults` do. Tokens
+    /// are taken of `issuer` alone.
+    pub fn new(db: Db, keys: Keyring, issuer: Option<Verifier>, defaults: Defaults) -> Self {
+        Self { db, issuer, keys, defaults: Arc::new(defaults), projects: Arc::default() }
     }
 
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    /// Checks a token where one is sent, which may mean to ask its issuer.
+    async fn claim(&self, headers: &HeaderMap) -> Result<Claim, Problem> {
+        if let Some((issuer, token)) = self.issuer.as_ref().zip(token(headers)) {
+            return issuer.check(token).await.map(Claim::Token).map_err(refused);
+        }
         let key = key(headers).ok_or(Problem::NoKey)?;
-        let sha256: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let owner = self.db.key_owner(sha256).await?;
-        // The lookup compares digests of unknowable keys; this comparison makes sure that
-        // its timing cannot matter.
-        let owner = owner.filter(|owner| bool::from(owner.sha256.ct_eq(&sha256))).ok_or(Problem::BadKey)?;
+        Ok(Claim::Key(Sha256::digest(key.as_bytes()).into()))
+    }
+
+    async fn caller(&self, claim: Claim) -> Result<Caller, Problem> {
+        let owner = match claim {
+            Claim::Key(sha256) => self.of_key(sha256).await?,
+            Claim::Token(identity) => self.of_token(identity).await?,
+        };
         let known = self.project(&owner).await?;
         Ok(Caller {
             customer: owner.customer,
             project: owner.project,
-            key: owner.key,
+            key: owner.name,
             tier: owner.tier,
             rate: owner.rate,
             rights: owner.rights,
@@ -78,13 +109,50 @@ impl Accounts {
         })
     }
 
-    async fn project(&self, owner: &KeyOwner) -> Result<Known, Problem> {
+    async fn of_key(&self, sha256: [u8; 32]) -> Result<Owner, Problem> {
+        let owner = self.db.key_owner(sha256).await?;
+        // The lookup compares digests of unknowable keys; this comparison makes sure that
+        // its timing cannot matter.
+        let owner = owner.filter(|owner| bool::from(owner.sha256.ct_eq(&sha256))).ok_or(Problem::BadKey)?;
+        Ok(Owner {
+            name: owner.key,
+            project: owner.project,
+            changed: owner.changed,
+            customer: owner.customer,
+            tier: owner.tier,
+            rate: owner.rate,
+            rights: owner.rights,
+        })
+    }
+
+    /// A token that claims no project of ours is answered like one that is forged: it is not to find out what there is.
+    async fn of_token(&self, identity: Identity) -> Result<Owner, Problem> {
+        let claimed = self.db.claimed_project(&identity.project).await?;
+        let unknown = oidc::Fault::Invalid("it claims a project that is not there, or not that customer's");
+        let claimed = claimed.ok_or_else(|| refused(unknown))?;
+        Ok(Owner {
+            name: identity.actor,
+            project: claimed.project,
+            changed: claimed.changed,
+            customer: claimed.customer,
+            tier: claimed.tier,
+            rate: None,
+            rights: identity.rights,
+        })
+    }
+
+    async fn project(&self, owner: &Owner) -> Result<Known, Problem> {
         let known = self.projects().get(&owner.project).filter(|it| it.changed == owner.changed).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         let (db, project) = (&self.db, owner.project.as_str());
-        let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let opened = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await;
+        if opened.as_ref().is_err_and(|fault| *fault == Fault::Destroyed) {
+            // Nothing of the secret stays in memory either, once the requests under way have ended.
+            self.projects().remove(project);
+        }
+        let settings = opened?;
         let engine = self.defaults.engine(&settings);
         let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {
@@ -105,14 +173,38 @@ impl Accounts {
 
 /// Puts the caller into the request, or refuses it.
 pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Request, next: Next) -> Response {
-    let caller = timeout(PATIENCE, accounts.caller(request.headers())).await;
-    match caller.unwrap_or(Err(Problem::Database)) {
+    let caller = match accounts.claim(request.headers()).await {
+        Ok(claim) => timeout(PATIENCE, accounts.caller(claim)).await.unwrap_or(Err(Problem::Database)),
+        Err(problem) => Err(problem),
+    };
+    match caller {
         Ok(caller) => {
+            if let Some(trail) = trail::current() {
+                trail.belongs_to(&caller.project);
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The log says why, the answer does not.
+fn refused(fault: oidc::Fault) -> Problem {
+    match fault {
+        oidc::Fault::Invalid(why) => {
+            tracing::info!(why, "a token was refused");
+            Problem::Token(Token::Invalid)
+        }
+        oidc::Fault::Unchecked { retry_after } => Problem::Token(Token::Unchecked { retry_after }),
+    }
+}
+
+/// The token that the request carries, unless it carries a key in a header of its own.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION).filter(|_| !headers.contains_key("x-api-key"))?;
+    let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+    Some(rest.trim()).filter(|rest| scheme.eq_ignore_ascii_case("bearer") && is_token(rest))
 }
 
 /// The key that the request carries.
@@ -155,6 +247,21 @@ mod tests {
         {
             assert_eq!(key(&with(name, value)).as_deref(), Some("k1"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_token_is_told_from_a_key_by_its_form() {
+        let found = |value: &str| token(&with("authorization", value)).map(str::to_owned);
+        assert_eq!(found("Bearer eyJh.eyJi.c2ln").as_deref(), Some("eyJh.eyJi.c2ln"));
+        assert_eq!(found("bearer eyJh.eyJi.").as_deref(), Some("eyJh.eyJi."), "unsigned is no key either");
+        for value in
+            ["Bearer vg_abc", "Bearer eyJh.eyJi", "Bearer a.b.c", "Basic eyJh.eyJi.c2ln", "eyJh.eyJi.c2ln"]
+        {
+            assert_eq!(found(value), None, "{value}");
+        }
+        let mut both = with("authorization", "Bearer eyJh.eyJi.c2ln");
+        both.extend(with("x-api-key", "k1"));
+        assert_eq!(token(&both), None, "a key in its own header comes first");
     }
 
     #[test]

@@ -7,9 +7,11 @@ mod audit;
 mod billing;
 pub mod body;
 mod choice;
+mod client;
 pub mod context;
 mod cors;
 mod cross;
+mod follow;
 mod headers;
 mod identify;
 mod limits;
@@ -17,18 +19,22 @@ mod own;
 mod quota;
 mod rate;
 mod reads;
+mod scrape;
 mod task;
 mod trace;
 
 pub use admin::Admin;
+pub use client::Peer;
 pub use identify::Accounts;
 pub use own::Defaults;
 pub use rate::Rates;
+pub use scrape::Scrape;
 
 use crate::db::writer::Writer;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use governor::clock::DefaultClock;
+use ipnet::IpNet;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -52,6 +58,8 @@ pub struct Settings {
     pub rates: Rates,
     /// What is read counts against the quota.
     pub reads_spend: bool,
+    /// Proxies that are believed whom they were called by.
+    pub proxies: Vec<IpNet>,
 }
 
 /// The routes, by what stands before them.
@@ -66,6 +74,8 @@ pub struct Routes {
     pub metered: Router,
     /// The admin key is needed.
     pub admin: Option<Admin>,
+    /// The token for metrics is needed.
+    pub metrics: Option<Scrape>,
 }
 
 /// Puts the layers around the routes. Outermost first.
@@ -97,9 +107,10 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
     // server is not a dead one.
     let limited = || from_fn_with_state(Arc::new(limits::Limits::new(settings)), limits::limit);
     let cors = Arc::new(cors::Origins::new(settings.origins.clone()));
+    let proxies = Arc::new(client::Proxies::new(&settings.proxies));
     let all = ServiceBuilder::new()
         // Sees every request and every answer, refusals of other layers included.
-        .layer(from_fn(trace::trace))
+        .layer(from_fn_with_state(proxies, trace::trace))
         // On every answer, errors too.
         .layer(from_fn(headers::secure));
     let guarded = routes.guarded.merge(routes.read.layer(reads)).merge(routes.metered.layer(meter));
@@ -108,9 +119,8 @@ pub fn stack(routes: Routes, settings: &Settings, accounts: Accounts, writer: Wr
         .merge(routes.open.layer(limited()))
         // Before identify: a preflight carries no key, and errors must be readable by web clients.
         .layer(from_fn_with_state(cors, cors::cors));
-    match routes.admin {
-        // Not for pages of other origins, and counted apart: guesses at its key hold up nobody else.
-        Some(admin) => public.merge(admin.guarded().layer(limited())).layer(all),
-        None => public.layer(all),
-    }
+    // Not for pages of other origins, and counted apart: guesses at their keys hold up nobody else.
+    let admin = routes.admin.map(|admin| admin.guarded().layer(limited()));
+    let metrics = routes.metrics.map(|metrics| metrics.guarded().layer(limited()));
+    admin.into_iter().chain(metrics).fold(public, |all, routes| all.merge(routes)).layer(all)
 }

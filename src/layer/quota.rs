@@ -5,6 +5,7 @@ use super::context::{Caller, RequestId};
 use crate::audit::action::Action;
 use crate::db::usage::Month;
 use crate::db::writer::{Ticket, Writer};
+use crate::metrics::metrics;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -113,6 +114,7 @@ impl Reserved {
     }
 
     fn spent(&self) -> Problem {
+        metrics().over_quota.inc();
         Problem::QuotaSpent { retry_after: self.ticket.month.left() }
     }
 
@@ -149,6 +151,7 @@ impl Reserved {
             }
             None => {
                 left.spent = true;
+                metrics().over_quota.inc();
                 Err(NoneLeft::Spent)
             }
         }
@@ -218,7 +221,7 @@ pub(super) async fn quota(State(writer): State<Writer>, mut request: Request, ne
 pub(super) fn ticket(request: &Request, action: Action) -> Option<Ticket> {
     let (caller, id) = (request.extensions().get::<Caller>()?, request.extensions().get::<RequestId>()?);
     Some(Ticket {
-        id: id.0.clone(),
+        id: id.own.clone(),
         customer: caller.customer.clone(),
         month: Month::now(),
         project: caller.project.clone(),

@@ -3,6 +3,7 @@
 
 use super::context::Caller;
 use crate::db::account::Tier;
+use crate::metrics::metrics;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -160,7 +161,10 @@ where
     let Some(caller) = request.extensions().get::<Caller>() else { return next.run(request).await };
     let (mut response, standing) = match rate.take(caller) {
         Ok(standing) => (next.run(request).await, standing),
-        Err((problem, standing)) => (problem.into_response(), Some(standing)),
+        Err((problem, standing)) => {
+            metrics().over_rate.inc();
+            (problem.into_response(), Some(standing))
+        }
     };
     if let Some(standing) = standing {
         standing.write(response.headers_mut());

@@ -2,6 +2,7 @@
 //! leaves; a panic in it becomes an answer.
 
 use crate::problem::Problem;
+use crate::trail;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,7 +11,6 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
-use tracing::Instrument;
 
 /// The next layers, run to their end whatever happens to the connection.
 pub(super) async fn own(request: Request, next: Next) -> Response {
@@ -19,7 +19,7 @@ pub(super) async fn own(request: Request, next: Next) -> Response {
         // The panic's text may quote anything: it stays unread.
         rest.await.unwrap_or_else(|_| Problem::Internal("a request's task failed").into_response())
     };
-    ToTheEnd(Some(Box::pin(rest.in_current_span()))).await
+    ToTheEnd(Some(Box::pin(trail::carried(rest)))).await
 }
 
 /// A future that goes on in a task of its own when it is dropped too early. It runs in

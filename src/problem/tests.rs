@@ -6,6 +6,8 @@ use crate::dicomweb::query::QueryFaultKind;
 const TABLE: &str = "\
 401 right 0124 retry=- NoKey
 401 right 0124 retry=- BadKey
+401 right 0124 retry=- Token(Invalid)
+503 us A700 retry=9 Token(Unchecked { retry_after: 9 })
 401 right 0124 retry=- NoAdminKey
 401 right 0124 retry=- BadAdminKey
 403 right 0124 retry=- NoChoice
@@ -16,6 +18,7 @@ const TABLE: &str = "\
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
 409 request 0110 retry=- Account(Ended)
+403 request 0110 retry=- Account(Destroyed)
 422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
 400 request A700 retry=- Names(TooMany { limit: 1 })
 405 request 0110 retry=- Names(InUrl)
@@ -73,6 +76,8 @@ fn all() -> Vec<Problem> {
     let mut all = vec![
         Problem::NoKey,
         Problem::BadKey,
+        Problem::Token(Token::Invalid),
+        Problem::Token(Token::Unchecked { retry_after: 9 }),
         Problem::NoAdminKey,
         Problem::BadAdminKey,
         Problem::NoChoice,
@@ -83,6 +88,7 @@ fn all() -> Vec<Problem> {
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),
         Problem::Account(Account::Ended),
+        Problem::Account(Account::Destroyed),
         Problem::Account(Account::Member { name: "", why: String::new() }),
         Problem::Names(Names::TooMany { limit: 1 }),
         Problem::Names(Names::InUrl),

@@ -153,7 +153,8 @@ fn authorities(pem: Option<&[u8]>) -> Result<RootCertStore, Unusable> {
     if added == 0 { Err(none) } else { Ok(store) }
 }
 
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+/// The certificates of a PEM file; nothing if there are none, or one is broken.
+pub fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all: Option<Vec<_>> = CertificateDer::pem_slice_iter(pem).map(Result::ok).collect();
     all.filter(|all| !all.is_empty())
 }

@@ -72,16 +72,21 @@ impl Request {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+        self.over(&mut stream, address)
+    }
+
+    /// The same over a connection that is there, such as one of TLS.
+    pub fn over(&self, stream: &mut (impl Read + Write), address: &str) -> std::io::Result<Response> {
         stream.write_all(&self.head(address))?;
         if self.expect {
-            let interim = read_head(&mut stream)?;
+            let interim = read_head(stream)?;
             if interim.status != 100 {
-                return read_body(interim, &mut stream);
+                return read_body(interim, stream);
             }
         }
         // A server may answer and close before it has read everything: then the answer counts, not the broken pipe.
         let sent = stream.write_all(&self.wire_body());
-        match read_answer(&mut stream, self.method == "HEAD") {
+        match read_answer(stream, self.method == "HEAD") {
             Ok(answer) => Ok(answer),
             Err(error) => Err(sent.err().unwrap_or(error)),
         }
@@ -139,7 +144,7 @@ impl Response {
 }
 
 /// With `bare` only what stands before a body: so an answer to HEAD ends, whatever length it tells (RFC 9110 9.3.2).
-fn read_answer(stream: &mut TcpStream, bare: bool) -> std::io::Result<Response> {
+fn read_answer(stream: &mut impl Read, bare: bool) -> std::io::Result<Response> {
     loop {
         let head = read_head(stream)?;
         // Interim answers are not the answer (RFC 9110 15.2).
@@ -149,7 +154,7 @@ fn read_answer(stream: &mut TcpStream, bare: bool) -> std::io::Result<Response> 
     }
 }
 
-fn read_head(stream: &mut TcpStream) -> std::io::Result<Response> {
+fn read_head(stream: &mut impl Read) -> std::io::Result<Response> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -165,7 +170,7 @@ fn read_head(stream: &mut TcpStream) -> std::io::Result<Response> {
     Ok(Response { status, headers, body: Vec::new() })
 }
 
-fn read_body(mut answer: Response, stream: &mut TcpStream) -> std::io::Result<Response> {
+fn read_body(mut answer: Response, stream: &mut impl Read) -> std::io::Result<Response> {
     if answer.header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
         answer.body = read_chunks(stream)?;
     } else if let Some(length) = answer.header("content-length").and_then(|value| value.parse().ok()) {
@@ -177,7 +182,7 @@ fn read_body(mut answer: Response, stream: &mut TcpStream) -> std::io::Result<Re
     Ok(answer)
 }
 
-fn read_chunks(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+fn read_chunks(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
     loop {
         let mut line = Vec::new();

@@ -10,11 +10,13 @@
 //! | one file for each transfer syntax and odd shape | [`samples`] |
 //! | the built binary, serving | [`server`] |
 //! | requests as real clients write them, multipart answers taken apart | [`http`], [`multipart`] |
+//! | certificates, and TLS from both sides | [`authority`] |
 //! | Orthanc and the other real components | [`rig`] |
 
 // Each test binary compiles this module whole and uses a part of it.
 #![allow(dead_code)]
 
+pub mod authority;
 pub mod build;
 pub mod compare;
 pub mod files;

@@ -13,7 +13,7 @@ const START: Duration = Duration::from_secs(60);
 /// A running `veilgate serve`.
 pub struct Server {
     child: Child,
-    /// `http://127.0.0.1:PORT`, taken from the ready line.
+    /// `http://127.0.0.1:PORT`, or `https` under TLS, taken from the ready line.
     pub url: String,
     /// The first API key, from `first-api-key` in the data folder.
     pub key: String,
@@ -58,7 +58,7 @@ impl Server {
 
     /// host:port.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.split("://").nth(1).unwrap_or_default()
     }
 
     /// The data folder.
@@ -69,6 +69,19 @@ impl Server {
     /// What it wrote to both outputs so far: its log.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
+    }
+
+    /// What it wrote, once that holds this text so many times; its lines come a moment after its answers.
+    pub fn said_at_last(&self, text: &str, times: usize) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let said = self.said();
+            if said.matches(text).count() >= times {
+                return said;
+            }
+            assert!(Instant::now() < until, "not {times} times `{text}`: {said}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -119,10 +132,16 @@ pub fn postgres_for(data: &Path) -> Option<String> {
     Some(format!("{}/{name}", server.rsplit_once('/')?.0))
 }
 
-/// Send SIGTERM; by the shell's own kill, as the standard library has none.
+/// Send SIGTERM.
 pub fn terminate(pid: u32) {
-    let status = Command::new("sh").args(["-c", "kill -TERM \"$0\""]).arg(pid.to_string()).status().unwrap();
-    assert!(status.success(), "kill -TERM {pid} failed");
+    signal("TERM", pid);
+}
+
+/// Send a signal; by the shell's own kill, as the standard library has none.
+pub fn signal(name: &str, pid: u32) {
+    let kill = format!("kill -{name} \"$0\"");
+    let status = Command::new("sh").args(["-c", &kill]).arg(pid.to_string()).status().unwrap();
+    assert!(status.success(), "kill -{name} {pid} failed");
 }
 
 /// Wait for an end, no longer than `most`.
@@ -155,7 +174,7 @@ fn pump(child: &mut Child, said: &Said) -> mpsc::Receiver<String> {
     lines
 }
 
-/// The address in the first line that says `http://`, once a connection to it is taken.
+/// The URL in the first line that has one, once a connection to it is taken.
 fn wait_ready(child: &mut Child, lines: &mpsc::Receiver<String>) -> String {
     let mut said = String::new();
     let until = Instant::now() + START;
@@ -171,8 +190,8 @@ fn wait_ready(child: &mut Child, lines: &mpsc::Receiver<String>) -> String {
 }
 
 fn url_in(line: &str) -> Option<String> {
-    let from = line.find("http://")?;
-    let rest = &line[from + 7..];
+    let (before, rest) = line.split_once("://")?;
+    let scheme = before.rsplit(' ').next().filter(|scheme| matches!(*scheme, "http" | "https"))?;
     let host = rest.split(['/', ' ', '"', ',', ')']).next()?;
-    host.contains(':').then(|| format!("http://{host}"))
+    host.contains(':').then(|| format!("{scheme}://{host}"))
 }

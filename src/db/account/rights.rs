@@ -36,9 +36,14 @@ impl Rights {
         words.into_iter().map(Right::parse).collect::<Option<_>>().map(Self)
     }
 
-    /// As they are stored. A word that this version does not know gives no right.
+    /// Those among these words that are any; others give no right.
+    pub fn known<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        Self(words.filter_map(Right::parse).collect())
+    }
+
+    /// As they are stored, perhaps by a version that knows more.
     pub(super) fn stored(text: &str) -> Self {
-        Self(text.split_ascii_whitespace().filter_map(Right::parse).collect())
+        Self::known(text.split_ascii_whitespace())
     }
 
     /// For storing.

@@ -16,6 +16,7 @@ use crate::db::usage::{Month, Quotas};
 use crate::db::writer::Terms;
 use crate::deid::receipt::Names;
 use crate::destination::{Custody, Stored};
+use crate::layer::context::tests::called;
 use crate::layer::quota::tests::QUOTAS;
 use crate::layer::task;
 use axum::body::Body;
@@ -55,7 +56,7 @@ impl Rig {
             .route("/", handler)
             .layer(from_fn_with_state(self.writer.clone(), audit))
             .layer(from_fn(task::own))
-            .layer(Extension(RequestId("request-1".to_owned())))
+            .layer(Extension(called("request-1")))
             .layer(Extension(caller))
     }
 

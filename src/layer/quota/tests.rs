@@ -9,7 +9,7 @@ use crate::db::chain::Keeper;
 use crate::db::tests::{founded, hand};
 use crate::db::usage::{Quotas, Usage};
 use crate::db::writer::Terms;
-use crate::layer::context::tests::caller;
+use crate::layer::context::tests::{called, caller};
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
@@ -65,7 +65,7 @@ impl Rig {
         });
         let mut request = Request::post("/").body(Body::from_stream(body)).unwrap();
         request.extensions_mut().insert(self.caller.clone());
-        request.extensions_mut().insert(RequestId("r1".to_owned()));
+        request.extensions_mut().insert(called("r1"));
         app.oneshot(request).await.unwrap()
     }
 

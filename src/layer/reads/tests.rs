@@ -4,7 +4,7 @@
 use super::*;
 use crate::db::account::Quota;
 use crate::db::usage::Month;
-use crate::layer::context::RequestId;
+use crate::layer::context::tests::called;
 use crate::layer::quota::tests::Rig;
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -34,7 +34,7 @@ async fn ask(rig: &Rig, spend: bool, method: Method, instances: u64) -> (Respons
     let app = Router::new().route("/", get(stub)).layer(from_fn_with_state(reads, self::reads));
     let mut request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();
     request.extensions_mut().insert(rig.caller.clone());
-    request.extensions_mut().insert(RequestId(format!("r{instances}")));
+    request.extensions_mut().insert(called(&format!("r{instances}")));
     let response = app.oneshot(request).await.unwrap();
     let response = match response.extensions().get::<Ticket>().cloned() {
         Some(ticket) if read(&response) > 0 => leaving(response, rig.writer.clone(), ticket),
