@@ -256,7 +256,7 @@ fn a_destroyed_key_makes_pseudonyms_final_at_once_and_is_on_record() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &[]);
     told(&server, &["customer", "add", "clinic"]);
-    told(&server, &["project", "add", "clinic", "trial"]);
+    let project = text(&told(&server, &["project", "add", "clinic", "trial"]), "id");
     let office = text(&told(&server, &["key", "add", "trial", "office", "--right", "reidentify"]), "key");
     let name = pseudonym(&server, &office, &ct(1));
     let ask = || {
@@ -277,7 +277,7 @@ fn a_destroyed_key_makes_pseudonyms_final_at_once_and_is_on_record() {
     let (status, why) = refused(&server, &["project", "destroy-key", "trial", "--confirm", "trial"]);
     assert!(status == Some(2) && why.contains("destroyed"), "{why}");
     pseudonym(&server, &server.key, &ct(1));
-    let chain = run(&server, &["audit", "export", "--project", "trial"]);
+    let chain = run(&server, &["audit", "export", "--project", &project]);
     let chain = String::from_utf8(chain.stdout).unwrap();
     assert_eq!(chain.matches("\"key-destroyed\"").count(), 1, "{chain}");
     assert!(run(&server, &["audit", "verify"]).status.success());

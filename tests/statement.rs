@@ -57,97 +57,115 @@ fn services(resources: &Value) -> Value {
     methods.collect()
 }
 
+type Columns = &'static [(&'static str, &'static str)];
+
+/// Tables by name: where in the data their rows stand, and their columns.
+const TABLES: [(&str, &str, Columns); 12] = [
+    (
+        "services",
+        "services",
+        &[
+            ("resource", "path"),
+            ("method", "name"),
+            ("service", "service"),
+            ("media types of the answer", "gives"),
+        ],
+    ),
+    (
+        "search",
+        "search",
+        &[("level", "level"), ("always returned", "always"), ("returned if known", "if_known")],
+    ),
+    (
+        "syntaxes",
+        "transfer_syntaxes",
+        &[
+            ("UID", "uid"),
+            ("name", "name"),
+            ("goes out as", "goes_out_as"),
+            ("frames as", "media"),
+            ("decoded", "decoded"),
+        ],
+    ),
+    ("classes", "sop_classes", &[("UID", "uid"), ("SOP class", "name")]),
+    (
+        "options",
+        "profile.options",
+        &[
+            ("option", "name"),
+            ("PS3.15", "clause"),
+            ("code", "code"),
+            ("meaning", "meaning"),
+            ("built", "available"),
+        ],
+    ),
+    (
+        "presets",
+        "profile.presets",
+        &[
+            ("preset", "name"),
+            ("options", "options"),
+            ("codes it earns", "codes"),
+            ("X means", "removed"),
+            ("burned-in text", "burned_in"),
+            ("recognizable features", "recognizable_visual_features"),
+            ("private SOP classes", "private_sop_class"),
+        ],
+    ),
+    (
+        "rows",
+        "rows",
+        &[
+            ("tag", "tag"),
+            ("attribute", "keyword"),
+            ("Basic Profile", "basic_profile"),
+            ("basic", "actions.basic"),
+            ("research", "actions.research"),
+            ("blank", "actions.blank"),
+        ],
+    ),
+    (
+        "gaps",
+        "outside_table",
+        &[
+            ("tag", "tag"),
+            ("attribute", "keyword"),
+            ("class", "class"),
+            ("basic", "actions.basic"),
+            ("research", "actions.research"),
+            ("blank", "actions.blank"),
+        ],
+    ),
+    ("defaults", "by_vr", &[("VR or tag", "selector"), ("action", "action"), ("why", "why")]),
+    (
+        "pixels",
+        "pixel_policy",
+        &[("SOP class", "sop_class"), ("modality", "modality"), ("image type", "image_type"), ("why", "why")],
+    ),
+    (
+        "clauses",
+        "clauses",
+        &[("part", "part"), ("met", "met"), ("done otherwise", "deviating"), ("not built", "later")],
+    ),
+    (
+        "deviations",
+        "deviations",
+        &[
+            ("rule", "id"),
+            ("part", "part"),
+            ("clause", "clause"),
+            ("what is done instead", "instead"),
+            ("why", "reason"),
+        ],
+    ),
+];
+
 fn tables(data: &Value) -> BTreeMap<&'static str, String> {
-    let actions = [("basic", "actions.basic"), ("research", "actions.research"), ("blank", "actions.blank")];
-    let with = |columns: &[(&'static str, &'static str)]| [columns, &actions].concat();
-    let rows = with(&[("tag", "tag"), ("attribute", "keyword"), ("Basic Profile", "basic_profile")]);
-    let gaps = with(&[("tag", "tag"), ("attribute", "keyword"), ("class", "class")]);
-    let options = [
-        ("option", "name"),
-        ("PS3.15", "clause"),
-        ("code", "code"),
-        ("meaning", "meaning"),
-        ("built", "available"),
-    ];
-    let presets = [
-        ("preset", "name"),
-        ("options", "options"),
-        ("codes it earns", "codes"),
-        ("X means", "removed"),
-        ("burned-in text", "burned_in"),
-        ("recognizable features", "recognizable_visual_features"),
-        ("private SOP classes", "private_sop_class"),
-    ];
-    let syntaxes = [
-        ("UID", "uid"),
-        ("name", "name"),
-        ("goes out as", "goes_out_as"),
-        ("frames as", "media"),
-        ("decoded", "decoded"),
-    ];
-    BTreeMap::from([
-        (
-            "services",
-            table(
-                &services(&data["services"]),
-                &[
-                    ("resource", "path"),
-                    ("method", "name"),
-                    ("service", "service"),
-                    ("media types of the answer", "gives"),
-                ],
-            ),
-        ),
-        (
-            "search",
-            table(
-                &data["search"],
-                &[("level", "level"), ("always returned", "always"), ("returned if known", "if_known")],
-            ),
-        ),
-        ("syntaxes", table(&data["transfer_syntaxes"], &syntaxes)),
-        ("classes", table(&data["sop_classes"], &[("UID", "uid"), ("SOP class", "name")])),
-        ("options", table(&data["profile"]["options"], &options)),
-        ("presets", table(&data["profile"]["presets"], &presets)),
-        ("rows", table(&data["rows"], &rows)),
-        ("gaps", table(&data["outside_table"], &gaps)),
-        (
-            "defaults",
-            table(&data["by_vr"], &[("VR or tag", "selector"), ("action", "action"), ("why", "why")]),
-        ),
-        (
-            "pixels",
-            table(
-                &data["pixel_policy"],
-                &[
-                    ("SOP class", "sop_class"),
-                    ("modality", "modality"),
-                    ("image type", "image_type"),
-                    ("why", "why"),
-                ],
-            ),
-        ),
-        (
-            "clauses",
-            table(
-                &data["clauses"],
-                &[("part", "part"), ("met", "met"), ("done otherwise", "deviating"), ("not built", "later")],
-            ),
-        ),
-        (
-            "deviations",
-            table(
-                &data["deviations"],
-                &[
-                    ("rule", "id"),
-                    ("part", "part"),
-                    ("clause", "clause"),
-                    ("what is done instead", "instead"),
-                    ("why", "reason"),
-                ],
-            ),
-        ),
-    ])
+    let rows = |path: &str| match path {
+        "services" => services(&data["services"]),
+        path => path.split('.').fold(data, |value, name| &value[name]).clone(),
+    };
+    TABLES.into_iter().map(|(name, path, columns)| (name, table(&rows(path), columns))).collect()
 }
 
 /// The text with its tables made anew. Each stands between two marks with its name.

@@ -76,7 +76,8 @@ mod tests {
     async fn a_destroyed_key_takes_every_tie_with_it_and_is_destroyed_once() {
         let folder = tempfile::tempdir().unwrap();
         let (db, project) = founded(folder.path()).await;
-        let (master, hand) = (MasterKey::new([1; 32]), hand());
+        let master = MasterKey::new([1; 32]);
+        let hand = hand(&db, &master).await;
         let settings = db.project_settings(&master, &project).await.unwrap();
         let crosswalk = Crosswalk::new(db.clone(), &project, &settings.secret);
         let pair = (Kind::Uid, "2.25.1".to_owned(), Phi::new("1.2.3".to_owned()));
