@@ -32,6 +32,7 @@
 //! | change what is led back into the clinic, or refused there | `deid/restore.rs`, its `judge.rs`; `destination/clinic.rs` |
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
 //! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
+//! | change what goes with a project's key | `db/account/destroy.rs` |
 //! | seal another secret | the list in `db/account/rotation.rs` |
 //! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |
@@ -46,6 +47,8 @@
 //! | change a command | `cli` |
 //! | try one thing more before somebody asks why it does not work | `serve/doctor.rs`, one file below it |
 //! | change how it is run somewhere | `Dockerfile`, `deploy`, held against the code by `tests/deploy.rs` |
+//! | change what `/openapi.json` tells | `api/openapi/operations.tsv`, `components.json`; of DICOMweb `api/capabilities.rs` |
+//! | change what the conformance statement tells | `api/conformance`, then `VEILGATE_REWRITE=1 cargo test --test statement` |
 //! | change what is sold, or what a payment entitles to | `billing`, then `db/billing.rs`, `api/billing.rs` |
 //! | add a check of other people's servers | the table of its suite in `conform` |
 //! | prove a clause | `conformance/clauses.tsv` (PS3.15) or `clauses_ps3_18.tsv` → test |

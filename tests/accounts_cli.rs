@@ -251,6 +251,38 @@ fn what_cannot_be_done_is_told_with_its_exit_status() {
     assert_eq!(bare.status, 401);
 }
 
+#[test]
+fn a_destroyed_key_makes_pseudonyms_final_at_once_and_is_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[]);
+    told(&server, &["customer", "add", "clinic"]);
+    let project = text(&told(&server, &["project", "add", "clinic", "trial"]), "id");
+    let office = text(&told(&server, &["key", "add", "trial", "office", "--right", "reidentify"]), "key");
+    let name = pseudonym(&server, &office, &ct(1));
+    let ask = || {
+        let body = json!({ "uids": [name] }).to_string();
+        server.send_bare(Request::new("POST", "/v1/reidentify").header("X-API-Key", &office).body(body))
+    };
+    assert!(ask().json()["uids"][&name].is_string(), "it can be led back as long as there is a key");
+
+    let (status, why) = refused(&server, &["project", "destroy-key", "trial", "--confirm", "trail"]);
+    assert!(status == Some(2) && why.contains("nothing was destroyed"), "{why}");
+    assert_eq!(ask().status, 200);
+
+    told(&server, &["project", "destroy-key", "trial", "--confirm", "trial"]);
+    for answer in [ask(), pushed(&server, &office, &[ct(1)]), pushed(&server, &office, &[ct(2)])] {
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(answer.text().contains("the project's key was destroyed"), "{}", answer.text());
+    }
+    let (status, why) = refused(&server, &["project", "destroy-key", "trial", "--confirm", "trial"]);
+    assert!(status == Some(2) && why.contains("destroyed"), "{why}");
+    pseudonym(&server, &server.key, &ct(1));
+    let chain = run(&server, &["audit", "export", "--project", &project]);
+    let chain = String::from_utf8(chain.stdout).unwrap();
+    assert_eq!(chain.matches("\"key-destroyed\"").count(), 1, "{chain}");
+    assert!(run(&server, &["audit", "verify"]).status.success());
+}
+
 /// As the snapshot of the other commands. If a change is meant, write what the test prints into
 /// tests/cli/help_accounts.txt.
 #[test]
@@ -260,7 +292,16 @@ fn the_help_of_each_command_about_accounts_is_as_recorded() {
         ("customer", vec!["add", "list", "show", "set"]),
         (
             "project",
-            vec!["add", "list", "show", "set", "pseudonyms", "pseudonyms import", "pseudonyms export"],
+            vec![
+                "add",
+                "list",
+                "show",
+                "set",
+                "destroy-key",
+                "pseudonyms",
+                "pseudonyms import",
+                "pseudonyms export",
+            ],
         ),
         ("key", vec!["add", "list", "show", "revoke", "rotate"]),
         ("master-key", vec!["rotate"]),

@@ -150,7 +150,7 @@ fn conf_01_the_statement_says_what_e_1_3_asks_for() {
         "Limits",
     ] {
         assert!(
-            text.lines().any(|line| line.starts_with("## ") && line.contains(heading)),
+            text.lines().any(|line| line.starts_with("### 8.") && line.contains(heading)),
             "no section on {heading}"
         );
     }

@@ -6,11 +6,15 @@ use axum::body::{Body, Bytes, HttpBody};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-/// Reads a body that is to be this JSON; nothing stands for `{}`. What is wrong with it is told by place alone: it may
-/// hold secrets and originals.
+/// Reads a body that is to be this JSON object; nothing stands for `{}`. What is wrong with it is told by place alone: it
+/// may hold secrets and originals.
 pub(super) async fn json<T: DeserializeOwned>(body: Body, most: u64) -> Result<T, Problem> {
     let bytes = bounded(body, most).await?;
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    // A list would be taken for the members in their order.
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::Account(Account::Json { line: 1, column: 1 }));
+    }
     serde_json::from_slice(text)
         .map_err(|error| Problem::Account(Account::Json { line: error.line(), column: error.column() }))
 }

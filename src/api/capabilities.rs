@@ -21,7 +21,7 @@ pub(super) const STORE_TAKES: [&str; 4] = [
 ];
 
 /// The media types of its answer.
-const STORE_GIVES: [&str; 4] = [
+pub(super) const STORE_GIVES: [&str; 4] = [
     "application/dicom+json",
     "multipart/related; type=\"application/dicom+xml\"",
     "multipart/related; type=\"application/dicom\"",
@@ -29,7 +29,7 @@ const STORE_GIVES: [&str; 4] = [
 ];
 
 /// The media types of a search's answer (PS3.18 10.6.4).
-const SEARCH_GIVES: [&str; 2] =
+pub(super) const SEARCH_GIVES: [&str; 2] =
     ["application/dicom+json", "multipart/related; type=\"application/dicom+xml\""];
 
 /// Query parameters of a search beside attributes (PS3.18 8.3.4).
@@ -56,7 +56,7 @@ const PICTURE_GIVES: &[&str] = &["image/jpeg", "image/png"];
 
 /// A service of the standard.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Does {
+pub(super) enum Does {
     Store,
     Search,
     /// Retrieval, with the media types of its answer.
@@ -64,7 +64,7 @@ enum Does {
 }
 
 /// What each resource does; paths below the root, as the router has them.
-const RESOURCES: [(&str, &[Does]); 22] = [
+pub(super) const RESOURCES: [(&str, &[Does]); 22] = [
     ("/studies", &[Does::Store, Does::Search]),
     ("/studies/{study}", &[Does::Store, Does::Retrieve(INSTANCES_GIVE)]),
     ("/studies/{study}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
@@ -126,17 +126,19 @@ fn described(
 }
 
 fn json(root: &str) -> String {
-    let resource: Vec<Value> = RESOURCES
-        .iter()
-        .map(|(path, does)| json!({"path": path, "methods": does.iter().map(method).collect::<Vec<_>>()}))
-        .collect();
     let body = json!({
         "application": {
             "title": "Veilgate",
-            "resources": {"base": root, "resource": resource},
+            "resources": {"base": root, "resource": resources()},
         },
     });
     body.to_string()
+}
+
+/// The resources below the root, with what can be done to each.
+pub(super) fn resources() -> Vec<Value> {
+    let resource = |(path, does): &(&str, &[Does])| json!({"path": path, "methods": does.iter().map(method).collect::<Vec<_>>()});
+    RESOURCES.iter().map(resource).collect()
 }
 
 fn method(does: &Does) -> Value {

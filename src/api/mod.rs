@@ -9,6 +9,7 @@ mod billing;
 mod body;
 mod bulk;
 mod capabilities;
+pub mod conformance;
 mod deidentify;
 mod digest;
 mod frames;
@@ -18,6 +19,7 @@ mod intake;
 mod lookup;
 mod metadata;
 pub mod metrics;
+mod openapi;
 mod outcome;
 mod path;
 mod preview;
@@ -121,6 +123,8 @@ pub fn open(service: Arc<Service>) -> Router {
         .route("/health", get(health::health))
         .route("/api/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/conformance", get(conformance::conformance))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)

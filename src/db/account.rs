@@ -3,6 +3,7 @@
 
 mod claimed;
 mod customer;
+mod destroy;
 mod environment;
 mod founding;
 mod key;
@@ -13,6 +14,7 @@ mod rotation;
 
 pub use claimed::Claimed;
 pub use customer::{Customer, CustomerWish, Quota};
+pub(super) use destroy::secret;
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};

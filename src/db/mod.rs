@@ -114,6 +114,9 @@ pub enum Fault {
     /// A sealed secret does not open.
     #[error("a sealed secret does not open: the master key is not the one it was sealed under")]
     Sealed,
+    /// The project's secret is gone for good.
+    #[error("the project's key was destroyed: it pseudonymizes nothing any more")]
+    Destroyed,
     /// The customer's instances of the month are used up.
     #[error("the customer's instances of this month are used up")]
     Spent,

@@ -1,7 +1,7 @@
 //! A project's own pseudonyms of patients: kept sealed under a key of the project, changed on record. What they may be is
 //! `deid`'s.
 
-use super::account::Hand;
+use super::account::{Hand, secret};
 use super::seal::{MasterKey, SealKey};
 use super::{Db, Fault, now};
 use crate::audit::action::Action;
@@ -111,7 +111,7 @@ impl Db {
             .bind(project.to_owned())
             .fetch_one(&self.readers)
             .await?;
-        master.open(project, &sealed).map(ProjectKey::from_bytes)
+        secret(master, project, &sealed)
     }
 }
 

@@ -69,6 +69,11 @@ static RISKS: LazyLock<Vec<Risk>> = LazyLock::new(|| {
     tsv::rows(TEXT).filter_map(|row| row.try_into().ok()).map(risk).collect()
 });
 
+/// The kinds that usually carry burned-in text: SOP class, modality, a value of Image Type (empty: any), and why.
+pub fn risks() -> impl Iterator<Item = [&'static str; 4]> {
+    RISKS.iter().map(|risk| [risk.sop_class, risk.modality, risk.image_type, risk.why])
+}
+
 impl Risk {
     fn matches(&self, facts: &PixelFacts<'_>) -> bool {
         (self.sop_class.is_empty() || self.sop_class == facts.sop_class.trim())

@@ -92,6 +92,11 @@ pub fn types() -> &'static Types {
     &ALL
 }
 
+/// Storage SOP Classes whose IOD is known: UID and name.
+pub fn sop_classes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    tsv::rows(SOP_CLASSES).filter_map(|row| Some((*row.first()?, *row.get(2)?)))
+}
+
 /// SHA-256 of the rows of both tables, in hex.
 pub(super) fn digests() -> [&'static str; 2] {
     [tsv::head(TYPES, "body sha256"), tsv::head(SOP_CLASSES, "body sha256")]

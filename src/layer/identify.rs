@@ -4,10 +4,10 @@
 
 use super::context::Caller;
 use super::own::Defaults;
-use crate::db::Db;
 use crate::db::account::{Rights, Tier};
 use crate::db::crosswalk::Crosswalk;
 use crate::db::seal::Keyring;
+use crate::db::{Db, Fault};
 use crate::deid::engine::Engine;
 use crate::destination::Target;
 use crate::oidc::{self, Identity, Verifier, is_token};
@@ -147,7 +147,12 @@ impl Accounts {
             return Ok(known);
         }
         let (db, project) = (&self.db, owner.project.as_str());
-        let settings = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await?;
+        let opened = self.keys.with(|key| async move { db.project_settings(&key, project).await }).await;
+        if opened.as_ref().is_err_and(|fault| *fault == Fault::Destroyed) {
+            // Nothing of the secret stays in memory either, once the requests under way have ended.
+            self.projects().remove(project);
+        }
+        let settings = opened?;
         let engine = self.defaults.engine(&settings);
         let crosswalk = Crosswalk::with_own(db.clone(), project, &settings.secret, &settings.own_pseudonyms);
         let known = Known {

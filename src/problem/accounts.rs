@@ -20,6 +20,8 @@ pub enum Account {
     Ambiguous,
     /// The key is not valid any more.
     Ended,
+    /// The project's key was destroyed.
+    Destroyed,
     /// A member's value cannot be used.
     Member {
         /// The member.
@@ -43,6 +45,7 @@ impl Account {
             Self::Exists => (S::CONFLICT, "there is one of that name", "Choose another name."),
             Self::Ambiguous => (S::CONFLICT, "several are called so", "Name it by its id."),
             Self::Ended => (S::CONFLICT, "the key was revoked or has expired", "Make a new one."),
+            Self::Destroyed => (S::FORBIDDEN, "the project's key was destroyed", "Its pseudonyms are final; use a key of another project."),
             Self::Member { .. } => (S::UNPROCESSABLE_ENTITY, "the value of a member cannot be used", "Correct it as the detail says."),
         };
         (Blame::Request, status, PROCESSING, title, remedy)
@@ -65,6 +68,7 @@ impl Problem {
             Fault::Exists => Self::Account(Account::Exists),
             Fault::Ambiguous => Self::Account(Account::Ambiguous),
             Fault::Ended => Self::Account(Account::Ended),
+            Fault::Destroyed => Self::Account(Account::Destroyed),
             Fault::Name => Account::member("name", fault),
             Fault::NoDownstream | Fault::BehindVeil | Fault::NoVeil => Account::member("destination", fault),
             fault => fault.into(),

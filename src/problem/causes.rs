@@ -1,6 +1,6 @@
 //! Failures of other floors as problems. What a problem is answered with stands in `super`.
 
-use super::Problem;
+use super::{Account, Problem};
 use crate::archive;
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
@@ -10,6 +10,9 @@ use crate::origin;
 
 impl From<db::Fault> for Problem {
     fn from(fault: db::Fault) -> Self {
+        if fault == db::Fault::Destroyed {
+            return Self::Account(Account::Destroyed);
+        }
         tracing::error!(%fault, "database failure");
         Self::Database
     }

@@ -67,6 +67,7 @@ impl Account {
             Self::Exists => "exists",
             Self::Ambiguous => "ambiguous",
             Self::Ended => "ended",
+            Self::Destroyed => "key-destroyed",
             Self::Member { .. } => "member",
         }
     }

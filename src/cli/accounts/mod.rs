@@ -53,6 +53,7 @@ fn wrong(called: &str, fault: Fault) -> Failure {
         | Fault::Ambiguous
         | Fault::Name
         | Fault::Ended
+        | Fault::Destroyed
         | Fault::NoDownstream
         | Fault::BehindVeil
         | Fault::NoVeil => Failure::Usage(format!("{called}: {fault}")),

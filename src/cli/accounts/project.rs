@@ -42,6 +42,7 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
             })?;
             show(common, &value(&found))
         }
+        ProjectCommand::DestroyKey { project, confirm, common } => destroyed(project, confirm, common),
         ProjectCommand::Pseudonyms(command) => pseudonyms::run(command),
         ProjectCommand::Set { project, own, common } => {
             let wish = wish(own)?;
@@ -60,6 +61,21 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
             })
         }
     }
+}
+
+/// The key goes if its project was named twice: nothing brings it back.
+fn destroyed(project: &str, confirm: &str, common: &AccountArgs) -> Result<Exit, Failure> {
+    if confirm != project {
+        return Err(Failure::Usage(
+            "--confirm must repeat the project as it is named; nothing was destroyed".to_owned(),
+        ));
+    }
+    let left = at_desk(&common.store, async |desk| {
+        let destroyed = desk.db.destroy_key(&desk.hand, &desk.master, project).await;
+        destroyed.map_err(|fault| wrong(project, fault))?;
+        desk.db.project(project).await.map_err(|fault| wrong(project, fault))
+    })?;
+    show(common, &value(&left))
 }
 
 fn changed(

@@ -162,6 +162,18 @@ pub enum ProjectCommand {
         #[command(flatten)]
         common: AccountArgs,
     },
+    /// Destroy its secret, and with it the crosswalk, own pseudonyms and credentials: its pseudonyms are final then. It takes
+    /// no instance any more, and nothing brings the secret back.
+    DestroyKey {
+        /// Its id, its name if only one has it, or CUSTOMER/NAME.
+        project: String,
+        /// The project once more, as it is named above.
+        #[arg(long, value_name = "PROJECT")]
+        confirm: String,
+        /// Where the data is, and how results are shown.
+        #[command(flatten)]
+        common: AccountArgs,
+    },
     /// Set and read its own pseudonyms of patients.
     #[command(subcommand, after_help = help::PSEUDONYMS)]
     Pseudonyms(PseudonymsCommand),

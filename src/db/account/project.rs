@@ -1,5 +1,6 @@
 //! Projects: each with its own secret, from which its pseudonyms follow, and what else is its own and not the server's.
 
+use super::destroy::secret;
 use super::own::{Login, OwnProfile, Places, Route, Source};
 use super::{Hand, id, may_seal, name, only, random, time};
 use crate::audit::action::Action;
@@ -175,7 +176,7 @@ impl Db {
         let login = login.map(|sealed| {
             Login::from_bytes(&master.open_bytes(&login_owner(project), &sealed)?).ok_or_else(damaged)
         });
-        let secret = master.open(project, &sealed).map(ProjectKey::from_bytes)?;
+        let secret = secret(master, project, &sealed)?;
         Ok(ProjectSettings {
             own_pseudonyms: self.own_pseudonyms(project, &secret).await?,
             secret,

@@ -31,7 +31,8 @@ const SEALED: [Sealed; 4] = [
         owner: |_| AUDIT_KEY.to_owned(),
     },
     Sealed {
-        read: "SELECT id, sealed_secret FROM project",
+        // One that was destroyed is empty.
+        read: "SELECT id, sealed_secret FROM project WHERE sealed_secret <> ''",
         write: "UPDATE project SET sealed_secret = $2 WHERE id = $1",
         owner: str::to_owned,
     },
