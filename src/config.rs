@@ -7,6 +7,7 @@ mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
 mod forwarding;
+mod limits;
 mod setting;
 mod settings;
 mod sources;
@@ -16,6 +17,7 @@ pub use accounts::Accounts;
 pub(crate) use archive::is_loopback;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
+pub use limits::Limits;
 pub use setting::Setting;
 pub use settings::SETTINGS;
 
@@ -74,6 +76,8 @@ pub struct Config {
     pub billing: Billing,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
+    /// Most connections.
+    pub connections: usize,
     /// The vault's interface.
     pub vault: api::Vault,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
@@ -92,21 +96,6 @@ pub struct Config {
     pub log_level: Level,
     /// Files that hold secrets, with the settings that name them.
     pub secret_files: Vec<(&'static str, PathBuf)>,
-}
-
-/// Bounds of one instance and of what is held for a request, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Head, and tail, of an instance.
-    pub head: u64,
-    /// An instance.
-    pub instance: u64,
-    /// Parts of a request, a number.
-    pub parts: usize,
-    /// What is held to join metadata and bulk data.
-    pub metadata: u64,
-    /// What an answer holds in memory.
-    pub spool_memory: u64,
 }
 
 /// Deadlines of a connection.
@@ -239,7 +228,7 @@ impl Config {
         }
         let profile = from.take("profile", |text| profile(text).map(Some));
         let archive = archive::site(from, &data);
-        let limits = limits(from);
+        let limits = limits::limits(from);
         if matches!(archive, Site::Bucket(_)) && limits.instance > Bucket::LARGEST {
             let most = Bucket::LARGEST >> 30;
             from.wrong("limits.instance", format!("a bucket takes objects of {most} GiB at the most"));
@@ -255,6 +244,7 @@ impl Config {
             database: from.take("database", accounts::database),
             master_key: accounts::master_key(from),
             times: times(from),
+            connections: from.take("limits.connections", values::count),
             vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
@@ -288,16 +278,6 @@ fn level(text: &str) -> Result<Level, String> {
         ("trace", Level::Trace),
     ];
     values::one_of(text, &levels)
-}
-
-fn limits(from: &mut Sources) -> Limits {
-    Limits {
-        head: from.take("limits.head", values::size),
-        instance: from.take("limits.instance", values::size),
-        parts: from.take("limits.parts", values::count),
-        metadata: from.take("limits.metadata", values::size),
-        spool_memory: from.take("limits.spool_memory", values::size),
-    }
 }
 
 fn layers(from: &mut Sources) -> layer::Settings {

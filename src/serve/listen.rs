@@ -1,5 +1,5 @@
 //! The loop that takes connections, and their orderly end: HTTP/1.1 and h2c, deadlines
-//! for headers, draining on SIGTERM and SIGINT.
+//! for headers, a bound of connections, draining on SIGTERM and SIGINT.
 
 use super::linger::Linger;
 use crate::api::tidy_path;
@@ -11,8 +11,13 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::future::pending;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 /// Most bytes read, and held for headers, at once on a connection.
@@ -21,19 +26,60 @@ const BUFFER: usize = 1 << 20;
 /// Rest after a failure to accept, which is mostly a lack of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until a signal comes, then finishes what runs, within the drain time.
-pub(super) async fn serve(listener: TcpListener, app: Router, times: Times) {
+/// What a connection too many is told before it is closed. It asked nothing yet, so that no layer can answer.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Connections that are told so at the same time; further ones are closed without a word.
+const PORCH: usize = 32;
+
+/// The signals that ask the process to stop.
+pub(super) struct Stop {
+    signals: [Option<Signal>; 2],
+}
+
+impl Stop {
+    /// From now on they no longer end the process by themselves.
+    pub(super) fn heard() -> Self {
+        Self { signals: [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()) }
+    }
+
+    /// Ends when one of them came, be it before this was called.
+    async fn came(self) {
+        let one = async |signal: Option<Signal>| match signal {
+            Some(mut signal) => drop(signal.recv().await),
+            None => pending().await,
+        };
+        let [terminate, interrupt] = self.signals;
+        tokio::select! {
+            () = one(terminate) => {}
+            () = one(interrupt) => {}
+        }
+    }
+}
+
+/// Serves until a signal comes, then finishes what runs, within the drain time. Of connections at most so many are open.
+pub(super) async fn serve(listener: TcpListener, app: Router, times: Times, stop: Stop, connections: usize) {
     let builder = builder(times);
     let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(signal());
+    let places = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+    let porch = Arc::new(Semaphore::new(PORCH));
+    let mut trouble = Trouble::default();
+    let mut stop = std::pin::pin!(stop.came());
     loop {
-        let stream = tokio::select! {
+        let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        match stream {
-            Ok((stream, _)) => connection(&builder, stream, &app, &graceful, times),
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        match accepted {
+            Ok((stream, _)) => {
+                trouble.is_over();
+                match Arc::clone(&places).try_acquire_owned() {
+                    Ok(place) => connection(&builder, stream, &app, &graceful, times, place),
+                    Err(_) => turn_away(stream, &porch, times),
+                }
+            }
+            Err(error) => trouble.pause(&error).await,
         }
     }
     drop(listener);
@@ -43,12 +89,50 @@ pub(super) async fn serve(listener: TcpListener, app: Router, times: Times) {
     }
 }
 
+/// A time in which no connection could be taken. It is told once, and the loop goes on.
+#[derive(Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    async fn pause(&mut self, error: &io::Error) {
+        // A client that left before it was taken is no trouble of ours.
+        if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+            return;
+        }
+        if !std::mem::replace(&mut self.0, true) {
+            tracing::error!(%error, "connections cannot be taken: see limits.connections and the bound of open files");
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+
+    fn is_over(&mut self) {
+        if std::mem::take(&mut self.0) {
+            tracing::info!("connections are taken again");
+        }
+    }
+}
+
+/// Tells a connection too many to come back, and closes it.
+fn turn_away(stream: TcpStream, porch: &Arc<Semaphore>, times: Times) {
+    let Ok(place) = Arc::clone(porch).try_acquire_owned() else { return };
+    tokio::spawn(async move {
+        let mut stream = Linger::new(stream, times);
+        // Whoever does not hear it finds the connection closed.
+        if stream.write_all(FULL).await.is_ok() {
+            let _ = stream.shutdown().await;
+        }
+        drop(place);
+    });
+}
+
 fn builder(times: Times) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(times.header)
+        // A client that has said all may close its side and wait for the answer.
+        .half_close(true)
         .max_buf_size(BUFFER)
         .http2()
         .timer(TokioTimer::new())
@@ -65,32 +149,19 @@ fn connection(
     app: &Router,
     graceful: &GracefulShutdown,
     times: Times,
+    place: OwnedSemaphorePermit,
 ) {
     // Answers are written whole: waiting for more to send only costs time.
     let _ = stream.set_nodelay(true);
     let app = app
         .clone()
         .map_request(|request: hyper::Request<hyper::body::Incoming>| tidy_path(request.map(Body::new)));
-    let io = TokioIo::new(Linger::new(stream, times.idle));
+    let io = TokioIo::new(Linger::new(stream, times));
     let connection = builder.serve_connection(io, TowerToHyperService::new(app)).into_owned();
     let watched = graceful.watch(connection);
     tokio::spawn(async move {
         // A broken connection is the client's affair; its text may quote the request.
         let _ = watched.await;
+        drop(place);
     });
-}
-
-/// Ends when the process is asked to stop.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let one = async |kind| match signal(kind) {
-        Ok(mut stream) => {
-            stream.recv().await;
-        }
-        Err(_) => pending().await,
-    };
-    tokio::select! {
-        () = one(SignalKind::terminate()) => {}
-        () = one(SignalKind::interrupt()) => {}
-    }
 }
