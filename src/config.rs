@@ -6,8 +6,8 @@ mod archive;
 mod audit_sink;
 #[cfg(feature = "billing")]
 mod billing;
-mod bounds;
 mod forwarding;
+mod limits;
 mod oidc;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -21,7 +21,7 @@ pub use accounts::Accounts;
 pub(crate) use archive::is_loopback;
 #[cfg(feature = "billing")]
 pub use billing::Billing;
-pub use bounds::{Limits, Times};
+pub use limits::{Limits, Times};
 pub use setting::Setting;
 pub use settings::SETTINGS;
 pub use tls::{Client, Tls};
@@ -84,6 +84,8 @@ pub struct Config {
     pub billing: Billing,
     /// Longest silence of a client, and the time it has for its headers.
     pub times: Times,
+    /// Most connections.
+    pub connections: usize,
     /// The vault's interface.
     pub vault: api::Vault,
     /// Take a request without Accept as `*/*` (PS3.18 8.7.7).
@@ -219,7 +221,7 @@ impl Config {
         }
         let profile = from.take("profile", |text| profile(text).map(Some));
         let archive = archive::site(from, &data);
-        let limits = limits(from);
+        let limits = limits::limits(from);
         if matches!(archive, Site::Bucket(_)) && limits.instance > Bucket::LARGEST {
             let most = Bucket::LARGEST >> 30;
             from.wrong("limits.instance", format!("a bucket takes objects of {most} GiB at the most"));
@@ -237,6 +239,7 @@ impl Config {
             oidc: oidc::settings(from),
             tls: tls::tls(from),
             times: times(from),
+            connections: from.take("limits.connections", values::count),
             vault: vault(from),
             lenient_accept: from.take("lenient_accept", values::flag),
             store_warning: from.take("store_warning", values::flag),
@@ -288,16 +291,6 @@ fn level(text: &str) -> Result<Level, String> {
         ("trace", Level::Trace),
     ];
     values::one_of(text, &levels)
-}
-
-fn limits(from: &mut Sources) -> Limits {
-    Limits {
-        head: from.take("limits.head", values::size),
-        instance: from.take("limits.instance", values::size),
-        parts: from.take("limits.parts", values::count),
-        metadata: from.take("limits.metadata", values::size),
-        spool_memory: from.take("limits.spool_memory", values::size),
-    }
 }
 
 fn layers(from: &mut Sources) -> layer::Settings {

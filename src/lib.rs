@@ -39,6 +39,7 @@
 //! | change what a tier may do | `config/settings.rs` (numbers), `db/usage.rs` (counting), `layer/quota.rs` (refusing) |
 //! | change what counts as read, or whether it costs | `layer/reads.rs`; `Parts::instances` in `origin/part.rs` |
 //! | change what one request writes to the database | `db/writer.rs`, then `db/writer/batch.rs` |
+//! | change what counts against the memory of all requests | `budget`, then who has a share: `api/intake.rs`, `spool.rs` |
 //! | add a setting | `config/settings.rs`: one list feeds file, environment, help and README |
 //! | change what an audit entry holds, or what a verifier finds | [`audit`] |
 //! | change what hospitals' audit collectors get | `sink/meaning.rs`, then `sink/fhir.rs` or `sink/dicom.rs` |
@@ -63,6 +64,7 @@
 //! | 0 | `secret` | a text that is never shown | |
 //! | 0 | `metrics` | what the process counts of itself | labels that a client can choose |
 //! | 0 | `trail` | whose work this is: the request's name, its place in a trace, its spans | values, UIDs |
+//! | 0 | `budget` | memory that all requests share | what is held in it |
 //! | 1 | [`deid`] | PS3.15 Annex E, pure | IO, clocks, HTTP |
 //! | 2 | `dicomweb` | wire forms of PS3.18: multipart, Accept, DICOM JSON and XML, store responses | axum, SQL |
 //! | 2 | [`audit`] | the audit chain and its verifier, pure | SQL, HTTP, clocks |
@@ -129,6 +131,8 @@ pub mod dicomweb;
 pub mod api;
 #[cfg(feature = "server")]
 pub mod archive;
+#[cfg(feature = "server")]
+pub mod budget;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

@@ -171,6 +171,8 @@ pub enum Problem {
     },
     /// Too many requests at once.
     Overloaded,
+    /// The requests that are served hold all the memory there is for them.
+    Memory,
     /// The database fails.
     Database,
     /// The archive's object store, or the disk under the spool, fails.
@@ -254,6 +256,7 @@ impl Problem {
             Self::Charge(charge) => return charge.sentence(),
             Self::QuotaSpent { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the instances of this month are used up", "Wait for the next month, or choose a plan with more instances."),
             Self::Overloaded => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "too many requests are being served", "Try again later."),
+            Self::Memory => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the memory for requests is used up", "Try again later; the operator can raise limits.memory."),
             Self::Database => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the database does not answer", "Try again later; the operator finds the cause in the log."),
             Self::Storage => (Us, S::SERVICE_UNAVAILABLE, RESOURCES, "the storage of the server fails", "Try again later; the operator finds the cause in the log."),
             Self::Internal(_) => (Us, S::INTERNAL_SERVER_ERROR, PROCESSING, "the server failed", "Try again; the operator finds the cause in the log."),
@@ -315,9 +318,11 @@ impl Problem {
                 headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
                 None
             }
-            Self::Overloaded | Self::Database | Self::Storage | Self::Charge(Charge::Unreachable) => {
-                Some(RETRY_AFTER)
-            }
+            Self::Overloaded
+            | Self::Memory
+            | Self::Database
+            | Self::Storage
+            | Self::Charge(Charge::Unreachable) => Some(RETRY_AFTER),
             Self::Downstream(
                 fault @ (downstream::Fault::Busy { .. } | downstream::Fault::Resting { .. }),
             ) => Some(fault.retry_after().unwrap_or(RETRY_AFTER)),

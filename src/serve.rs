@@ -1,6 +1,7 @@
 //! Starts the server: data folder, database, keys, destinations, layers, routes, and the
 //! loop that serves until it is told to stop.
 
+mod descriptors;
 pub mod doctor;
 mod feed;
 mod folder;
@@ -20,6 +21,7 @@ use crate::api::admin::Admin;
 use crate::api::metrics::Watch;
 use crate::api::{self, Service};
 use crate::archive::{self, Archive, Site};
+use crate::budget::Budget;
 use crate::config::{Config, Level};
 use crate::db::account::{Hand, Installation};
 use crate::db::chain::Keeper;
@@ -37,6 +39,7 @@ use crate::origin::{ArchiveOrigin, Decoders, Pulled};
 #[cfg(feature = "otlp")]
 use crate::otlp::Export;
 use crate::sink::{self, Sink};
+use crate::spool::Spools;
 use axum::Router;
 use folder::Folder;
 use std::io::Write;
@@ -119,6 +122,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     let started = SystemTime::now();
+    descriptors::raise();
     let folder = Folder::open(&config.data, config.master_key.clone())?;
     let db = Db::open(&folder::address(&config)).await?;
     let (installation, master) = folder.unlock(&db).await?;
@@ -142,8 +146,11 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let warden = tokio::spawn(warden::run(db.clone(), keeper.clone(), witness::file(&config.data)));
     let trim = tokio::spawn(trim::run(db.clone(), config.accounts.crosswalk_rows));
     let keys = folder.keyring(master);
-    let defaults = defaults(&config, &folder, archive.clone(), db.clone())?;
-    let service = service(&config, &folder, db.clone(), archive, keys.clone(), keeper.clone(), &root)?;
+    let budget = Budget::new(config.limits.memory);
+    let spools = Spools::new(config.limits.spool_memory, folder.spool(), budget.clone());
+    let defaults = defaults(&config, spools.clone(), archive.clone(), db.clone())?;
+    let service =
+        service(&config, (budget, spools), db.clone(), archive, keys.clone(), keeper.clone(), &root)?;
     let admin = admin(&config, &db, &keys, &keeper);
     #[cfg(feature = "billing")]
     let meter = meter(&config, &service, installation.id.clone());
@@ -153,10 +160,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let writer = Writer::start(db.clone(), terms);
     let metrics = scrape(&config, db.clone(), writer.clone());
     let app = app(service, &config.layers, accounts, (admin, metrics), writer.clone());
+    // Before anybody can know that we are here, and stop us.
+    let stop = listen::Stop::heard();
     println!("veilgate ready on {root}");
     // Whoever waits for the line may read through a pipe; nobody may read at all.
     let _ = std::io::stdout().flush();
-    listen::serve(listener, tls, app, config.times).await;
+    let connections = descriptors::connections(config.connections, config.layers.concurrent);
+    listen::serve(listener, tls, app, config.times, (stop, connections)).await;
     if let Err(fault) = writer.flush().await {
         tracing::error!(%fault, "the last second of bytes read could not be accounted for");
     }
@@ -238,7 +248,7 @@ fn app(
 }
 
 /// What holds for projects that say nothing else.
-fn defaults(config: &Config, folder: &Folder, archive: Archive, db: Db) -> Result<Defaults, Failure> {
+fn defaults(config: &Config, spools: Spools, archive: Archive, db: Db) -> Result<Defaults, Failure> {
     let downstream = match &config.downstream {
         Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
         None => None,
@@ -247,7 +257,7 @@ fn defaults(config: &Config, folder: &Folder, archive: Archive, db: Db) -> Resul
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
         held: ArchiveOrigin::new(archive.clone(), db, "", decoders.clone()),
-        pulled: Pulled::new(folder.spool(), config.limits.spool_memory, decoders),
+        pulled: Pulled::new(spools, decoders),
         archive,
         source: config.origin,
         route: config.destination,
@@ -295,7 +305,7 @@ async fn archive(config: &Config, db: Db, started: SystemTime) -> Result<Archive
 
 fn service(
     config: &Config,
-    folder: &Folder,
+    (budget, spools): (Budget, Spools),
     db: Db,
     archive: Archive,
     keys: Keyring,
@@ -317,8 +327,8 @@ fn service(
         instance: config.limits.instance,
         parts: config.limits.parts,
         metadata: config.limits.metadata,
-        spool_memory: config.limits.spool_memory,
-        spool: folder.spool(),
+        budget,
+        spools,
         vault: config.vault,
         lenient_accept: config.lenient_accept,
         store_warning: config.store_warning,

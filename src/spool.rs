@@ -1,6 +1,7 @@
 //! A run of bytes held in memory up to a threshold and in an unlinked temporary file beyond it: written once, then read
 //! from the first byte on, or in any ranges. Only pseudonymized bytes ever come here.
 
+use crate::budget::{Budget, Share};
 use crate::metrics::{Level, metrics};
 use crate::trail::carried;
 use bytes::Bytes;
@@ -45,10 +46,41 @@ impl File {
     }
 }
 
+/// Where spools lie. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Spools {
+    /// Most bytes of one in memory.
+    memory: u64,
+    folder: PathBuf,
+    budget: Budget,
+}
+
+impl Spools {
+    /// `memory` bytes of each stay in memory, as long as `budget` gives them; the rest goes to a file in `folder`.
+    pub fn new(memory: u64, folder: PathBuf, budget: Budget) -> Self {
+        Self { memory, folder, budget }
+    }
+
+    /// The same, with at most `memory` bytes of each in memory.
+    pub fn at_most(self, memory: u64) -> Self {
+        Self { memory: self.memory.min(memory), ..self }
+    }
+
+    /// A share of the memory that they have, for something beside them.
+    pub fn share(&self) -> Share {
+        self.budget.share()
+    }
+
+    /// An empty one.
+    pub fn open(&self) -> Spool {
+        Spool::new(self.clone())
+    }
+}
+
 /// A spool being filled.
 pub struct Spool {
-    folder: PathBuf,
-    threshold: u64,
+    place: Spools,
+    share: Share,
     memory: Vec<Bytes>,
     in_memory: u64,
     /// The file, or the write that has it; the next bytes are gathered meanwhile.
@@ -60,11 +92,10 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// An empty one: `threshold` bytes stay in memory, the rest goes to a file in `folder`.
-    pub fn new(threshold: u64, folder: PathBuf) -> Self {
+    fn new(place: Spools) -> Self {
         Self {
-            folder,
-            threshold,
+            share: place.budget.share(),
+            place,
             memory: Vec::new(),
             in_memory: 0,
             file: None,
@@ -90,8 +121,9 @@ impl Spool {
     /// The file system fails.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
         let len = bytes.len() as u64;
-        if self.in_file == 0 && self.in_memory + len <= self.threshold {
-            self.in_memory += len;
+        let held = self.in_memory + len;
+        if self.in_file == 0 && held <= self.place.memory && self.share.try_hold(held) {
+            self.in_memory = held;
             self.memory.push(bytes);
             return Ok(());
         }
@@ -141,7 +173,7 @@ impl Spool {
             Some(mut file) => Some((blocking(move || file.file.rewind().map(|()| file)).await?, left)),
             None => None,
         };
-        Ok(Reader::new(self.memory, file))
+        Ok(Reader::new(self.memory, self.share, file))
     }
 
     /// The same bytes for reading in any ranges.
@@ -152,7 +184,7 @@ impl Spool {
         self.flush().await?;
         let (in_memory, in_file) = (self.in_memory, self.in_file);
         let file = self.file().await?.map(|file| Arc::new(Mutex::new(file)));
-        Ok(Whole { memory: self.memory.into(), in_memory, file, in_file })
+        Ok(Whole { memory: self.memory.into(), in_memory, file, in_file, _share: Arc::new(self.share) })
     }
 
     /// The file itself, once the write that has it is through.
@@ -168,7 +200,7 @@ impl Spool {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let (file, folder) = (self.file().await?, self.folder.clone());
+        let (file, folder) = (self.file().await?, self.place.folder.clone());
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_len = 0;
         let write = move || {
@@ -187,6 +219,7 @@ impl Spool {
 /// A spool being read from its first byte on. The file is read a block ahead of what is asked for.
 pub struct Reader {
     memory: VecDeque<Bytes>,
+    _share: Share,
     block: Bytes,
     ahead: Option<JoinHandle<Result<Block, Fault>>>,
 }
@@ -199,9 +232,9 @@ struct Block {
 }
 
 impl Reader {
-    fn new(memory: Vec<Bytes>, file: Option<(File, u64)>) -> Self {
+    fn new(memory: Vec<Bytes>, share: Share, file: Option<(File, u64)>) -> Self {
         let ahead = file.and_then(|(file, left)| read_ahead(file, left));
-        Self { memory: memory.into(), block: Bytes::new(), ahead }
+        Self { memory: memory.into(), _share: share, block: Bytes::new(), ahead }
     }
 
     /// The next bytes, `most` of them at most.
@@ -244,6 +277,7 @@ pub struct Whole {
     in_memory: u64,
     file: Option<Arc<Mutex<File>>>,
     in_file: u64,
+    _share: Arc<Share>,
 }
 
 impl Whole {
@@ -325,70 +359,4 @@ async fn blocking<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::*;
-
-    async fn read_all(spool: Spool, step: u64) -> Vec<u8> {
-        let mut left = spool.len();
-        let mut reader = spool.reader().await.unwrap();
-        let mut all = Vec::new();
-        while left > 0 {
-            let bytes = reader.read(step.min(left)).await.unwrap();
-            left -= bytes.len() as u64;
-            all.extend_from_slice(&bytes);
-        }
-        all
-    }
-
-    #[tokio::test]
-    async fn what_was_written_comes_back_whatever_lies_in_memory() {
-        let data: Vec<u8> = (0..=255).cycle().take(5000).collect();
-        for threshold in [0, 100, 2500, 10_000] {
-            let mut spool = Spool::new(threshold, std::env::temp_dir());
-            for chunk in data.chunks(7) {
-                spool.write(Bytes::copy_from_slice(chunk)).await.unwrap();
-            }
-            assert_eq!(read_all(spool, 64).await, data, "threshold {threshold}");
-        }
-    }
-
-    #[tokio::test]
-    async fn any_range_can_be_had_whatever_lies_in_memory() {
-        let data: Vec<u8> = (0..=250).cycle().take(BLOCK + 5000).collect();
-        for threshold in [0, 100, 2500, 10_000_000] {
-            let mut spool = Spool::new(threshold, std::env::temp_dir());
-            for chunk in data.chunks(999) {
-                spool.write(Bytes::copy_from_slice(chunk)).await.unwrap();
-            }
-            let whole = spool.whole().await.unwrap();
-            for range in [0..10, 95..105, 2490..2510, 0..data.len(), 4000..BLOCK + 4999, 7..7] {
-                let wanted = range.start as u64..range.end as u64;
-                assert_eq!(
-                    whole.read(wanted.clone()).await.unwrap(),
-                    data[range.clone()],
-                    "{threshold} {range:?}"
-                );
-                let streamed: Vec<_> = whole.stream(wanted).map(Result::unwrap).collect().await;
-                assert_eq!(streamed.concat(), data[range]);
-            }
-            let behind = data.len() as u64;
-            assert_eq!(whole.read(behind - 1..behind + 1).await, Err(Fault), "{threshold}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_cut_leaves_exactly_what_stood_before_it() {
-        for (threshold, cut) in [(0, 10), (5, 10), (15, 10), (100, 10), (5, 0), (12, 12), (100, 20)] {
-            let mut spool = Spool::new(threshold, std::env::temp_dir());
-            for part in [&b"0123456"[..], b"789abc", b"defghij"] {
-                spool.write(Bytes::copy_from_slice(part)).await.unwrap();
-            }
-            spool.truncate(cut).await.unwrap();
-            assert_eq!(spool.len(), cut);
-            spool.write(Bytes::from_static(b"XY")).await.unwrap();
-            let expected = [&b"0123456789abcdefghij"[..usize::try_from(cut).unwrap()], b"XY"].concat();
-            assert_eq!(read_all(spool, 3).await, expected, "threshold {threshold}, cut {cut}");
-        }
-    }
-}
+mod tests;

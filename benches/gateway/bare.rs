@@ -6,6 +6,7 @@ use std::time::Duration;
 use veilgate::api::{self, Service, Vault};
 use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
+use veilgate::budget::Budget;
 use veilgate::db::account::{Rights, Tier};
 use veilgate::db::chain::Keeper;
 use veilgate::db::crosswalk::Crosswalk;
@@ -21,6 +22,7 @@ use veilgate::dicom::instance::Limits;
 use veilgate::dicomweb::links::Links;
 use veilgate::layer::context::{Allowance, Caller};
 use veilgate::origin::{ArchiveOrigin, Decoders};
+use veilgate::spool::Spools;
 
 /// Serves on a free port, told on standard output, until killed.
 pub fn run() {
@@ -38,6 +40,7 @@ pub fn run() {
 }
 
 fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
+    let budget = Budget::new(1 << 29);
     Arc::new(Service {
         archive: archive(folder, &db),
         db,
@@ -49,8 +52,8 @@ fn service(folder: &std::path::Path, db: Db) -> Arc<Service> {
         instance: 1 << 34,
         parts: 100_000,
         metadata: 1 << 28,
-        spool_memory: 1 << 24,
-        spool: folder.to_owned(),
+        spools: Spools::new(1 << 24, folder.to_owned(), budget.clone()),
+        budget,
         vault: Vault { request: 1 << 31, files: 1000, packing: Packing::Fast },
         lenient_accept: true,
         store_warning: false,

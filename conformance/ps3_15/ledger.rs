@@ -1,4 +1,5 @@
-//! The ledger: every rule of the checklists has a line, every line a test that exists, every deviation a reason.
+//! The ledger: every rule of the checklists has a line, every line a test that exists, every deviation a reason;
+//! and every fault a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -95,6 +96,26 @@ fn every_line_names_tests_that_exist() {
                 let there = tests.get(file).is_some_and(|names| names.contains(name));
                 assert!(there, "{table}: {id} names {test}, which does not exist");
             }
+        }
+    }
+}
+
+#[test]
+fn every_fault_names_tests_that_exist_and_every_test_of_faults_is_named() {
+    let (tests, faults) = (tests(), rows("faults.tsv"));
+    assert!(faults.len() > 20);
+    let mut named = BTreeSet::new();
+    for row in &faults {
+        assert_eq!(row.len(), 3, "{row:?}");
+        for test in row[2].split_whitespace() {
+            let (file, name) = test.split_once("::").unwrap();
+            assert!(tests[file].contains(name), "{}: {test} does not exist", row[0]);
+            named.insert(test.to_owned());
+        }
+    }
+    for (file, names) in tests.iter().filter(|(file, _)| file.starts_with("tests/faults_")) {
+        for name in names {
+            assert!(named.contains(&format!("{file}::{name}")), "{file}::{name} stands for no fault");
         }
     }
 }

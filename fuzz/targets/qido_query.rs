@@ -19,7 +19,8 @@ fuzz_target!(|data: &[u8]| {
         let scope = Scope { level, study: None, series: None };
         if let Ok(query) = Query::parse(scope, text) {
             let once = query.holds(&set);
-            let twice = Query { keys: query.keys.iter().cloned().chain(query.keys.clone()).collect(), ..query };
+            let twice =
+                Query { keys: query.keys.iter().cloned().chain(query.keys.clone()).collect(), ..query };
             assert_eq!(once, twice.holds(&set));
         }
     }

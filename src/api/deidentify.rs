@@ -58,7 +58,7 @@ async fn one(
     if request.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Problem::Form("a Content-Encoding is not taken; send the body as it is"));
     }
-    let delivery = Delivery::respond(Form::Bare, service.spool_memory, service.spool.clone());
+    let delivery = Delivery::respond(Form::Bare, &service.spools);
     let mut intake = Intake::new(service, caller, allowance, None, delivery);
     let run = Source::Single.run(request.into_body().into_data_stream(), &mut intake).await;
     let spent = intake.spent().map(|retry_after| Problem::QuotaSpent { retry_after });

@@ -82,9 +82,9 @@ impl Begun {
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
     pub(super) async fn zip(self, service: &Service) -> Result<Response, Problem> {
         let (status, instances) = (self.status(), self.instances);
-        let (memory, folder) = (service.spool_memory, service.spool.clone());
+        let spools = service.spools.clone();
         let next = move |(mut parts, zip): (BoxStream<'static, _>, Option<ZipOut>)| {
-            let spool = Spool::new(memory, folder.clone());
+            let spool = spools.open();
             async move {
                 let Some(mut zip) = zip else { return Ok::<_, Fault>(None) };
                 let piece = match parts.try_next().await? {

@@ -4,10 +4,11 @@
 use super::Service;
 use super::digest::Sha;
 use super::restore::{self, Desk};
+use crate::budget::Share;
 use crate::db::usage::Month;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
-use crate::deid::rewriter::{Digests, Options, Rewriter};
+use crate::deid::rewriter::{COPIES, Digests, Options, Rewriter};
 use crate::destination::{self, Delivery, Restoring, Settled, Target};
 use crate::dicomweb::store_response::code;
 use crate::layer::context::{Allowance, Caller};
@@ -47,7 +48,14 @@ pub(super) struct Intake {
     pending: Vec<Pending>,
     open: Option<Open>,
     out: Vec<Bytes>,
+    /// Memory that the instances take on their way.
+    share: Share,
+    /// Bytes of the request so far.
+    came: u64,
 }
+
+/// Bytes of a request that are on their way at the same time: blocks of a spool, parts of an object, compressed blocks.
+const ON_THE_WAY: u64 = 2 << 20;
 
 /// The open instance.
 struct Open {
@@ -91,6 +99,8 @@ impl Intake {
             pending: Vec::new(),
             open: None,
             out: Vec::new(),
+            share: service.budget.share(),
+            came: 0,
         }
     }
 
@@ -129,6 +139,12 @@ impl Intake {
         open.taken += bytes.len() as u64;
         if open.taken > self.most {
             self.close(Record::Unread(None, code::OUT_OF_RESOURCES, TOO_LARGE.into())).await;
+            return;
+        }
+        self.came += bytes.len() as u64;
+        let held = open.work.will_hold(bytes.len()).saturating_mul(COPIES);
+        if self.share.hold(held.saturating_add(self.came.min(ON_THE_WAY))).await.is_err() {
+            self.close(Record::Stuck(None, destination::Fault::Memory)).await;
             return;
         }
         open.sha_in.push(bytes.clone()).await;
@@ -212,6 +228,14 @@ impl Intake {
 }
 
 impl Work {
+    /// Bytes of head or tail that are held when so many more have come.
+    fn will_hold(&self, more: usize) -> u64 {
+        match self {
+            Self::Pseudonymize(rewriter) => rewriter.will_hold(more),
+            Self::Restore(restoring) => restoring.held().saturating_add(more) as u64,
+        }
+    }
+
     async fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Record> {
         match self {
             Self::Pseudonymize(rewriter) => rewriter.push(bytes, out).map_err(Record::Refused),

@@ -2,6 +2,7 @@
 //! parts are held, joined, and taken in as if they were files.
 
 use super::intake::Intake;
+use crate::budget::Share;
 use crate::deid::engine::{Engine, SOP_INSTANCE};
 use crate::deid::facts::Gather;
 use crate::deid::receipt::Names;
@@ -35,6 +36,7 @@ pub(super) struct Held {
     /// Bytes that may still be held, of how many.
     left: u64,
     limit: u64,
+    share: Share,
 }
 
 struct Open {
@@ -54,20 +56,20 @@ enum Kind {
 }
 
 impl Held {
-    /// Holds at most `limit` bytes; `base` is the path of the request.
-    pub(super) fn new(limit: u64, base: &str) -> Self {
-        Self { metadata: Vec::new(), bulk: BulkParts::new(base), open: None, left: limit, limit }
+    /// Holds at most `limit` bytes, in its `share` of the memory of all; `base` is the path of the request.
+    pub(super) fn new(limit: u64, share: Share, base: &str) -> Self {
+        Self { metadata: Vec::new(), bulk: BulkParts::new(base), open: None, left: limit, limit, share }
     }
 
     /// Takes the next piece of a part.
-    pub(super) fn take(&mut self, event: PartEvent) -> Result<(), Problem> {
+    pub(super) async fn take(&mut self, event: PartEvent) -> Result<(), Problem> {
         match event {
             PartEvent::Headers(headers) => {
-                self.pay(PART_COST)?;
+                self.pay(PART_COST).await?;
                 self.open = Some(Open { kind: kind(headers)?, data: Vec::new() });
             }
             PartEvent::Data(bytes) => {
-                self.pay(bytes.len() as u64)?;
+                self.pay(bytes.len() as u64).await?;
                 self.open.iter_mut().for_each(|open| open.data.push(bytes.clone()));
             }
             PartEvent::End => self.close()?,
@@ -75,9 +77,9 @@ impl Held {
         Ok(())
     }
 
-    fn pay(&mut self, bytes: u64) -> Result<(), Problem> {
+    async fn pay(&mut self, bytes: u64) -> Result<(), Problem> {
         self.left = self.left.checked_sub(bytes).ok_or(Problem::BodyTooLarge { limit: self.limit })?;
-        Ok(())
+        Ok(self.share.hold(self.limit - self.left).await?)
     }
 
     fn close(&mut self) -> Result<(), Problem> {

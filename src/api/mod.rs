@@ -42,6 +42,7 @@ pub use vault::Vault;
 
 use crate::archive::Archive;
 use crate::audit::action::Action;
+use crate::budget::Budget;
 use crate::db::Db;
 use crate::db::chain::Keeper;
 use crate::db::seal::Keyring;
@@ -51,11 +52,11 @@ use crate::dicomweb::accept::Accept;
 use crate::dicomweb::links::Links;
 use crate::page;
 use crate::problem::Problem;
+use crate::spool::Spools;
 use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, options, post};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The DICOMweb root.
@@ -83,10 +84,10 @@ pub struct Service {
     pub parts: usize,
     /// Most bytes held to join metadata and bulk data.
     pub metadata: u64,
-    /// Bytes of an answer held in memory.
-    pub spool_memory: u64,
-    /// Folder of what does not fit there.
-    pub spool: PathBuf,
+    /// Memory that all requests share.
+    pub budget: Budget,
+    /// Where answers are collected.
+    pub spools: Spools,
     /// Bounds and form of the vault's interface.
     pub vault: Vault,
     /// Take a request without Accept as `*/*`.

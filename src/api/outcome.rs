@@ -89,6 +89,7 @@ pub(super) fn whole_failure(records: &[Record]) -> Option<Problem> {
             Record::Passed(_, Err(Fault::Storage)) | Record::Stuck(_, Fault::Storage) => {
                 cause = Some(Problem::Storage);
             }
+            Record::Stuck(_, Fault::Memory) => cause = Some(Problem::Memory),
             _ => return None,
         }
     }

@@ -51,7 +51,7 @@ impl Count {
 impl PartForm {
     async fn take(&mut self, event: PartEvent, intake: &mut Intake) -> Result<(), Problem> {
         match (self, event) {
-            (Self::Metadata(held), event) => held.take(event)?,
+            (Self::Metadata(held), event) => held.take(event).await?,
             (Self::Instances(count), PartEvent::Headers(headers)) => {
                 count.one_more()?;
                 match misfit(&headers) {
@@ -97,7 +97,7 @@ impl Source {
                 PartForm::Instances(Count { parts: 0, limit: service.parts })
             }
             Some("application/dicom+json" | "application/json" | "application/dicom+xml") => {
-                PartForm::Metadata(Box::new(Held::new(service.metadata, STUDIES)))
+                PartForm::Metadata(Box::new(Held::new(service.metadata, service.budget.share(), STUDIES)))
             }
             _ => return Err(unsupported("the `type` of the multipart body is not one of a store request")),
         };

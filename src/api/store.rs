@@ -94,7 +94,7 @@ fn delivery(service: &Service, caller: &Caller, wanted: StowAnswer) -> Result<De
         RespondForm::Multipart => Form::Multipart(new_boundary()?),
         RespondForm::Zip => Form::Zip,
     };
-    Ok(Delivery::respond(form, service.spool_memory, service.spool.clone()))
+    Ok(Delivery::respond(form, &service.spools))
 }
 
 fn new_boundary() -> Result<String, Problem> {

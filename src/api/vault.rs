@@ -99,7 +99,7 @@ pub(super) async fn answer(
     request: Request,
 ) -> Response {
     let form = Form::Named(service.vault.packing);
-    let delivery = Delivery::respond(form, service.spool_memory, service.spool.clone());
+    let delivery = Delivery::respond(form, &service.spools);
     let mut intake = Intake::new(service, caller, allowance, None, delivery);
     let names = match files.run(request.into_body().into_data_stream(), &mut intake).await {
         Ok(names) => names,

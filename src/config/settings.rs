@@ -169,18 +169,30 @@ const GATEWAY: &[Setting] = &[
         "256",
         "Most requests served at the same time; more get 503.",
     ),
+    plain(
+        "limits.memory",
+        "VEILGATE_LIMITS_MEMORY",
+        "512 MiB",
+        "Memory that all requests hold together: heads of instances, metadata, answers. One that finds none for 5 s gets 503; an answer goes to its file.",
+    ),
+    plain(
+        "limits.connections",
+        "VEILGATE_LIMITS_CONNECTIONS",
+        "16384",
+        "Most connections, idle ones too, as far as the bound of open files allows; more get 503 and are closed.",
+    ),
     plain("limits.uri", "VEILGATE_LIMITS_URI", "8 KiB", "Longest request target; longer ones get 414."),
     plain(
         "limits.header_time",
         "VEILGATE_LIMITS_HEADER_TIME",
         "30 s",
-        "Time a client has to send its headers, and before that for its TLS handshake.",
+        "Time a client has to send its headers, and before that for its TLS handshake; a connection without a request is closed after it.",
     ),
     plain(
         "limits.idle_time",
         "VEILGATE_LIMITS_IDLE_TIME",
         "60 s",
-        "Longest silence of a client within a body, either way.",
+        "Longest silence of a client within a body, either way; and how long a body may come slower than 1 KiB a second.",
     ),
     plain(
         "limits.drain_time",

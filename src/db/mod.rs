@@ -20,7 +20,7 @@ pub mod writer;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyPool, Connection, Executor, Transaction};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -211,9 +211,16 @@ impl Db {
         Ok(match address {
             Address::File(file) => {
                 let pool = |most, pragmas: &'static str| {
-                    pool(most).after_connect(move |connection, _| {
-                        Box::pin(async move { connection.execute(pragmas).await.map(drop) })
-                    })
+                    pool(most)
+                        .after_connect(move |connection, _| {
+                            Box::pin(async move { connection.execute(pragmas).await.map(drop) })
+                        })
+                        // SQLite rolls back by itself when its disk is full. The connection then believes for ever that
+                        // its transaction is open, and takes no other.
+                        .before_acquire(|connection, _| {
+                            let stuck = connection.is_in_transaction();
+                            Box::pin(async move { Ok(!stuck) })
+                        })
                 };
                 let options = AnyConnectOptions::from_str(&url(file, mode)?)?;
                 let writers = pool(1, SQLITE).connect_with(options.clone()).await?;

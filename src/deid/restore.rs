@@ -141,6 +141,11 @@ impl Restorer {
         }
     }
 
+    /// Bytes of head or tail that are held now.
+    pub fn held(&self) -> usize {
+        self.splitter.held()
+    }
+
     /// Takes the next bytes of the instance; what can go out is appended to `out`.
     ///
     /// # Errors

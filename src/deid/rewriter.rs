@@ -41,6 +41,9 @@ pub enum Digests {
     Both,
 }
 
+/// How many times a head is in memory at the most: as it came, written anew, and behind its file meta.
+pub const COPIES: u64 = 3;
+
 /// The rewriter. After a refusal it is over.
 pub struct Rewriter {
     engine: Engine,
@@ -92,6 +95,13 @@ impl Rewriter {
             Stage::Head => None,
             Stage::Bulk { instance, .. } => Some((&instance.subject, instance.transfer_syntax)),
         }
+    }
+
+    /// Bytes of head or tail that are held once so many more have come; several times as many while they are written
+    /// anew ([`COPIES`]). Pixels are not held.
+    pub fn will_hold(&self, more: usize) -> u64 {
+        let held = self.splitter.held();
+        if held == 0 && self.admitted().is_some() { 0 } else { held.saturating_add(more) as u64 }
     }
 
     /// Takes the next bytes of the instance; what can go out is appended to `out`.

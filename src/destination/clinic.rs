@@ -172,6 +172,11 @@ impl Visit {
 }
 
 impl Restoring {
+    /// Bytes of head or tail that are held now.
+    pub fn held(&self) -> usize {
+        self.restorer.held()
+    }
+
     /// Takes the next bytes; what can go out is appended to `out`.
     ///
     /// # Errors

@@ -17,8 +17,8 @@ use crate::archive::Archive;
 use crate::db::catalog::Entry;
 use crate::deid::receipt::Receipt;
 use crate::downstream::{self, Downstream};
+use crate::spool::Spools;
 use bytes::Bytes;
-use std::path::PathBuf;
 
 /// Why an instance did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Fault {
     /// The downstream server's answer does not say that it has the instance.
     #[error("the downstream server does not list the instance as stored")]
     Unlisted,
+    /// Other requests hold the memory that the instance needs.
+    #[error("the server has no memory left for it")]
+    Memory,
     /// The request broke off before the instance was delivered.
     #[error("the request broke off before the instance was delivered")]
     BrokenOff,
@@ -50,7 +53,7 @@ impl Fault {
     /// Failure Reason of the instance (PS3.18 I.2.2).
     pub fn reason(self) -> u16 {
         match self {
-            Self::Storage => 0xA700,
+            Self::Storage | Self::Memory => 0xA700,
             Self::Downstream(fault) if fault.is_passing() => 0xA700,
             Self::Downstream(_) | Self::Unlisted | Self::BrokenOff => 0x0110,
             Self::Refused(reason) => reason,
@@ -62,7 +65,7 @@ impl Fault {
 /// `write` opens it, `commit` or `discard` closes it; `settle` ends the delivery.
 pub enum Delivery {
     /// Back to the client.
-    Respond(respond::Respond),
+    Respond(Box<respond::Respond>),
     /// Into the archive.
     Keep(keep::Keep),
     /// On to the downstream server.
@@ -119,10 +122,9 @@ pub enum Target {
 }
 
 impl Delivery {
-    /// Back to the client as `form`; `memory` bytes are kept in memory, the rest in an
-    /// unlinked file in `folder`.
-    pub fn respond(form: Form, memory: u64, folder: PathBuf) -> Self {
-        Self::Respond(respond::Respond::new(form, memory, folder))
+    /// Back to the client as `form`, collected in a spool.
+    pub fn respond(form: Form, spools: &Spools) -> Self {
+        Self::Respond(Box::new(respond::Respond::new(form, spools)))
     }
 
     /// Into the archive of a project.

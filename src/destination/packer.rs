@@ -5,11 +5,10 @@
 
 use super::Fault;
 use crate::dicomweb::zip_out::{Content, Method};
-use crate::spool::{Reader, Spool};
+use crate::spool::{Reader, Spool, Spools};
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -80,10 +79,10 @@ struct Packed {
 }
 
 impl Packer {
-    pub(super) fn new(packing: Option<Packing>, memory: u64, folder: PathBuf) -> Self {
+    pub(super) fn new(packing: Option<Packing>, spools: &Spools) -> Self {
         Self {
             packing,
-            spool: Spool::new(memory, folder),
+            spool: spools.open(),
             entries: Vec::new(),
             open: Entry::default(),
             gathered: Vec::new(),
@@ -250,6 +249,7 @@ fn feed(state: &mut Compress, mut bytes: &[u8], out: &mut Vec<u8>, flush: FlushC
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::budget::Budget;
     use std::io::Read;
 
     /// Bytes that deflate to about a half.
@@ -265,7 +265,8 @@ mod tests {
     }
 
     async fn packed(packing: Packing, entries: &[(Vec<u8>, bool)], step: usize) -> Vec<(Content, Vec<u8>)> {
-        let mut packer = Packer::new(Some(packing), 100_000, std::env::temp_dir());
+        let spools = Spools::new(100_000, std::env::temp_dir(), Budget::new(1 << 30));
+        let mut packer = Packer::new(Some(packing), &spools);
         for (data, keep) in entries {
             for chunk in data.chunks(step) {
                 packer.write(Bytes::copy_from_slice(chunk)).await.unwrap();

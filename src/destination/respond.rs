@@ -5,8 +5,8 @@ use super::answer::Answer;
 use super::packer::{Packer, Packing};
 use super::{Custody, Fault, Settled};
 use crate::deid::receipt::{Names, Receipt};
+use crate::spool::Spools;
 use bytes::Bytes;
-use std::path::PathBuf;
 
 /// How instances are framed in an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +35,13 @@ pub(super) struct Instance {
 }
 
 impl Respond {
-    pub(super) fn new(form: Form, memory: u64, folder: PathBuf) -> Self {
+    pub(super) fn new(form: Form, spools: &Spools) -> Self {
         let packing = match form {
             Form::Multipart(_) | Form::Bare => None,
             Form::Zip => Some(Packing::Stored),
             Form::Named(packing) => Some(packing),
         };
-        Self { form, packer: Packer::new(packing, memory, folder), instances: Vec::new() }
+        Self { form, packer: Packer::new(packing, spools), instances: Vec::new() }
     }
 
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {

@@ -177,6 +177,9 @@ pub enum Fault {
     /// The spool of what was pulled fails.
     #[error(transparent)]
     Spool(#[from] crate::spool::Fault),
+    /// Other requests hold the memory that it needs.
+    #[error(transparent)]
+    Memory(#[from] crate::budget::Spent),
 }
 
 impl From<crate::downstream::Fault> for Fault {

@@ -2,6 +2,7 @@
 
 use super::{Account, Problem};
 use crate::archive;
+use crate::budget::Spent;
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
 use crate::dicomweb::parts::PartsError;
@@ -15,6 +16,12 @@ impl From<db::Fault> for Problem {
         }
         tracing::error!(%fault, "database failure");
         Self::Database
+    }
+}
+
+impl From<Spent> for Problem {
+    fn from(_: Spent) -> Self {
+        Self::Memory
     }
 }
 
@@ -37,6 +44,7 @@ impl From<origin::Fault> for Problem {
                 fault.into()
             }
             origin::Fault::Downstream(fault) => Self::Downstream(fault),
+            origin::Fault::Memory(spent) => spent.into(),
             origin::Fault::Spool(fault) => {
                 tracing::error!(%fault, "spool failure");
                 Self::Storage

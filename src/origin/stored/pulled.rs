@@ -2,13 +2,13 @@
 //! Where the bytes come from, and what is done to them on the way, is the caller's.
 
 use super::{Decoders, Ranged, Stored};
+use crate::budget::Share;
 use crate::origin::recent::{Recent, Weighed};
 use crate::origin::{Answer, ByteStream, Content, Fault};
-use crate::spool::{Spool, Whole};
+use crate::spool::{Spools, Whole};
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, TryStreamExt};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -35,8 +35,7 @@ const FRESH: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub struct Pulled {
     recent: Arc<Recent<Pull>>,
-    folder: PathBuf,
-    threshold: u64,
+    spools: Spools,
     decoders: Decoders,
     /// Nothing is kept, so nothing can be had that must be kept.
     nothing: bool,
@@ -66,12 +65,11 @@ impl Weighed for Pull {
 }
 
 impl Pulled {
-    /// Spools that lie in memory up to `memory` bytes each, in unlinked files in `folder` beyond.
-    pub fn new(folder: PathBuf, memory: u64, decoders: Decoders) -> Self {
+    /// Nothing yet; what is pulled lies in such spools.
+    pub fn new(spools: Spools, decoders: Decoders) -> Self {
         Self {
             recent: Arc::new(Recent::new(IN_FILES)),
-            folder,
-            threshold: memory.min(EACH),
+            spools: spools.at_most(EACH),
             decoders,
             nothing: false,
         }
@@ -80,6 +78,11 @@ impl Pulled {
     /// The same bounds for somebody whose instances must not lie on a disk: none is pulled.
     pub(in crate::origin) fn of_nothing(&self) -> Self {
         Self { recent: Arc::new(Recent::new(0)), nothing: true, ..self.clone() }
+    }
+
+    /// A share of the memory for requests, for what is held of an instance on its way.
+    pub(in crate::origin) fn share(&self) -> Share {
+        self.spools.share()
     }
 
     /// The instance that is known by this name; if it is not here, `open` gives its bytes in the form of [`Ranged`]. The
@@ -134,7 +137,7 @@ impl Pulled {
     }
 
     async fn spooled(&self, mut bytes: ByteStream) -> Result<Whole, Fault> {
-        let mut spool = Spool::new(self.threshold, self.folder.clone());
+        let mut spool = self.spools.open();
         while let Some(chunk) = bytes.try_next().await? {
             // A slice would hold the whole buffer that it came in.
             spool.write(Bytes::copy_from_slice(&chunk)).await?;
@@ -162,6 +165,7 @@ impl Ranged for Whole {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::budget::Budget;
     use crate::dicom::meta;
     use crate::dicom::syntax::EXPLICIT_LE;
     use crate::dicom::writer::Writer;
@@ -171,7 +175,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn pulled(folder: &tempfile::TempDir) -> Pulled {
-        Pulled::new(folder.path().to_owned(), 1000, Decoders::default())
+        Pulled::new(Spools::new(1000, folder.path().to_owned(), Budget::new(1 << 30)), Decoders::default())
     }
 
     /// An image of three frames of 5000 bytes each, the number of the frame in each byte.

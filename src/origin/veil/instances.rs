@@ -3,10 +3,11 @@
 
 use super::verdicts::Judged;
 use super::{Fault, Parts, Place, Veil};
+use crate::budget::Share;
 use crate::deid::engine::{Engine, Subject};
 use crate::deid::facts::Facts;
 use crate::deid::receipt::{Originals, Receipt, Refused};
-use crate::deid::rewriter::{Options, Rewriter};
+use crate::deid::rewriter::{COPIES, Options, Rewriter};
 use crate::deid::search::Found;
 use crate::dicom::TransferSyntax;
 use crate::dicomweb::accept::SyntaxWish;
@@ -106,7 +107,7 @@ impl Veil {
 
     /// One instance, up to where its head was decided about; the rest comes as it is taken.
     async fn rewritten_part(&self, part: Part) -> Result<Rewritten, Fault> {
-        let mut rest = Rest::new(&self.0.engine, part.content.whole());
+        let mut rest = Rest::new(&self.0.engine, self.0.pulled.share(), part.content.whole());
         let mut first = Vec::new();
         while first.is_empty() && rest.rewriter.is_some() {
             match rest.take(&mut first).await {
@@ -161,11 +162,12 @@ struct Rest {
     /// None at its end.
     rewriter: Option<Rewriter>,
     receipt: Option<Receipt>,
+    share: Share,
 }
 
 impl Rest {
-    fn new(engine: &Engine, source: ByteStream) -> Self {
-        Self { source, rewriter: Some(Rewriter::new(engine, Options::default())), receipt: None }
+    fn new(engine: &Engine, share: Share, source: ByteStream) -> Self {
+        Self { source, rewriter: Some(Rewriter::new(engine, Options::default())), receipt: None, share }
     }
 
     /// The next pieces; none at the end.
@@ -173,7 +175,10 @@ impl Rest {
         let Some(rewriter) = self.rewriter.as_mut() else { return Ok(()) };
         let refused = |refused: Refused| Fault::Refused(refused.refusal);
         match self.source.try_next().await? {
-            Some(chunk) => rewriter.push(chunk, out).map_err(refused),
+            Some(chunk) => {
+                self.share.hold(rewriter.will_hold(chunk.len()).saturating_mul(COPIES)).await?;
+                rewriter.push(chunk, out).map_err(refused)
+            }
             None => {
                 let receipt = self.rewriter.take().map(|rewriter| rewriter.finish(out));
                 self.receipt = receipt.transpose().map_err(refused)?;

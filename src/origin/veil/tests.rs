@@ -8,6 +8,7 @@ mod searches;
 
 use super::*;
 use crate::archive::Archive;
+use crate::budget::Budget;
 use crate::db::Db;
 use crate::db::tests::founded;
 use crate::deid::patient::Patient;
@@ -18,6 +19,7 @@ use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::Level;
 use crate::dicomweb::query::Scope;
 use crate::origin::{ArchiveOrigin, Decoders};
+use crate::spool::Spools;
 use behind::{Behind, Image, enter};
 use bytes::Bytes;
 use dicom_core::Tag;
@@ -73,7 +75,8 @@ fn veil(
     let key = ProjectKey::from_bytes(key);
     let engine = Engine::new(Plan::new(&Profile::parse(profile).unwrap()), &key);
     let crosswalk = Crosswalk::new(db.clone(), project, &key);
-    let pulled = Pulled::new(spools.to_owned(), 1 << 20, Decoders::default());
+    let pulled =
+        Pulled::new(Spools::new(1 << 20, spools.to_owned(), Budget::new(1 << 30)), Decoders::default());
     let behind: Arc<dyn Identified> = Arc::clone(behind) as Arc<dyn Identified>;
     Veil::new(project, engine, crosswalk, behind, pulled)
 }

@@ -2,14 +2,8 @@
 
 use super::Finding;
 use crate::config::Config;
-use rustix::process::{Resource, getrlimit};
+use crate::serve::descriptors::{OF_A_REQUEST, OF_OTHERS, most};
 use std::path::{Path, PathBuf};
-
-/// Descriptors of a request at its worst: its client, a server or file that it goes to, its spool file.
-const OF_A_REQUEST: u64 = 3;
-
-/// Descriptors beside requests: the database, the log, the chain's witness, clients that are connected and silent.
-const OF_OTHERS: u64 = 128;
 
 /// Memory of a server without requests, with some to spare.
 const IDLE: u64 = 64 << 20;
@@ -17,11 +11,10 @@ const IDLE: u64 = 64 << 20;
 /// Open files.
 pub(super) fn descriptors(config: &Config) -> Finding {
     const CHECK: &str = "descriptors";
-    let limit = getrlimit(Resource::Nofile);
-    let Some(soft) = limit.current else { return Finding::ok(CHECK, "without bound") };
+    let Some(most) = most() else { return Finding::ok(CHECK, "without bound") };
     let needed = (config.layers.concurrent as u64).saturating_mul(OF_A_REQUEST).saturating_add(OF_OTHERS);
-    let seen = format!("{soft} files may be open; limits.concurrent may need {needed}");
-    if soft >= needed {
+    let seen = format!("{most} files may be open; limits.concurrent may need {needed}");
+    if most >= needed {
         return Finding::ok(CHECK, seen);
     }
     let advice = "raise it for the server (`ulimit -n`, LimitNOFILE= of systemd), or lower limits.concurrent";
@@ -34,15 +27,13 @@ pub(super) fn memory(config: &Config) -> Finding {
     let Some(limit) = control_group(Path::new("/")) else {
         return Finding::ok(CHECK, "without bound of a control group");
     };
-    let limits = &config.limits;
-    let held = limits.head.saturating_mul(2).saturating_add(limits.spool_memory).max(limits.metadata);
-    let needed = held.saturating_add(IDLE);
-    let seen = format!("{} MiB at most; the largest request may need {} MiB", limit >> 20, needed >> 20);
+    let needed = config.limits.memory.saturating_add(IDLE);
+    let seen =
+        format!("{} MiB at most; with limits.memory the server may need {} MiB", limit >> 20, needed >> 20);
     if limit >= needed {
         return Finding::ok(CHECK, seen);
     }
-    let advice =
-        "raise the bound of the container, or lower limits.head, limits.metadata and limits.spool_memory";
+    let advice = "raise the bound of the container, or lower limits.memory";
     Finding::warning(CHECK, seen, advice)
 }
 
