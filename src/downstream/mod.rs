@@ -5,7 +5,6 @@
 //! | change how instances are sent | `store`, `body` |
 //! | change how resources are asked for, and which status means what | `read`, `fault` |
 //! | change how multipart answers are taken apart | `multipart` |
-//! | change in which pieces answers come | `gather` |
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
 //! | change what a server is told of whose work it does, and what is counted of it | `asked` |
@@ -23,7 +22,6 @@ mod client;
 mod collector;
 pub mod document;
 mod fault;
-mod gather;
 mod multipart;
 pub mod probe;
 mod read;

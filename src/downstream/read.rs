@@ -3,7 +3,6 @@
 
 use super::asked::Asked;
 use super::fault::{self, Fault};
-use super::gather::Gathered;
 use super::multipart::ReplyParts;
 use super::{Downstream, retry_after};
 use crate::dicomweb::media::MediaType;
@@ -179,7 +178,7 @@ fn body(response: reqwest::Response, place: OwnedSemaphorePermit, silence: Durat
         let chunk = chunk.map_err(|error| fault::of_error(&error))?;
         Ok(chunk.map(|bytes| (bytes, (response, place))))
     };
-    Gathered::new(stream::try_unfold((response, place), next).boxed()).boxed()
+    stream::try_unfold((response, place), next).boxed()
 }
 
 impl Reply {
