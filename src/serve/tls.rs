@@ -176,6 +176,7 @@ pub(super) fn why(error: &io::Error) -> &'static str {
     use rustls::Error;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
+        None if error.kind() == io::ErrorKind::TimedOut => "the client takes too long",
         Some(Error::NoCertificatesPresented) => "the client shows no certificate",
         Some(Error::InvalidCertificate(_)) => "the client's certificate is not to be trusted",
         Some(Error::AlertReceived(_)) => "the client breaks off",
