@@ -147,6 +147,7 @@ pub mod downstream;
 pub mod layer;
 #[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
 pub mod oidc;
 #[cfg(feature = "server")]
 pub mod origin;
