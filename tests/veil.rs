@@ -6,6 +6,8 @@
 mod stow;
 mod support;
 
+#[path = "veil/attacks.rs"]
+mod attacks;
 #[path = "remote/double.rs"]
 mod double;
 
@@ -31,9 +33,14 @@ struct Rig {
 
 /// A gateway whose veil hides a server that answers searches, and the rest by this script.
 fn rig(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
+    rig_of(json!([set()]), script)
+}
+
+/// The same, where searches find this.
+fn rig_of(results: Value, script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
     let double = Double::start(move |target| {
         let searched = ["studies?", "series?", "instances?"].iter().any(|level| target.contains(level));
-        if searched { found(&set()) } else { script(target) }
+        if searched { ok(JSON, results.to_string().into_bytes()) } else { script(target) }
     });
     let folder = tempfile::tempdir().unwrap();
     let settings = [
@@ -98,7 +105,16 @@ impl Rig {
 
     /// The instance's path, as a search gives it.
     fn place(&self) -> String {
-        let set = self.get("instances", JSON).unwrap().json()[0].clone();
+        self.places().remove(0)
+    }
+
+    /// The paths of all instances, as a search gives them.
+    fn places(&self) -> Vec<String> {
+        let sets = self.get("instances", JSON).unwrap().json();
+        sets.as_array().unwrap().iter().map(Self::path).collect()
+    }
+
+    fn path(set: &Value) -> String {
         let uid = |tag: &str| set[tag]["Value"][0].as_str().unwrap().to_owned();
         format!("studies/{}/series/{}/instances/{}", uid("0020000D"), uid("0020000E"), uid("00080018"))
     }
@@ -167,7 +183,7 @@ fn headers_and_links_of_the_server_are_not_passed_on() {
         target if target.ends_with("/metadata") => found(&set()),
         target if target.contains("/frames/") => {
             let body = b"--XX\r\nContent-Type: application/octet-stream\r\nContent-Location: \
-                http://riverside/studies/2.25.71/frames/1\r\n\r\n\x01\x02\r\n--XX--\r\n";
+                http://riverside/studies/2.25.71/frames/1\r\n\r\n\x01\x020000000000000000000000000000\x03\x04\r\n--XX--\r\n";
             let head = format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: multipart/related; type=\"application/octet-stream\"; boundary=XX; \
                  transfer-syntax=1.2.840.10008.1.2.1\r\nETag: \"RIG-0001\"\r\nWarning: 299 riverside: \"Rigpatient^Rosa\"\r\n\

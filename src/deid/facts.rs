@@ -4,9 +4,9 @@
 use super::claims::Claims;
 use super::patient::Patient;
 use super::refusal::Refusal;
+use crate::dicom::text::Charset;
 use crate::dicom::{uid, value};
 use dicom_core::Tag;
-use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
 /// Top-level attributes that decide; each may occur once, or twice with equal values.
 const DECIDING: &[Tag] = &[
@@ -29,9 +29,15 @@ const DECIDING: &[Tag] = &[
 /// Referenced Series Sequence of the Common Instance Reference Module (PS3.3 C.12.2).
 const REFERENCED_SERIES: Tag = Tag(0x0008, 0x1115);
 
-/// True for attributes of the top level on which the decision about an instance rests.
+/// True for attributes of the top level on which the decision about an instance rests: without their value nothing is
+/// decided.
 pub fn is_deciding(tag: Tag) -> bool {
-    DECIDING.contains(&tag)
+    DECIDING.contains(&tag) || is_overlay_place(tag)
+}
+
+/// Overlay Bits Allocated and Overlay Bit Position, which tell whether an overlay lies in the pixels.
+fn is_overlay_place(tag: Tag) -> bool {
+    matches!(tag.group(), 0x6000..=0x60FF) && matches!(tag.element(), 0x0100 | 0x0102)
 }
 
 /// Bits Allocated and Pixel Representation: a zero byte there is no padding.
@@ -64,7 +70,7 @@ impl Gather {
     pub fn see(&mut self, tag: Tag, value: &[u8]) -> Result<(), Refusal> {
         match tag.group() {
             0x0004 => self.directory = true,
-            0x6000..=0x60FF => self.overlay(tag, value),
+            0x6000..=0x60FF => self.overlay(tag, value)?,
             _ => {}
         }
         if !DECIDING.contains(&tag) {
@@ -82,23 +88,40 @@ impl Gather {
     }
 
     /// Notes a top-level sequence.
-    pub fn see_sequence(&mut self, tag: Tag) {
+    ///
+    /// # Errors
+    /// Something is decided by that attribute, and a sequence is no value of it.
+    pub fn see_sequence(&mut self, tag: Tag) -> Result<(), Refusal> {
         self.lists_references |= tag == REFERENCED_SERIES;
+        self.see_unread(tag)
     }
 
-    fn overlay(&mut self, tag: Tag, value: &[u8]) {
+    /// Notes a top-level attribute whose value cannot be read, or is not here.
+    ///
+    /// # Errors
+    /// Something is decided by it: its absence would decide otherwise.
+    pub fn see_unread(&self, tag: Tag) -> Result<(), Refusal> {
+        if is_deciding(tag) { Err(Refusal::Unwritable(tag)) } else { Ok(()) }
+    }
+
+    fn overlay(&mut self, tag: Tag, value: &[u8]) -> Result<(), Refusal> {
         let index = self.overlays.iter().position(|overlay| overlay.group == tag.group());
         let index = index.unwrap_or_else(|| {
             self.overlays.push(Overlay { group: tag.group(), ..Overlay::default() });
             self.overlays.len() - 1
         });
-        let Some(overlay) = self.overlays.get_mut(index) else { return };
+        let Some(overlay) = self.overlays.get_mut(index) else { return Ok(()) };
+        let number = || match value {
+            [] => Ok(0),
+            value => value::first_us(value).ok_or(Refusal::Unwritable(tag)),
+        };
         match tag.element() {
-            0x0100 => overlay.bits_allocated = value::first_us(value).unwrap_or(0),
-            0x0102 => overlay.bit_position = value::first_us(value).unwrap_or(0),
+            0x0100 => overlay.bits_allocated = number()?,
+            0x0102 => overlay.bit_position = number()?,
             0x3000 => overlay.has_data = true,
             _ => {}
         }
+        Ok(())
     }
 
     /// The facts; fails where an instance has no identity (PS3.3 C.12.1).
@@ -151,7 +174,7 @@ impl Gather {
     }
 
     /// Identifiers in one form whatever the character set, so that a patient pushed in
-    /// ISO_IR 100 and in UTF-8 JSON is one patient. Undecodable bytes stand for themselves.
+    /// ISO_IR 100 and in UTF-8 JSON is one patient.
     fn text(&self, tag: Tag) -> String {
         let Some(raw) = self.value(tag) else { return String::new() };
         decode(raw, self.ascii(Tag(0x0008, 0x0005)).unwrap_or_default())
@@ -171,13 +194,15 @@ impl Gather {
     }
 }
 
+/// Where no character set is named, UTF-8 is read as such: servers do so when they answer in JSON. What cannot be decoded
+/// stands for itself, byte by byte.
 fn decode(raw: &[u8], character_set: &str) -> String {
-    if raw.is_ascii() && !raw.contains(&0x1B) {
-        return String::from_utf8_lossy(raw).into_owned();
-    }
-    let first = character_set.split('\\').map(str::trim).find(|code| !code.is_empty());
-    let codec = first.and_then(SpecificCharacterSet::from_code);
-    match codec.and_then(|codec| codec.decode(raw).ok()) {
+    let unnamed = character_set.is_empty().then(|| std::str::from_utf8(raw).ok()).flatten();
+    let text = match unnamed.filter(|text| !text.contains('\x1B')) {
+        Some(text) => Some(text.to_owned()),
+        None => Charset::of(character_set.as_bytes()).decode_exactly(raw),
+    };
+    match text {
         Some(text) => text.trim_matches([' ', '\0']).to_owned(),
         None => raw.iter().map(|byte| format!("\\{byte:02x}")).collect(),
     }
@@ -255,6 +280,26 @@ mod tests {
         let latin = gather(&[(Tag(8, 5), b"ISO_IR 100"), (Tag(0x10, 0x20), b"M\xFCller-1 ")]).unwrap();
         let utf8 = gather(&[(Tag(8, 5), b"ISO_IR 192"), (Tag(0x10, 0x20), "Müller-1".as_bytes())]).unwrap();
         assert_eq!(latin.patient(), utf8.patient());
+        let unnamed = gather(&[(Tag(0x10, 0x20), "Müller-1".as_bytes())]).unwrap();
+        assert_eq!(unnamed.patient(), utf8.patient(), "as servers read it that answer in JSON");
+        let switched = gather(&[(Tag(8, 5), b"\\ISO 2022 IR 149"), (Tag(0x10, 0x20), b"\x1b$)C\xb1\xe8-7")]);
+        let korean = gather(&[(Tag(8, 5), b"ISO_IR 192"), (Tag(0x10, 0x20), "김-7".as_bytes())]);
+        assert_eq!(switched.unwrap().patient(), korean.unwrap().patient());
+        let unreadable = gather(&[(Tag(8, 5), b"ISO_IR 192"), (Tag(0x10, 0x20), b"M\xFC")]).unwrap();
+        assert_eq!(unreadable.patient_id, "\\4d\\fc");
+    }
+
+    #[test]
+    fn what_decides_is_no_sequence_and_has_a_value_that_can_be_read() {
+        let sequence = Gather::default().see_sequence(Tag(0x28, 0x301));
+        assert_eq!(sequence, Err(Refusal::Unwritable(Tag(0x28, 0x301))));
+        assert_eq!(
+            Gather::default().see_unread(Tag(0x6002, 0x102)),
+            Err(Refusal::Unwritable(Tag(0x6002, 0x102)))
+        );
+        assert_eq!(Gather::default().see_unread(Tag(0x6002, 0x3000)), Ok(()));
+        let half = Gather::default().see(Tag(0x6000, 0x100), &[16]);
+        assert_eq!(half, Err(Refusal::Unwritable(Tag(0x6000, 0x100))));
     }
 
     #[test]

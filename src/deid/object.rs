@@ -17,6 +17,8 @@ use dicom_encoding::encode::explicit_le::ExplicitVRLittleEndianEncoder;
 use dicom_object::mem::{InMemDicomObject, InMemElement};
 use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_LITTLE_ENDIAN;
 
+const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
+
 /// Pseudonymizes a data set whose texts are decoded; the result holds (0008,0005) as it
 /// was, so the caller decides in which character set it is written.
 ///
@@ -71,12 +73,11 @@ fn is_encapsulated(value: &Value<InMemDicomObject, InMemFragment>) -> bool {
 fn survey(source: &InMemDicomObject) -> Result<(Gather, Prior), Refusal> {
     let mut gather = Gather::default();
     let mut prior = Prior::default();
+    // Texts are decoded here, so UTF-8 is their character set now, whatever it was, or was not said to be.
+    gather.see(CHARACTER_SET, b"ISO_IR 192")?;
     for element in source.iter() {
         match element.value() {
-            // Texts are decoded here, so UTF-8 is their character set now.
-            Value::Primitive(_) if element.tag() == Tag(0x0008, 0x0005) => {
-                gather.see(element.tag(), b"ISO_IR 192")?;
-            }
+            Value::Primitive(_) if element.tag() == CHARACTER_SET => {}
             Value::Primitive(value) => {
                 let bytes = encode(element.tag(), value)?;
                 gather.see(element.tag(), &bytes)?;
@@ -91,8 +92,8 @@ fn survey(source: &InMemDicomObject) -> Result<(Gather, Prior), Refusal> {
             Value::Sequence(items) if element.tag() == claims::CHARACTERISTICS => {
                 read_claims(items, &mut gather.claims)?;
             }
-            Value::Sequence(_) => gather.see_sequence(element.tag()),
-            Value::PixelSequence(_) => {}
+            Value::Sequence(_) => gather.see_sequence(element.tag())?,
+            Value::PixelSequence(_) => gather.see_unread(element.tag())?,
         }
     }
     Ok((gather, prior))

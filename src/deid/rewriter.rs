@@ -286,9 +286,10 @@ pub(super) fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Ref
             Token::Sequence { tag: stamp::METHOD_CODES, .. } => stamp::read_codes(&mut walker, &mut prior)?,
             Token::Sequence { tag: CHARACTERISTICS, .. } => gather.claims.read(&mut walker)?,
             Token::Sequence { tag, .. } => {
-                gather.see_sequence(tag);
+                gather.see_sequence(tag)?;
                 walker.skip_sequence()?;
             }
+            Token::Fragments { tag, .. } => gather.see_unread(tag)?,
             _ => {}
         }
     }

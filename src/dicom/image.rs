@@ -66,7 +66,8 @@ impl Image {
         Ok(image)
     }
 
-    fn see(&mut self, tag: Tag, bytes: &[u8]) {
+    /// Notes what an attribute of the top level says, by its value in little endian order.
+    pub fn see(&mut self, tag: Tag, bytes: &[u8]) {
         let number = || value::first_us(bytes).unwrap_or(0);
         let table = || bytes.chunks_exact(8).map(|raw| u64::from_le_bytes(raw.try_into().unwrap_or([0; 8])));
         match (tag.group(), tag.element()) {

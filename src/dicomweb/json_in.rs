@@ -68,8 +68,7 @@ fn content(tag: Tag, vr: VR, form: Option<(String, Node)>) -> Result<Content, At
     match (form.as_str(), node) {
         ("Value", Node::Array(values)) if vr == VR::SQ => items(tag, values).map(Content::Items),
         ("Value", Node::Array(values)) if !values::is_binary(vr) => {
-            let atoms = values.into_iter().map(|value| atom(vr, value)).collect::<Option<Vec<_>>>();
-            let encoded = values::encode(vr, &atoms.ok_or(fault(Kind::BadValue))?);
+            let encoded = values::encode(vr, values.into_iter().map(|value| atom(vr, value)));
             encoded.map(Content::Value).map_err(|_| fault(Kind::BadValue))
         }
         ("InlineBinary", Node::Text(base64)) if values::is_binary(vr) => {
@@ -88,12 +87,12 @@ fn items(tag: Tag, nodes: Vec<Node>) -> Result<Vec<Vec<Element>>, At> {
     nodes.into_iter().map(item).collect()
 }
 
-fn atom(vr: VR, node: Node) -> Option<Atom> {
+fn atom(vr: VR, node: Node) -> Option<Atom<'static>> {
     match node {
         Node::Null => Some(Atom::Null),
-        Node::Text(text) => Some(Atom::Text(text)),
+        Node::Text(text) => Some(Atom::Text(text.into())),
         Node::Number(number) => Some(Atom::Number(number)),
-        Node::Object(groups) if vr == VR::PN => person_name(groups).map(Atom::Text),
+        Node::Object(groups) if vr == VR::PN => person_name(groups).map(|name| Atom::Text(name.into())),
         _ => None,
     }
 }

@@ -66,8 +66,8 @@ fn element(tag: Tag, attribute: &Value, depth: usize) -> Option<InMemElement> {
             Some(sequence(tag, items.as_array()?.iter().map(item).collect::<Option<_>>()?))
         }
         (Some(values), None, None) if !values::is_binary(vr) => {
-            let atoms = values.as_array()?.iter().map(|value| atom(vr, value)).collect::<Option<Vec<_>>>()?;
-            Some(encoded(tag, vr, values::encode(vr, &atoms).ok()?))
+            let atoms = values.as_array()?.iter().map(|value| atom(vr, value));
+            Some(encoded(tag, vr, values::encode(vr, atoms).ok()?))
         }
         (None, Some(base64), None) => Some(encoded(tag, vr, values::binary(vr, base64.as_str()?).ok()?)),
         (None, None, Some(_)) if may_stand_elsewhere(vr) => Some(elsewhere(tag, vr)),
@@ -94,12 +94,12 @@ fn may_stand_elsewhere(vr: VR) -> bool {
     number || values::is_binary(vr) || matches!(vr, LT | ST | UC | UT)
 }
 
-fn atom(vr: VR, value: &Value) -> Option<Atom> {
+fn atom(vr: VR, value: &Value) -> Option<Atom<'_>> {
     match value {
         Value::Null => Some(Atom::Null),
-        Value::String(text) => Some(Atom::Text(text.clone())),
+        Value::String(text) => Some(Atom::Text(text.into())),
         Value::Number(number) => Some(Atom::Number(number.clone())),
-        Value::Object(groups) if vr == VR::PN => Some(Atom::Text(person_name(groups))),
+        Value::Object(groups) if vr == VR::PN => Some(Atom::Text(person_name(groups).into())),
         _ => None,
     }
 }

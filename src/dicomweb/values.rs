@@ -7,13 +7,14 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use dicom_core::VR;
 use serde_json::Number;
+use std::borrow::Cow;
 
 /// One value of an attribute before it is encoded.
 #[derive(Clone, PartialEq)]
-pub(super) enum Atom {
+pub(super) enum Atom<'a> {
     /// An empty value among others (PS3.18 F.2.5).
     Null,
-    Text(String),
+    Text(Cow<'a, str>),
     Number(Number),
 }
 
@@ -27,18 +28,29 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The value field of all values of an attribute, of even length.
-pub(super) fn encode(vr: VR, atoms: &[Atom]) -> Result<Vec<u8>, Unfit> {
-    let value = match vr {
-        VR::LT | VR::ST | VR::UT | VR::UR if atoms.len() > 1 => return Err(Unfit),
-        _ if is_text(vr) => {
-            let texts = atoms.iter().map(|atom| text(vr, atom)).collect::<Result<Vec<_>, _>>()?;
-            texts.join("\\").into_bytes()
+/// The value field of all values of an attribute, of even length; `None` among them is none that fits. They go into it one
+/// by one: of contours and tables there may be millions.
+pub(super) fn encode<'a>(
+    vr: VR,
+    atoms: impl IntoIterator<Item = Option<Atom<'a>>>,
+) -> Result<Vec<u8>, Unfit> {
+    let (mut value, mut count, mut nulls) = (Vec::new(), 0, 0);
+    for atom in atoms {
+        let atom = atom.ok_or(Unfit)?;
+        count += 1;
+        if is_text(vr) {
+            if count > 1 {
+                value.push(b'\\');
+            }
+            value.extend_from_slice(text(vr, &atom)?.as_bytes());
+        } else if atom == Atom::Null {
+            nulls += 1;
+        } else {
+            number(vr, &atom, &mut value)?;
         }
-        _ if matches!(atoms, [Atom::Null]) => Vec::new(),
-        _ => atoms.iter().map(|atom| number(vr, atom)).collect::<Result<Vec<_>, _>>()?.concat(),
-    };
-    Ok(padded(vr, value))
+    }
+    let one_text = matches!(vr, VR::LT | VR::ST | VR::UT | VR::UR);
+    if count > 1 && (one_text || nulls > 0) { Err(Unfit) } else { Ok(padded(vr, value)) }
 }
 
 /// The value field of InlineBinary (PS3.18 F.2.7), of even length. Line breaks, as XML
@@ -74,14 +86,14 @@ pub(super) fn padding(vr: VR) -> u8 {
     if is_text(vr) && vr != VR::UI { b' ' } else { 0 }
 }
 
-fn text(vr: VR, atom: &Atom) -> Result<String, Unfit> {
+fn text<'a>(vr: VR, atom: &'a Atom<'_>) -> Result<Cow<'a, str>, Unfit> {
     match (vr, atom) {
-        (_, Atom::Null) => Ok(String::new()),
-        (_, Atom::Text(text)) => Ok(text.clone()),
-        (VR::IS, Atom::Number(number)) => integer(number).map(|value| value.to_string()),
-        (VR::DS, Atom::Number(number)) => decimal(number),
+        (_, Atom::Null) => Ok(Cow::Borrowed("")),
+        (_, Atom::Text(text)) => Ok(Cow::Borrowed(text)),
+        (VR::IS, Atom::Number(number)) => integer(number).map(|value| value.to_string().into()),
+        (VR::DS, Atom::Number(number)) => decimal(number).map(Cow::Owned),
         (VR::PN, Atom::Number(_)) => Err(Unfit),
-        (_, Atom::Number(number)) => Ok(number.to_string()),
+        (_, Atom::Number(number)) => Ok(number.to_string().into()),
     }
 }
 
@@ -104,8 +116,8 @@ fn integer(number: &Number) -> Result<i128, Unfit> {
     exact.or_else(whole).ok_or(Unfit)
 }
 
-/// One value of a VR of fixed width, little endian.
-fn number(vr: VR, atom: &Atom) -> Result<Vec<u8>, Unfit> {
+/// Appends one value of a VR of fixed width, little endian.
+fn number(vr: VR, atom: &Atom<'_>, out: &mut Vec<u8>) -> Result<(), Unfit> {
     let int = || match atom {
         Atom::Number(number) => integer(number),
         Atom::Text(text) => text.trim().parse::<i128>().map_err(|_| Unfit),
@@ -116,18 +128,19 @@ fn number(vr: VR, atom: &Atom) -> Result<Vec<u8>, Unfit> {
         Atom::Text(text) => text.trim().parse::<f64>().map_err(|_| Unfit),
         Atom::Null => Err(Unfit),
     };
-    Ok(match vr {
-        VR::US => fit::<u16>(int()?)?.to_le_bytes().to_vec(),
-        VR::SS => fit::<i16>(int()?)?.to_le_bytes().to_vec(),
-        VR::UL => fit::<u32>(int()?)?.to_le_bytes().to_vec(),
-        VR::SL => fit::<i32>(int()?)?.to_le_bytes().to_vec(),
-        VR::UV => fit::<u64>(int()?)?.to_le_bytes().to_vec(),
-        VR::SV => fit::<i64>(int()?)?.to_le_bytes().to_vec(),
-        VR::FL => (float()? as f32).to_le_bytes().to_vec(),
-        VR::FD => float()?.to_le_bytes().to_vec(),
-        VR::AT => attribute_tag(atom)?,
+    match vr {
+        VR::US => out.extend(fit::<u16>(int()?)?.to_le_bytes()),
+        VR::SS => out.extend(fit::<i16>(int()?)?.to_le_bytes()),
+        VR::UL => out.extend(fit::<u32>(int()?)?.to_le_bytes()),
+        VR::SL => out.extend(fit::<i32>(int()?)?.to_le_bytes()),
+        VR::UV => out.extend(fit::<u64>(int()?)?.to_le_bytes()),
+        VR::SV => out.extend(fit::<i64>(int()?)?.to_le_bytes()),
+        VR::FL => out.extend((float()? as f32).to_le_bytes()),
+        VR::FD => out.extend(float()?.to_le_bytes()),
+        VR::AT => out.extend(attribute_tag(atom)?),
         _ => return Err(Unfit),
-    })
+    }
+    Ok(())
 }
 
 fn fit<T: TryFrom<i128>>(value: i128) -> Result<T, Unfit> {
@@ -135,12 +148,13 @@ fn fit<T: TryFrom<i128>>(value: i128) -> Result<T, Unfit> {
 }
 
 /// Eight hex digits as group and element (PS3.18 F.2.3).
-fn attribute_tag(atom: &Atom) -> Result<Vec<u8>, Unfit> {
+fn attribute_tag(atom: &Atom<'_>) -> Result<[u8; 4], Unfit> {
     let Atom::Text(text) = atom else { return Err(Unfit) };
     let digits = text.trim();
     let hex = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let number = u32::from_str_radix(digits, 16).ok().filter(|_| hex).ok_or(Unfit)?;
-    Ok([((number >> 16) as u16).to_le_bytes(), ((number & 0xFFFF) as u16).to_le_bytes()].concat())
+    let ([a, b], [c, d]) = (((number >> 16) as u16).to_le_bytes(), ((number & 0xFFFF) as u16).to_le_bytes());
+    Ok([a, b, c, d])
 }
 
 #[cfg(test)]
@@ -148,11 +162,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn texts(values: &[&str]) -> Vec<Atom> {
-        values.iter().map(|value| Atom::Text((*value).to_owned())).collect()
+    fn encode(vr: VR, atoms: &[Atom<'_>]) -> Result<Vec<u8>, Unfit> {
+        super::encode(vr, atoms.iter().cloned().map(Some))
     }
 
-    fn numbers(json: &str) -> Vec<Atom> {
+    fn texts<'a>(values: &[&'a str]) -> Vec<Atom<'a>> {
+        values.iter().map(|value| Atom::Text((*value).into())).collect()
+    }
+
+    fn numbers(json: &str) -> Vec<Atom<'static>> {
         serde_json::from_str::<Vec<Number>>(json).unwrap().into_iter().map(Atom::Number).collect()
     }
 
@@ -162,6 +180,7 @@ mod tests {
         assert_eq!(encode(VR::UI, &texts(&["1.2"])).unwrap(), b"1.2\0");
         assert_eq!(encode(VR::LO, &[Atom::Text("a".into()), Atom::Null]).unwrap(), b"a\\");
         assert_eq!(encode(VR::LT, &texts(&["a", "b"])), Err(Unfit));
+        assert_eq!(super::encode(VR::LO, [None]), Err(Unfit));
     }
 
     #[test]

@@ -62,7 +62,7 @@ struct Model<'a, 'u> {
 /// What a DicomAttribute holds.
 #[derive(Default)]
 struct Form {
-    values: Vec<(usize, Atom)>,
+    values: Vec<(usize, Atom<'static>)>,
     items: Vec<(usize, Vec<Element>)>,
     binary: Option<String>,
     bulk: Option<String>,
@@ -103,8 +103,8 @@ impl Model<'_, '_> {
     fn note_uid(&mut self, tag: Tag, form: &Form) {
         let Some((_, Atom::Text(uid))) = form.values.first() else { return };
         match (tag.group(), tag.element()) {
-            (0x0008, 0x0016) => self.uids.0 = Some(uid.clone()),
-            (0x0008, 0x0018) => self.uids.1 = Some(uid.clone()),
+            (0x0008, 0x0016) => self.uids.0 = Some(uid.clone().into_owned()),
+            (0x0008, 0x0018) => self.uids.1 = Some(uid.clone().into_owned()),
             _ => {}
         }
     }
@@ -117,11 +117,11 @@ impl Model<'_, '_> {
             match name.as_str() {
                 "Value" if vr != VR::PN => {
                     let number = number(&attributes, form.values.len()).ok_or(bad)?;
-                    form.values.push((number, Atom::Text(self.source.text()?)));
+                    form.values.push((number, Atom::Text(self.source.text()?.into())));
                 }
                 "PersonName" if vr == VR::PN => {
                     let number = number(&attributes, form.values.len()).ok_or(bad)?;
-                    form.values.push((number, Atom::Text(self.person_name(bad)?)));
+                    form.values.push((number, Atom::Text(self.person_name(bad)?.into())));
                 }
                 "Item" if vr == VR::SQ => {
                     let number = number(&attributes, form.items.len()).ok_or(bad)?;
@@ -203,14 +203,18 @@ fn content(vr: VR, form: Form) -> Option<Result<Content, values::Unfit>> {
         (_, true, None, Some(uri)) => Some(Ok(Content::Bulk(uri))),
         (_, false, None, None) if !values::is_binary(vr) => {
             values.sort_by_key(|(number, _)| *number);
-            Some(atoms(values).and_then(|atoms| values::encode(vr, &atoms)).map(Content::Value))
+            Some(
+                atoms(values)
+                    .and_then(|atoms| values::encode(vr, atoms.into_iter().map(Some)))
+                    .map(Content::Value),
+            )
         }
         _ => None,
     }
 }
 
 /// Values in their order, gaps filled with empty ones.
-fn atoms(values: Vec<(usize, Atom)>) -> Result<Vec<Atom>, values::Unfit> {
+fn atoms(values: Vec<(usize, Atom<'static>)>) -> Result<Vec<Atom<'static>>, values::Unfit> {
     let mut atoms = Vec::with_capacity(values.len());
     for (number, atom) in values {
         if number <= atoms.len() {

@@ -23,6 +23,7 @@ mod collector;
 pub mod document;
 mod fault;
 mod multipart;
+mod places;
 pub mod probe;
 mod read;
 mod store;
@@ -37,10 +38,11 @@ pub use read::{BodyStream, Reply};
 
 use crate::secret::Secret;
 use breaker::Breaker;
+use places::Places;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How the gateway names itself to the downstream server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +104,7 @@ pub struct Downstream {
     http: reqwest::Client,
     settings: Arc<Settings>,
     root: Arc<reqwest::Url>,
-    places: Arc<Semaphore>,
+    places: Places,
     breaker: Arc<Breaker>,
 }
 
@@ -116,7 +118,7 @@ impl Downstream {
             .pool_max_idle_per_host(settings.concurrent)
             .default_headers(headers(&settings.headers)?);
         let http = builder.build().map_err(|_| Unusable::Tls)?;
-        let places = Arc::new(Semaphore::new(settings.concurrent.min(Semaphore::MAX_PERMITS)));
+        let places = Places::new(settings.concurrent);
         let root = Arc::new(address::root(&settings.url).ok_or(Unusable::Url)?);
         Ok(Self { http, settings: Arc::new(settings), root, places, breaker: Arc::default() })
     }
@@ -128,7 +130,7 @@ impl Downstream {
 
     /// Waits for a place among the requests that may run at the same time.
     pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).acquire_owned().await.ok()
+        self.places.place().await
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {

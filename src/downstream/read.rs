@@ -1,9 +1,10 @@
 //! GET: what the downstream server holds, streamed as fast as it is taken. A body that is not whole ends in an error,
-//! never early; a request holds its place among the others until its body has ended or was dropped.
+//! never early; a request holds its place among the others until its body has ended, was dropped, or is not taken.
 
 use super::asked::Asked;
 use super::fault::{self, Fault};
 use super::multipart::ReplyParts;
+use super::places::Lease;
 use super::{Downstream, retry_after};
 use crate::dicomweb::media::MediaType;
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use reqwest::header::{
 };
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 /// Longest wait before a repetition, if the server asks for one: somebody waits for the answer.
@@ -84,7 +84,7 @@ impl Downstream {
             .breaker
             .ask(Instant::now())
             .map_err(|pause| Fault::Resting { retry_after: pause.as_secs().saturating_add(1) })?;
-        let place = timeout(self.settings.answer, self.place()).await.ok().flatten();
+        let place = timeout(self.settings.answer, self.places.lease()).await.ok().flatten();
         let place = place.ok_or(Fault::Busy { retry_after: None })?;
         let url = self.root.join(path).map_err(|_| Fault::Unsupported)?;
         let mut request = asked.name(self.authorized(self.http.get(url))).header("Accept", accept);
@@ -113,7 +113,7 @@ impl Downstream {
 
 fn reply(
     response: reqwest::Response,
-    place: OwnedSemaphorePermit,
+    place: Lease,
     silence: Duration,
     asked: Option<&Range<u64>>,
 ) -> Result<Reply, Fault> {
@@ -172,9 +172,12 @@ fn remaining(warning: &str) -> Option<u64> {
     before.split_whitespace().next_back()?.parse().ok()
 }
 
-fn body(response: reqwest::Response, place: OwnedSemaphorePermit, silence: Duration) -> BodyStream {
-    let next = move |(mut response, place): (reqwest::Response, OwnedSemaphorePermit)| async move {
+fn body(response: reqwest::Response, place: Lease, silence: Duration) -> BodyStream {
+    place.rests();
+    let next = move |(mut response, place): (reqwest::Response, Lease)| async move {
+        place.works();
         let chunk = timeout(silence, response.chunk()).await.map_err(|_| Fault::TimedOut)?;
+        place.rests();
         let chunk = chunk.map_err(|error| fault::of_error(&error))?;
         Ok(chunk.map(|bytes| (bytes, (response, place))))
     };

@@ -34,14 +34,19 @@ use crate::raster::wish::Wish;
 use names::Walks;
 use patients::Patients;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use verdicts::Verdicts;
 
 /// A project's veil. Cheap to clone.
 #[derive(Clone)]
 pub struct Veil(Arc<Inner>);
 
+/// How many veils there have been. What one has spooled is not given by the next, which may name patients otherwise.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 struct Inner {
     project: String,
+    number: u64,
     engine: Engine,
     crosswalk: Crosswalk,
     behind: Arc<dyn Identified>,
@@ -76,6 +81,7 @@ impl Veil {
     ) -> Self {
         Self(Arc::new(Inner {
             project: project.to_owned(),
+            number: MADE.fetch_add(1, Ordering::Relaxed),
             engine,
             crosswalk,
             behind,

@@ -1,6 +1,7 @@
 //! Metadata of the server's instances (PS3.18 10.4.1.1.2), and what stands behind the references in them (10.4.1.1.5).
 
 use super::{Remote, RemoteOrigin, bytes};
+use crate::budget::Share;
 use crate::dicom::uid;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
@@ -12,10 +13,12 @@ use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
 use crate::dicomweb::xml_form::{self, Xml};
 use crate::downstream;
 use crate::origin::part::{Content, Part, Parts};
+use crate::origin::stored::Pulled;
 use crate::origin::{ByteStream, DataSets, Fault, Model, Place};
 use bytes::Bytes;
 use dicom_core::Tag;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::sync::Arc;
 
 const JSON: &str = "application/dicom+json";
 
@@ -24,6 +27,10 @@ const OCTETS: &str = "multipart/related; type=\"application/octet-stream\"";
 
 /// Largest data set, in bytes of JSON.
 const MOST: usize = 64 << 20;
+
+/// How many times its size as text a data set takes while it is read and decided about: a number of few digits becomes a
+/// value of its own.
+const SIZE_OF_READ: u64 = 8;
 
 const ENCAPSULATED_DOCUMENT: Tag = Tag(0x0042, 0x0011);
 const DOCUMENT_TYPE: Tag = Tag(0x0042, 0x0012);
@@ -37,6 +44,7 @@ impl Remote {
     pub(in crate::origin) async fn metadata(
         &self,
         place: &Place,
+        memory: &Pulled,
     ) -> Result<BoxStream<'static, Result<(String, DataSet), Fault>>, Fault> {
         let reply = self.client.get(&format!("{}/metadata", place.path()), JSON, None).await?;
         if reply.nothing {
@@ -44,7 +52,7 @@ impl Remote {
         }
         let (remote, place) = (self.clone(), place.clone());
         // JSON tells its end itself.
-        let sets = objects(bytes(reply.unframed())).and_then(move |data| {
+        let sets = objects(bytes(reply.unframed()), memory.clone()).and_then(move |data| {
             let path = path(&data, &place);
             if let (Ok(path), syntax) = (&path, data.transfer_syntax())
                 && !syntax.is_empty()
@@ -56,17 +64,23 @@ impl Remote {
         Ok(sets.boxed())
     }
 
-    /// What stands behind a reference in the metadata of an instance. `None` if it leads elsewhere.
+    /// What stands behind a reference in the metadata of an instance, of this media type or none in particular. `None` if
+    /// it leads elsewhere.
     pub(in crate::origin) async fn referred(
         &self,
         place: &Place,
         uri: &str,
+        media: &str,
     ) -> Result<Option<ByteStream>, Fault> {
         let Some(path) = self.client.below(&format!("{}/metadata", place.path()), uri) else {
             return Ok(None);
         };
         let mut parts = self.client.get(&path, OCTETS, None).await?.parts()?;
-        let (_, body) = parts.next().await?.ok_or(Fault::NotFound)?;
+        let (head, body) = parts.next().await?.ok_or(Fault::NotFound)?;
+        // Anything else is no value, whatever its status says: a page for people, or data about a patient.
+        if head.media != OCTET_STREAM && head.media != media {
+            return Err(downstream::Fault::Nonsense.into());
+        }
         // A value is one part: where more come it is cut off.
         let rest = stream::once(async move {
             let more = parts.next().await?.is_some();
@@ -76,8 +90,8 @@ impl Remote {
     }
 }
 
-/// The objects of a JSON array: as many in memory as come together.
-fn objects(bytes: ByteStream) -> BoxStream<'static, Result<DataSet, Fault>> {
+/// The objects of a JSON array: as many in memory as come together, and their room in what all requests may hold.
+fn objects(bytes: ByteStream, memory: Pulled) -> BoxStream<'static, Result<DataSet, Fault>> {
     let next = |(mut bytes, objects): (ByteStream, Option<Objects>)| async move {
         let Some(mut objects) = objects else { return Ok(None) };
         let nonsense = |_| Fault::from(downstream::Fault::Nonsense);
@@ -96,20 +110,31 @@ fn objects(bytes: ByteStream) -> BoxStream<'static, Result<DataSet, Fault>> {
     };
     let found = stream::try_unfold((bytes, Some(Objects::new(MOST))), next);
     // Read beside what comes next, on another core.
-    let read = found.try_filter(|found| std::future::ready(!found.is_empty())).map_ok(read).try_buffered(2);
-    read.map_ok(|sets| stream::iter(sets.into_iter().map(Ok))).try_flatten().boxed()
+    let read = found
+        .try_filter(|found| std::future::ready(!found.is_empty()))
+        .map_ok(move |found| read(found, memory.share()))
+        .try_buffered(2);
+    let sets = |(sets, share): (Vec<DataSet>, Arc<Share>)| {
+        // The room is given back when the last of them was taken.
+        stream::iter(sets.into_iter().zip(std::iter::repeat(share)).map(|(set, _)| Ok(set)))
+    };
+    read.map_ok(sets).try_flatten().boxed()
 }
 
-/// Data sets as text, read.
-async fn read(objects: Vec<Bytes>) -> Result<Vec<DataSet>, Fault> {
+/// Data sets as text, read, and the room that they have.
+async fn read(objects: Vec<Bytes>, mut share: Share) -> Result<(Vec<DataSet>, Arc<Share>), Fault> {
     let nonsense = || Fault::from(downstream::Fault::Nonsense);
+    let bytes: usize = objects.iter().map(Bytes::len).sum();
+    share.hold(bytes as u64 * SIZE_OF_READ).await?;
     let read = move || objects.iter().map(|object| foreign::read(object).ok_or_else(nonsense)).collect();
-    tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Damaged)?
+    let sets: Result<Vec<DataSet>, Fault> =
+        tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Damaged)?;
+    Ok((sets?, Arc::new(share)))
 }
 
 impl RemoteOrigin {
     pub(super) async fn metadata(&self, place: &Place, form: Model, root: &str) -> Result<Parts, Fault> {
-        let (sets, root) = (self.remote.metadata(place).await?, root.to_owned());
+        let (sets, root) = (self.remote.metadata(place, &self.pulled).await?, root.to_owned());
         let written = move |(path, data): (String, DataSet)| written(data, &path, form, &root);
         Ok(Parts { partial: false, instances: 0, parts: sets.map_ok(written).boxed() })
     }
@@ -119,7 +144,7 @@ impl RemoteOrigin {
             data.relink("");
             data
         };
-        Ok(self.remote.metadata(place).await?.map_ok(linked).boxed())
+        Ok(self.remote.metadata(place, &self.pulled).await?.map_ok(linked).boxed())
     }
 
     pub(super) async fn bulk(&self, place: &Place, at: &BulkPath, given: As) -> Result<Parts, Fault> {
@@ -128,10 +153,13 @@ impl RemoteOrigin {
         if pixels {
             return self.pull(place).await?.bulk(&place.path(), at, given).await;
         }
-        let (_, data) = self.remote.metadata(place).await?.try_next().await?.ok_or(Fault::NotFound)?;
+        let (_, data) =
+            self.remote.metadata(place, &self.pulled).await?.try_next().await?.ok_or(Fault::NotFound)?;
+        let document = at.is_top_level() && at.tag == ENCAPSULATED_DOCUMENT;
+        let media = if document { syntaxes::of_document(data.text(DOCUMENT_TYPE)) } else { OCTET_STREAM };
         let content = match data.referred(at).ok_or(Fault::NotFound)? {
             Referred::Inline(value) => Content::bytes(value.into()),
-            Referred::Uri(uri) => match self.remote.referred(place, &uri).await {
+            Referred::Uri(uri) => match self.remote.referred(place, &uri, media).await {
                 Ok(Some(bytes)) => self.pulled.value(bytes).await?,
                 // What is referred to elsewhere, or not given, stands in the instance, too.
                 Ok(None) | Err(Fault::NotFound | Fault::Downstream(_)) => {
@@ -140,8 +168,6 @@ impl RemoteOrigin {
                 Err(fault) => return Err(fault),
             },
         };
-        let document = at.is_top_level() && at.tag == ENCAPSULATED_DOCUMENT;
-        let media = if document { syntaxes::of_document(data.text(DOCUMENT_TYPE)) } else { OCTET_STREAM };
         let path = format!("{}/bulk/{at}", place.path());
         Ok(Parts::one(Part { media, transfer_syntax: None, path, tag: None, content }))
     }

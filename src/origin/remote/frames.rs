@@ -5,7 +5,7 @@ use super::{Remote, bytes};
 use crate::dicom::TransferSyntax;
 use crate::dicom::syntax::{EXPLICIT_BE, EXPLICIT_LE};
 use crate::dicomweb::representation::As;
-use crate::dicomweb::syntaxes;
+use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
 use crate::downstream::{self, ReplyParts};
 use crate::origin::part::{Content, Part, Parts};
 use crate::origin::stored::Stored;
@@ -19,6 +19,8 @@ const ACCEPT: &str = "multipart/related; type=\"application/octet-stream\"; tran
 struct Frames {
     /// Its transfer syntax, if it is said.
     syntax: Option<String>,
+    /// Its media type is one of pixels.
+    are_pixels: bool,
     first: ByteStream,
     rest: ReplyParts,
 }
@@ -49,7 +51,8 @@ impl Remote {
                         None => self.syntax(place).await?,
                     };
                     self.learn(&place.path(), &syntax);
-                    let passes = TransferSyntax::of(&syntax).is_some_and(|syntax| syntax.uid != EXPLICIT_BE)
+                    let passes = frames.are_pixels
+                        && TransferSyntax::of(&syntax).is_some_and(|syntax| syntax.uid != EXPLICIT_BE)
                         && (given == As::Stored || is_little_endian(&syntax));
                     if passes {
                         return Ok(passed(frames, &syntax, numbers, path.to_owned()));
@@ -71,8 +74,15 @@ impl Remote {
         let path = format!("{}/frames/{}", place.path(), list.join(","));
         let mut rest = self.client.get(&path, ACCEPT, None).await?.parts()?;
         let (head, first) = rest.next().await?.ok_or(Fault::NotFound)?;
-        Ok(Frames { syntax: head.transfer_syntax, first: bytes(first), rest })
+        let are_pixels = are_pixels(&head.media);
+        Ok(Frames { syntax: head.transfer_syntax, are_pixels, first: bytes(first), rest })
     }
+}
+
+/// True for the media types that frames have (PS3.18 8.7.3.3): what else comes with success is a page for people, or
+/// something with a patient's name in it.
+fn are_pixels(media: &str) -> bool {
+    media == OCTET_STREAM || syntaxes::compressed(media).is_some()
 }
 
 /// Pixels of this syntax are the same as in Explicit VR Little Endian.
@@ -98,7 +108,9 @@ fn passed(frames: Frames, syntax: &str, numbers: &[u32], path: String) -> Parts 
         let part = part.clone();
         async move {
             match (rest.next().await?, numbers.next()) {
-                (Some((_, body)), Some(number)) => Ok(Some((part(number, bytes(body)), (rest, numbers)))),
+                (Some((head, body)), Some(number)) if are_pixels(&head.media) => {
+                    Ok(Some((part(number, bytes(body)), (rest, numbers))))
+                }
                 (None, None) => Ok(None),
                 _ => Err(downstream::Fault::Nonsense.into()),
             }

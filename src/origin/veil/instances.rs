@@ -96,7 +96,8 @@ impl Veil {
         let inner = &self.0;
         let uid = |uid: &Option<String>| uid.clone().unwrap_or_default();
         let (series, instance) = (uid(&original.series), uid(&original.instance));
-        [&inner.project, "veil", inner.engine.plan().id(), &original.study, &series, &instance].join("\n")
+        let number = inner.number.to_string();
+        [&inner.project, "veil", &number, &original.study, &series, &instance].join("\n")
     }
 
     async fn rewritten_bytes(&self, original: &Place) -> Result<ByteStream, Fault> {

@@ -8,6 +8,7 @@ use crate::deid::engine::{PATIENT_ID, SERIES, SOP_INSTANCE, STUDY};
 use crate::deid::patient::Patient;
 use crate::deid::pseudonym::MAX_SHIFT_DAYS;
 use crate::deid::search::Shown;
+use crate::dicom::value;
 use crate::dicomweb::query::condition::Condition;
 use crate::dicomweb::query::pattern::Pattern;
 use crate::dicomweb::query::span::Span;
@@ -171,7 +172,13 @@ impl Veil {
             // How an origin reads a name fuzzily is its own affair; how the gateway does is told.
             (Shown::Kept, Condition::Fuzzy(_)) => asked.rest.keys.push(key.clone()),
             (Shown::Kept, _) if is_time_of_shifted(self, query, key) => asked.rest.keys.push(key.clone()),
-            (Shown::Kept, _) => asked.query.keys.push(key.clone()),
+            (Shown::Kept, condition) => {
+                asked.query.keys.push(key.clone());
+                // A value that is not what its VR promises is shown empty: what matches it is held against what is shown.
+                if !is_met_by_fitting_values(key.vr, condition) {
+                    asked.rest.keys.push(key.clone());
+                }
+            }
             (Shown::Uid, Condition::Uids(names)) => {
                 let originals = self.originals(query, key, names, asked).await?;
                 return Ok(enter_uids(asked, key, originals));
@@ -240,6 +247,11 @@ fn found(answer: Result<String, Fault>) -> Result<Option<String>, Fault> {
 /// The form that pseudonyms of patients have unless a project brought its own.
 fn is_made_here(name: &str) -> bool {
     name.len() == 17 && name.starts_with('P') && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// True if a condition names a whole value that is shown where it is: nothing else matches it.
+fn is_met_by_fitting_values(vr: VR, condition: &Condition) -> bool {
+    matches!(condition, Condition::Text(text) if value::fits(vr, text.as_bytes()))
 }
 
 /// A time is one interval with its date (PS3.4 C.2.2.2.5.4): where the date is moved, both are looked at afterwards.

@@ -2,14 +2,15 @@
 //! verdicts noted before anything of it is given.
 
 use super::names::Pair;
-use super::verdicts::{Judged, Verdict};
+use super::verdicts::{Frame, Judged, Verdict};
 use super::{Fault, Model, Parts, Place, Veil};
 use crate::db::crosswalk::Kind;
-use crate::deid::engine::Subject;
+use crate::deid::engine::{SERIES, SOP_INSTANCE, Subject};
 use crate::deid::facts::is_deciding;
 use crate::deid::object::{self, elsewhere, encode};
 use crate::deid::receipt::Phi;
 use crate::deid::refusal::Refusal;
+use crate::dicom::image::Image;
 use crate::dicom::value::ascii;
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::json_form::Json;
@@ -33,7 +34,6 @@ const AHEAD: usize = 2;
 /// Metadata up to this size are held, in bytes, so that the answer can say in its head whether instances are left out.
 const HELD: usize = 32 << 20;
 
-const SOP_INSTANCE: Tag = crate::deid::engine::SOP_INSTANCE;
 const ROWS: Tag = Tag(0x0028, 0x0010);
 const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
 /// UIDs by which other instances are named: of frames of reference, studies, series and instances.
@@ -96,19 +96,19 @@ impl Veil {
         original: &Place,
     ) -> Result<BoxStream<'static, Result<Read, Fault>>, Fault> {
         let sets = self.0.behind.data_sets(original).await?;
-        let veil = self.clone();
+        let (veil, original) = (self.clone(), original.clone());
         // Those that are there go together, and two lots at a time: so they are decided about on all cores.
         let lots = sets.try_ready_chunks(TOGETHER).map_err(|broken| broken.1);
-        let read = lots.map_ok(move |lot| veil.clone().decided(lot)).try_buffered(AHEAD);
+        let read = lots.map_ok(move |lot| veil.clone().decided(lot, original.clone())).try_buffered(AHEAD);
         Ok(read.map_ok(|lot| stream::iter(lot.into_iter().map(Ok))).try_flatten().boxed())
     }
 
-    /// Data sets of an origin, decided about; their names are entered.
-    async fn decided(self, lot: Vec<DataSet>) -> Result<Vec<Read>, Fault> {
+    /// Data sets of what the origin has below a place, decided about; their names are entered.
+    async fn decided(self, lot: Vec<DataSet>, below: Place) -> Result<Vec<Read>, Fault> {
         let veil = self.clone();
         let decide = move || {
             let mut pairs = Vec::new();
-            let read: Vec<Read> = lot.iter().map(|data| veil.described(data)).collect();
+            let read: Vec<Read> = lot.iter().map(|data| veil.described(data, &below)).collect();
             for described in read.iter().flatten() {
                 pairs.extend(veil.pairs(&described.subject));
                 veil.referred(&described.source, &mut pairs);
@@ -138,10 +138,9 @@ impl Veil {
         }
     }
 
-    /// One data set of an origin, decided about.
-    fn described(&self, data: &DataSet) -> Read {
+    /// One data set of what the origin has below a place, decided about.
+    fn described(&self, data: &DataSet, below: &Place) -> Read {
         let mut read = object_in::read(&data.0);
-        let instance = data.text(SOP_INSTANCE).to_owned();
         // Some origins do not tell of compressed pixels; a picture without any is none.
         let told = PIXELS.iter().any(|tag| read.object.get(*tag).is_some());
         let untold = !told && read.object.get(ROWS).is_some();
@@ -157,11 +156,10 @@ impl Veil {
             Ok((object, subject)) => Verdict::passed(
                 PIXELS.iter().any(|tag| object.get(*tag).is_some()),
                 subject.facts.overlay_bits != 0,
+                frame(&read.object),
             ),
         };
-        if !instance.is_empty() {
-            self.0.verdicts.learn(&instance, verdict);
-        }
+        self.0.verdicts.learn(&place_of(data, below), verdict);
         decided.map(|(mut object, subject)| {
             self.0.patients.learn_of(&subject.facts);
             if untold {
@@ -174,12 +172,35 @@ impl Veil {
 
 impl Verdict {
     fn refused(refusal: Refusal) -> Self {
-        Self { refusal: Some(refusal), has_pixels: false, covered: false, since: Instant::now() }
+        Self { refusal: Some(refusal), ..Self::passed(false, false, None) }
     }
 
-    fn passed(has_pixels: bool, covered: bool) -> Self {
-        Self { refusal: None, has_pixels, covered, since: Instant::now() }
+    fn passed(has_pixels: bool, covered: bool, frame: Option<Frame>) -> Self {
+        Self { refusal: None, has_pixels, covered, frame, since: Instant::now() }
     }
+}
+
+/// The place of the instance that a data set describes, as it will be asked for.
+fn place_of(data: &DataSet, below: &Place) -> Place {
+    let own = |tag| Some(data.text(tag).to_owned());
+    Place {
+        study: below.study.clone(),
+        series: below.series.clone().or_else(|| own(SERIES)),
+        instance: below.instance.clone().or_else(|| own(SOP_INSTANCE)),
+    }
+}
+
+/// What a native frame is; nothing if that is not told, or frames do not begin with a byte of their own.
+fn frame(set: &InMemDicomObject) -> Option<Frame> {
+    let mut image = Image { samples: 1, ..Image::default() };
+    for element in set.iter() {
+        if let Value::Primitive(value) = element.value() {
+            image.see(element.tag(), &encode(element.tag(), value).ok()?);
+        }
+    }
+    let bits = Some(image.frame_bits()).filter(|bits| *bits > 0 && bits.is_multiple_of(8))?;
+    let full = image.pixels() * u64::from(image.samples) * u64::from(image.bits_allocated);
+    Some(Frame { bytes: bits / 8, subsampled: bits < full })
 }
 
 fn part(described: &Described, form: Model, root: &str) -> Part {

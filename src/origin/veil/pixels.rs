@@ -2,12 +2,15 @@
 //! go through the engine in their place in the data set, so that a value by reference is what it would be inline.
 
 use super::metadata::{Described, PIXELS, whole};
+use super::verdicts::Frame;
 use super::{Fault, Parts, Place, Veil};
 use crate::deid::object::{self, encode, is_elsewhere};
+use crate::dicom::TransferSyntax;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::representation::As;
 use crate::dicomweb::{object_in, syntaxes};
-use crate::origin::part::{Content, Part};
+
+use crate::origin::part::{ByteStream, Content, Part};
 use crate::origin::resource;
 use bytes::Bytes;
 use dicom_core::Tag;
@@ -32,11 +35,12 @@ impl Veil {
             return Err(Fault::NotFound);
         }
         let path = path(place);
-        if !verdict.covered {
+        let asked = verdict.frame.filter(|it| !(verdict.covered || it.subsampled && given == As::Native));
+        if let Some(Frame { bytes, .. }) = asked {
             match self.0.behind.frames(&original, numbers, given).await {
                 // What the origin cannot give so, lies in the instance.
                 Err(Fault::Undecodable(_)) => {}
-                behind => return Ok(renamed(behind?, &path, numbers)),
+                behind => return Ok(renamed(behind?, &path, numbers, bytes)),
             }
         }
         self.rewritten(&original).await?.frames(&path, numbers, given).await
@@ -116,12 +120,37 @@ pub(super) fn path(place: &Place) -> String {
     resource(&place.study, &uid(&place.series), &uid(&place.instance))
 }
 
-/// Frames as resources of ours: nothing of the origin's names or tags stays.
-fn renamed(behind: Parts, path: &str, numbers: &[u32]) -> Parts {
+/// Frames as resources of ours: nothing of the origin's names or tags stays, and native ones have `bytes` bytes each.
+fn renamed(behind: Parts, path: &str, numbers: &[u32], bytes: u64) -> Parts {
     let paths: Vec<String> = numbers.iter().map(|number| format!("{path}/frames/{number}")).collect();
-    let parts =
-        behind.parts.zip(stream::iter(paths)).map(|(part, path)| Ok(Part { path, tag: None, ..part? }));
+    let parts = behind.parts.zip(stream::iter(paths)).map(move |(part, path)| {
+        let part = part?;
+        let native = !part.transfer_syntax.and_then(TransferSyntax::of).is_some_and(|it| it.encapsulated);
+        let content = if native {
+            Content::stream(Some(bytes), exactly(part.content.whole(), bytes))
+        } else {
+            part.content
+        };
+        Ok(Part { path, tag: None, content, ..part })
+    });
     Parts { partial: behind.partial, instances: behind.instances, parts: parts.boxed() }
+}
+
+/// A native frame: so many bytes, and no text behind them. A byte that makes them even is left out.
+fn exactly(whole: ByteStream, bytes: u64) -> ByteStream {
+    let next = move |(mut whole, left): (ByteStream, u64)| async move {
+        let nonsense = || Fault::from(crate::downstream::Fault::Nonsense);
+        let Some(mut chunk) = whole.try_next().await? else {
+            return if left == 0 { Ok(None) } else { Err(nonsense()) };
+        };
+        let more = chunk.split_off(chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+        if !more.is_empty() && (bytes.is_multiple_of(2) || *more != [0]) {
+            return Err(nonsense());
+        }
+        let left = left - chunk.len() as u64;
+        Ok::<_, Fault>(Some((chunk, (whole, left))))
+    };
+    stream::try_unfold((whole, bytes), next).boxed()
 }
 
 /// The bytes of all parts.

@@ -29,16 +29,43 @@ pub(super) struct Verdict {
     pub has_pixels: bool,
     /// Overlays lie in bits of the pixels: those must be cleared.
     pub covered: bool,
+    /// What a native frame is, if what is known of the pixels tells.
+    pub frame: Option<Frame>,
     pub(super) since: Instant,
+}
+
+/// A native frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// Its bytes as it is stored.
+    pub bytes: u64,
+    /// Chrominance is stored for every other pixel only: a compressed one decodes to more bytes.
+    pub subsampled: bool,
+}
+
+impl Verdict {
+    /// What holds of both. A refusal ends when it is no longer fresh.
+    fn stricter(self, before: Self) -> Self {
+        if before.refusal.is_some() {
+            return before;
+        }
+        Self {
+            covered: self.covered || before.covered,
+            frame: self.frame.filter(|frame| before.frame == Some(*frame)),
+            ..self
+        }
+    }
 }
 
 impl Weighed for Verdict {
     fn weight(&self) -> u64 {
-        256
+        // With the name, and what it takes to find it.
+        512
     }
 }
 
-/// Verdicts by the original SOP Instance UID; what they come to, by the original study or series.
+/// Verdicts by the path of the original instance: a SOP Instance UID alone may be that of two, in a study that was split
+/// or copied. What they come to, by the original study or series.
 pub(super) struct Verdicts {
     instances: Recent<Verdict>,
     places: Recent<Told>,
@@ -51,12 +78,15 @@ impl Default for Verdicts {
 }
 
 impl Verdicts {
-    pub(super) fn learn(&self, instance: &str, verdict: Verdict) {
-        self.instances.keep(instance, verdict);
+    /// What was decided about the instance at an original place. Where two stand there, or it was changed a moment ago,
+    /// what is stricter holds.
+    pub(super) fn learn(&self, place: &Place, verdict: Verdict) {
+        let before = self.find(place);
+        self.instances.keep(&place.path(), before.map_or(verdict, |before| verdict.stricter(before)));
     }
 
-    pub(super) fn find(&self, instance: &str) -> Option<Verdict> {
-        self.instances.find(instance).filter(|verdict| verdict.since.elapsed() < FRESH)
+    fn find(&self, place: &Place) -> Option<Verdict> {
+        self.instances.find(&place.path()).filter(|verdict| verdict.since.elapsed() < FRESH)
     }
 
     /// All instances of an original place were looked at just now.
@@ -76,12 +106,11 @@ impl Veil {
     /// # Errors
     /// It is refused, there is none, or the origin fails.
     pub(super) async fn passed(&self, original: &Place) -> Result<Verdict, Fault> {
-        let instance = original.instance.as_deref().ok_or(Fault::NotFound)?;
-        let verdict = match self.0.verdicts.find(instance) {
+        let verdict = match self.0.verdicts.find(original) {
             Some(verdict) => verdict,
             None => {
                 self.judge(original).await?;
-                self.0.verdicts.find(instance).ok_or(Fault::NotFound)?
+                self.0.verdicts.find(original).ok_or(Fault::NotFound)?
             }
         };
         verdict.refusal.map_or(Ok(verdict), |refusal| Err(refusal.into()))
