@@ -1,10 +1,10 @@
 //! The calls to Stripe: checkout, portal, a subscription read back. Meter events are in `meter`.
 
 use super::address;
-use super::event::{About, Plan, Snapshot, Status};
+use super::event::Plan;
 use super::fault::Fault;
 use super::ledger::ReadBack;
-use super::reading::REFERENCE;
+use super::reading::{self, REFERENCE};
 use super::settings::Settings;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -86,9 +86,16 @@ impl Stripe {
         &self.settings
     }
 
-    /// The client, for the calls in `meter`.
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    /// One call, and its answer as plain JSON: the client's own types for all that it may hold would be a quarter of the
+    /// program, and one word that they do not know would lose the whole answer.
+    pub(super) async fn ask(
+        &self,
+        request: &impl StripeRequest,
+        strategy: RequestStrategy,
+    ) -> Result<serde_json::Value, Fault> {
+        let request = request.build().customize::<miniserde::json::Value>().request_strategy(strategy);
+        let answer = request.send(&self.client).await.map_err(|error| Fault::from_client(&error))?;
+        serde_json::from_str(&miniserde::json::to_string(&answer)).map_err(|_| Fault::NoAnswer)
     }
 
     /// Make a page on which the customer subscribes. A call that may or may not have arrived is made once more under the
@@ -96,18 +103,15 @@ impl Stripe {
     pub async fn checkout(&self, order: &Checkout) -> Result<CheckoutSession, Fault> {
         let request = self.session(order)?;
         let key = idempotency_key(order)?;
-        let send = || {
-            let strategy = RequestStrategy::Idempotent(key.clone());
-            request.customize().request_strategy(strategy).send(&self.client)
-        };
-        let mut made = send().await.map_err(|error| Fault::from_client(&error));
+        let send = || self.ask(&request, RequestStrategy::Idempotent(key.clone()));
+        let mut made = send().await;
         // Not after a 5xx: Stripe answers the same key with the same failure.
         if matches!(made, Err(Fault::NoAnswer | Fault::Unreachable)) {
-            made = send().await.map_err(|error| Fault::from_client(&error));
+            made = send().await;
         }
         let made = made?;
-        let url = made.url.ok_or(Fault::NoAnswer)?;
-        Ok(CheckoutSession { id: made.id.to_string(), url })
+        let told = |place| reading::text(&made, &[place]).ok_or(Fault::NoAnswer);
+        Ok(CheckoutSession { id: told("/id")?, url: told("/url")? })
     }
 
     /// Make a page on which a customer of Stripe's changes, pays or cancels; answers its URL.
@@ -115,8 +119,8 @@ impl Stripe {
         address::return_url("return_url", return_url)?;
         address::id("customer", stripe_customer, 255)?;
         let request = CreateBillingPortalSession::new().customer(stripe_customer).return_url(return_url);
-        let made = request.customize().send(&self.client).await;
-        made.map(|it| it.url).map_err(|error| Fault::from_client(&error))
+        let made = self.ask(&request, RequestStrategy::Once).await?;
+        reading::text(&made, &["/url"]).ok_or(Fault::NoAnswer)
     }
 
     /// Read a subscription back, to be applied by [`Ledger::apply_read_back`](super::Ledger::apply_read_back) with the
@@ -124,8 +128,7 @@ impl Stripe {
     pub async fn subscription(&self, id: &str) -> Result<ReadBack, Fault> {
         address::id("subscription", id, 255)?;
         let request = RetrieveSubscription::new(id).expand(vec!["latest_invoice".to_owned()]);
-        let found = request.customize().send(&self.client).await;
-        found.map(read_back).map_err(|error| Fault::from_client(&error))
+        reading::read_back(&self.ask(&request, RequestStrategy::Once).await?).ok_or(Fault::NoAnswer)
     }
 
     /// Asks for a subscription that nobody has: is the key taken? Reads nothing of anybody, and changes nothing.
@@ -215,42 +218,6 @@ fn idempotency_key(order: &Checkout) -> Result<IdempotencyKey, Fault> {
     let digest = seed.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
     let hex: String = digest.iter().map(|it| format!("{it:02x}")).collect();
     IdempotencyKey::new(format!("veilgate-checkout-{hex}")).map_err(|_| Fault::Setup("no idempotency key"))
-}
-
-fn read_back(found: stripe_billing::Subscription) -> ReadBack {
-    let invoice = found.latest_invoice.as_ref().and_then(|it| it.as_object());
-    let paid = invoice.and_then(|it| {
-        let charged = it.lines.data.iter().filter(|line| line.amount >= 0);
-        let through = charged.map(|line| line.period.end).max();
-        it.status_transitions.paid_at.map(|at| (at, through))
-    });
-    let about = About {
-        reference: found.metadata.get(REFERENCE).filter(|it| !it.is_empty()).cloned(),
-        stripe_customer: Some(found.customer.id().to_string()),
-        subscription: Some(found.id.to_string()),
-    };
-    ReadBack { about, snapshot: snapshot(&found), created: found.created, paid }
-}
-
-/// As [`Event::read`](super::Event::read) tells it, from the client's own types.
-fn snapshot(found: &stripe_billing::Subscription) -> Snapshot {
-    let items = &found.items.data;
-    let metered = |usage: &str| usage == "metered";
-    let usage = |item: &stripe_billing::SubscriptionItem| {
-        item.price.recurring.as_ref().is_some_and(|it| metered(it.usage_type.as_str()))
-    };
-    let main = items.iter().find(|item| !usage(item)).or(items.first());
-    let interval = main.and_then(|item| item.price.recurring.as_ref()).map(|it| it.interval.as_str());
-    let period_end = main.map(|item| item.current_period_end);
-    Snapshot {
-        status: Status::from_word(found.status.as_str()),
-        prices: items.iter().map(|item| item.price.id.to_string()).collect(),
-        interval: interval.and_then(Plan::from_name),
-        period_start: main.map(|item| item.current_period_start),
-        period_end,
-        cancels_at: found.cancel_at.or(period_end.filter(|_| found.cancel_at_period_end)),
-        ended_at: found.ended_at,
-    }
 }
 
 #[cfg(test)]

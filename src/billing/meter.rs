@@ -4,7 +4,7 @@ use super::door::Stripe;
 use super::fault::Fault;
 use futures_util::future::join_all;
 use std::collections::HashMap;
-use stripe::StripeRequest;
+use stripe::RequestStrategy;
 use stripe_billing::billing_meter_event::CreateBillingMeterEvent;
 
 /// Usage of one Stripe customer, as sent.
@@ -63,9 +63,9 @@ impl Stripe {
         let request = CreateBillingMeterEvent::new(&self.settings().meter, payload)
             .identifier(&event.identifier)
             .timestamp(event.at);
-        match request.customize().send(self.client()).await {
+        match self.ask(&request, RequestStrategy::Once).await {
             Ok(_) => MeterOutcome::Recorded,
-            Err(error) => outcome(Fault::from_client(&error)),
+            Err(fault) => outcome(fault),
         }
     }
 }

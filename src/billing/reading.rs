@@ -2,6 +2,7 @@
 //! authentic event lacks is left open; only an event that cannot be identified at all is an error.
 
 use super::event::{About, Change, CheckoutPayment, Event, Kind, Plan, Snapshot, Status};
+use super::ledger::ReadBack;
 use serde_json::Value;
 
 /// The metadata key that carries our customer reference.
@@ -71,12 +72,25 @@ fn payment(session: &Value) -> CheckoutPayment {
 }
 
 fn subscription(object: &Value, change: Change) -> (About, Kind) {
-    let about = About {
+    (subscription_about(object), Kind::Subscription(change, snapshot(object)))
+}
+
+fn subscription_about(object: &Value) -> About {
+    About {
         reference: text(object, &["/metadata/customer_reference"]),
         stripe_customer: id(object, &["/customer"]),
         subscription: text(object, &["/id"]),
-    };
-    (about, Kind::Subscription(change, snapshot(object)))
+    }
+}
+
+/// A subscription as it was read back, with its latest invoice. `None` if it is none.
+pub(super) fn read_back(object: &Value) -> Option<ReadBack> {
+    let about = subscription_about(object);
+    about.subscription.as_ref()?;
+    let paid = object.pointer("/latest_invoice").and_then(|invoice| {
+        time(invoice, &["/status_transitions/paid_at"]).map(|at| (at, paid_through(invoice)))
+    });
+    Some(ReadBack { about, snapshot: snapshot(object), created: time(object, &["/created"])?, paid })
 }
 
 fn snapshot(object: &Value) -> Snapshot {
@@ -122,7 +136,7 @@ fn paid_through(invoice: &Value) -> Option<i64> {
 }
 
 /// The first of these that is a text with something in it.
-fn text(value: &Value, places: &[&str]) -> Option<String> {
+pub(super) fn text(value: &Value, places: &[&str]) -> Option<String> {
     let found = places.iter().find_map(|at| value.pointer(at)?.as_str().filter(|it| !it.is_empty()));
     found.map(str::to_owned)
 }
