@@ -16,6 +16,7 @@ use dicom_encoding::encode::Encode;
 use dicom_encoding::encode::explicit_le::ExplicitVRLittleEndianEncoder;
 use dicom_object::mem::{InMemDicomObject, InMemElement};
 use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_LITTLE_ENDIAN;
+use std::borrow::Cow;
 
 const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 
@@ -208,22 +209,23 @@ impl Driver<'_> {
     }
 }
 
-/// A value as the engine sees it: Explicit VR Little Endian, UTF-8.
+/// A value as the engine sees it: Explicit VR Little Endian, UTF-8. What is encoded already is lent.
 ///
 /// # Errors
 /// It cannot be encoded.
-pub fn encode(tag: Tag, value: &PrimitiveValue) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::new();
-    match value {
-        PrimitiveValue::Str(_) | PrimitiveValue::Strs(_) => {
-            bytes.extend_from_slice(value.to_raw_str().as_bytes())
-        }
+pub fn encode(tag: Tag, value: &PrimitiveValue) -> Result<Cow<'_, [u8]>, Refusal> {
+    Ok(match value {
+        PrimitiveValue::Empty => Cow::Borrowed(&[]),
+        PrimitiveValue::U8(bytes) => Cow::Borrowed(bytes),
+        PrimitiveValue::Str(text) => Cow::Borrowed(text.as_bytes()),
+        PrimitiveValue::Strs(_) => Cow::Owned(value.to_raw_str().into_owned().into_bytes()),
         _ => {
+            let mut bytes = Vec::new();
             let encoder = ExplicitVRLittleEndianEncoder::default();
             encoder.encode_primitive(&mut bytes, value).map_err(|_| Refusal::Unwritable(tag))?;
+            Cow::Owned(bytes)
         }
-    }
-    Ok(bytes)
+    })
 }
 
 /// An element of an encoded value. It is not taken apart: whoever writes it does that.

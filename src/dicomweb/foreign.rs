@@ -15,7 +15,7 @@ const TRANSFER_SYNTAX: &str = "00020010";
 const AVAILABLE_SYNTAX: &str = "00083002";
 
 /// Pixel Data in its three forms.
-const PIXELS: [Tag; 3] = [Tag(0x7FE0, 0x0008), Tag(0x7FE0, 0x0009), Tag(0x7FE0, 0x0010)];
+pub const PIXELS: [Tag; 3] = [Tag(0x7FE0, 0x0008), Tag(0x7FE0, 0x0009), Tag(0x7FE0, 0x0010)];
 
 /// What stands for the value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::metadata::{
 use super::values::{self, Atom};
 use super::xml_out::NAME_GROUPS;
 use dicom_core::{Tag, VR};
+use std::borrow::Cow;
 
 /// The metadata part is no JSON, or no array of objects: 400. Nothing of its text is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +26,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Result<MetadataInstance, MetadataFault>
     }
 }
 
-fn instance(node: Node) -> Result<MetadataInstance, MetadataFault> {
+fn instance(node: Node<'_>) -> Result<MetadataInstance, MetadataFault> {
     let uid = |name: &str| match node.member(name)?.member("Value")? {
         Node::Array(values) => values.first()?.text().map(str::to_owned),
         _ => None,
@@ -35,17 +36,17 @@ fn instance(node: Node) -> Result<MetadataInstance, MetadataFault> {
     read().map_err(|at| at.of(sop_class, sop_instance))
 }
 
-fn data_set(node: Node) -> Result<Vec<Element>, At> {
+fn data_set(node: Node<'_>) -> Result<Vec<Element>, At> {
     let Node::Object(members) = node else { return Err(At(Kind::NotAnObject, None)) };
     members.into_iter().map(|(name, node)| attribute(tag(&name)?, node)).collect()
 }
 
-fn attribute(tag: Tag, node: Node) -> Result<Element, At> {
+fn attribute(tag: Tag, node: Node<'_>) -> Result<Element, At> {
     let fault = |kind| At(kind, Some(tag));
     let Node::Object(members) = node else { return Err(fault(Kind::NotAnObject)) };
-    let (mut name, mut form) = (None, None::<(String, Node)>);
+    let (mut name, mut form) = (None, None::<(Cow<'_, str>, Node<'_>)>);
     for (member, node) in members {
-        match member.as_str() {
+        match member.as_ref() {
             "vr" if name.is_some() => return Err(fault(Kind::Duplicate)),
             "vr" => name = Some(node),
             "Value" | "InlineBinary" | "BulkDataURI" => match &form {
@@ -60,12 +61,12 @@ fn attribute(tag: Tag, node: Node) -> Result<Element, At> {
     Ok(Element { tag, vr, content: content(tag, vr, form)? })
 }
 
-fn content(tag: Tag, vr: VR, form: Option<(String, Node)>) -> Result<Content, At> {
+fn content(tag: Tag, vr: VR, form: Option<(Cow<'_, str>, Node<'_>)>) -> Result<Content, At> {
     let fault = |kind| At(kind, Some(tag));
     let Some((form, node)) = form else {
         return Ok(if vr == VR::SQ { Content::Items(Vec::new()) } else { Content::Value(Vec::new()) });
     };
-    match (form.as_str(), node) {
+    match (form.as_ref(), node) {
         ("Value", Node::Array(values)) if vr == VR::SQ => items(tag, values).map(Content::Items),
         ("Value", Node::Array(values)) if !values::is_binary(vr) => {
             let encoded = values::encode(vr, values.into_iter().map(|value| atom(vr, value)));
@@ -74,12 +75,12 @@ fn content(tag: Tag, vr: VR, form: Option<(String, Node)>) -> Result<Content, At
         ("InlineBinary", Node::Text(base64)) if values::is_binary(vr) => {
             values::binary(vr, &base64).map(Content::Value).map_err(|_| fault(Kind::BadValue))
         }
-        ("BulkDataURI", Node::Text(uri)) if vr != VR::SQ => Ok(Content::Bulk(uri)),
+        ("BulkDataURI", Node::Text(uri)) if vr != VR::SQ => Ok(Content::Bulk(uri.into_owned())),
         _ => Err(fault(Kind::BadForm)),
     }
 }
 
-fn items(tag: Tag, nodes: Vec<Node>) -> Result<Vec<Vec<Element>>, At> {
+fn items(tag: Tag, nodes: Vec<Node<'_>>) -> Result<Vec<Vec<Element>>, At> {
     let item = |node| match data_set(node) {
         Err(At(kind, None)) => Err(At(kind, Some(tag))),
         other => other.and_then(arranged),
@@ -87,10 +88,10 @@ fn items(tag: Tag, nodes: Vec<Node>) -> Result<Vec<Vec<Element>>, At> {
     nodes.into_iter().map(item).collect()
 }
 
-fn atom(vr: VR, node: Node) -> Option<Atom<'static>> {
+fn atom(vr: VR, node: Node<'_>) -> Option<Atom<'_>> {
     match node {
         Node::Null => Some(Atom::Null),
-        Node::Text(text) => Some(Atom::Text(text.into())),
+        Node::Text(text) => Some(Atom::Text(text)),
         Node::Number(number) => Some(Atom::Number(number)),
         Node::Object(groups) if vr == VR::PN => person_name(groups).map(|name| Atom::Text(name.into())),
         _ => None,
@@ -98,7 +99,7 @@ fn atom(vr: VR, node: Node) -> Option<Atom<'static>> {
 }
 
 /// `Alphabetic=Ideographic=Phonetic` (PS3.18 F.2.2; PS3.5 6.2.1.1).
-fn person_name(groups: Vec<(String, Node)>) -> Option<String> {
+fn person_name(groups: Vec<(Cow<'_, str>, Node<'_>)>) -> Option<String> {
     let mut name = [const { String::new() }; 3];
     let mut seen = Vec::with_capacity(3);
     for (label, node) in groups {

@@ -20,6 +20,7 @@ use crate::deid::refusal::Refusal;
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
+use crate::dicomweb::object_in;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::raster::wish::Wish;
@@ -86,8 +87,8 @@ pub trait Origin: Send + Sync {
     fn thumbnail<'a>(&'a self, place: &'a Place, frame: Option<u32>, wish: Wish) -> Answer<'a, Parts>;
 }
 
-/// Data sets on their way, in the DICOM JSON model.
-pub type DataSets = BoxStream<'static, Result<DataSet, Fault>>;
+/// Data sets on their way, as trees: their values are the server's, or stand elsewhere.
+pub type DataSets = BoxStream<'static, Result<object_in::Read, Fault>>;
 
 /// An origin of original names, which a veil may stand before.
 pub trait Identified: Origin {

@@ -70,7 +70,9 @@ impl Remote {
     }
 
     fn learn(&self, path: &str, syntax: &str) {
-        self.learned.keep(path, Syntax(syntax.into()));
+        if !syntax.is_empty() {
+            self.learned.keep(path, Syntax(syntax.into()));
+        }
     }
 }
 

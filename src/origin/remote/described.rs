@@ -2,11 +2,13 @@
 
 use super::{Remote, RemoteOrigin, bytes};
 use crate::budget::Share;
+use crate::deid::object::elsewhere;
 use crate::dicom::uid;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
-use crate::dicomweb::foreign::{self, Referred};
+use crate::dicomweb::foreign::{self, PIXELS, Referred};
 use crate::dicomweb::json_objects::Objects;
+use crate::dicomweb::object_in::{self, Read};
 use crate::dicomweb::representation::As;
 use crate::dicomweb::retold;
 use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
@@ -16,7 +18,7 @@ use crate::origin::part::{Content, Part, Parts};
 use crate::origin::stored::Pulled;
 use crate::origin::{ByteStream, DataSets, Fault, Model, Place};
 use bytes::Bytes;
-use dicom_core::Tag;
+use dicom_core::{Tag, VR};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
@@ -35,6 +37,14 @@ const SIZE_OF_READ: u64 = 8;
 const ENCAPSULATED_DOCUMENT: Tag = Tag(0x0042, 0x0011);
 const DOCUMENT_TYPE: Tag = Tag(0x0042, 0x0012);
 
+/// Of an image.
+const ROWS: Tag = Tag(0x0028, 0x0010);
+const COLUMNS: Tag = Tag(0x0028, 0x0011);
+const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
+const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+
+const AVAILABLE_SYNTAX: Tag = Tag(0x0008, 0x3002);
+
 /// Series and SOP Instance UID.
 const SERIES: Tag = Tag(0x0020, 0x000E);
 const INSTANCE: Tag = Tag(0x0008, 0x0018);
@@ -46,22 +56,38 @@ impl Remote {
         place: &Place,
         memory: &Pulled,
     ) -> Result<BoxStream<'static, Result<(String, DataSet), Fault>>, Fault> {
-        let reply = self.client.get(&format!("{}/metadata", place.path()), JSON, None).await?;
-        if reply.nothing {
-            return Err(Fault::NotFound);
-        }
+        let text = self.text_of_metadata(place).await?;
         let (remote, place) = (self.clone(), place.clone());
-        // JSON tells its end itself.
-        let sets = objects(bytes(reply.unframed()), memory.clone()).and_then(move |data| {
-            let path = path(&data, &place);
-            if let (Ok(path), syntax) = (&path, data.transfer_syntax())
-                && !syntax.is_empty()
-            {
-                remote.learn(path, syntax);
+        let sets = objects(text, memory.clone(), foreign::read).and_then(move |data| {
+            let uid = |tag| data.text(tag).to_owned();
+            let path = path(uid(SERIES), uid(INSTANCE), &place);
+            if let Ok(path) = &path {
+                remote.learn(path, data.transfer_syntax());
             }
             async move { Ok((path?, data)) }
         });
         Ok(sets.boxed())
+    }
+
+    /// The same as trees; pixel data always stand elsewhere.
+    async fn trees(&self, place: &Place, memory: &Pulled) -> Result<DataSets, Fault> {
+        let text = self.text_of_metadata(place).await?;
+        let (remote, place) = (self.clone(), place.clone());
+        let trees = objects(text, memory.clone(), tree).and_then(move |read| {
+            let uid = |tag| read.text(tag);
+            let path = path(uid(SERIES), uid(INSTANCE), &place);
+            if let Ok(path) = &path {
+                remote.learn(path, &uid(AVAILABLE_SYNTAX));
+            }
+            async move { path.map(|_| read) }
+        });
+        Ok(trees.boxed())
+    }
+
+    async fn text_of_metadata(&self, place: &Place) -> Result<ByteStream, Fault> {
+        let reply = self.client.get(&format!("{}/metadata", place.path()), JSON, None).await?;
+        // JSON tells its end itself.
+        if reply.nothing { Err(Fault::NotFound) } else { Ok(bytes(reply.unframed())) }
     }
 
     /// What stands behind a reference in the metadata of an instance, of this media type or none in particular. `None` if
@@ -91,7 +117,11 @@ impl Remote {
 }
 
 /// The objects of a JSON array: as many in memory as come together, and their room in what all requests may hold.
-fn objects(bytes: ByteStream, memory: Pulled) -> BoxStream<'static, Result<DataSet, Fault>> {
+fn objects<T: Send + 'static>(
+    bytes: ByteStream,
+    memory: Pulled,
+    read: fn(&[u8]) -> Option<T>,
+) -> BoxStream<'static, Result<T, Fault>> {
     let next = |(mut bytes, objects): (ByteStream, Option<Objects>)| async move {
         let Some(mut objects) = objects else { return Ok(None) };
         let nonsense = |_| Fault::from(downstream::Fault::Nonsense);
@@ -110,26 +140,40 @@ fn objects(bytes: ByteStream, memory: Pulled) -> BoxStream<'static, Result<DataS
     };
     let found = stream::try_unfold((bytes, Some(Objects::new(MOST))), next);
     // Read beside what comes next, on another core.
-    let read = found
-        .try_filter(|found| std::future::ready(!found.is_empty()))
-        .map_ok(move |found| read(found, memory.share()))
-        .try_buffered(2);
-    let sets = |(sets, share): (Vec<DataSet>, Arc<Share>)| {
+    let some = found.try_filter(|found| std::future::ready(!found.is_empty()));
+    let sets = some.map_ok(move |found| all_read(found, memory.share(), read)).try_buffered(2);
+    let one_by_one = |(sets, share): (Vec<T>, Arc<Share>)| {
         // The room is given back when the last of them was taken.
         stream::iter(sets.into_iter().zip(std::iter::repeat(share)).map(|(set, _)| Ok(set)))
     };
-    read.map_ok(sets).try_flatten().boxed()
+    sets.map_ok(one_by_one).try_flatten().boxed()
 }
 
 /// Data sets as text, read, and the room that they have.
-async fn read(objects: Vec<Bytes>, mut share: Share) -> Result<(Vec<DataSet>, Arc<Share>), Fault> {
+async fn all_read<T: Send + 'static>(
+    objects: Vec<Bytes>,
+    mut share: Share,
+    read: fn(&[u8]) -> Option<T>,
+) -> Result<(Vec<T>, Arc<Share>), Fault> {
     let nonsense = || Fault::from(downstream::Fault::Nonsense);
     let bytes: usize = objects.iter().map(Bytes::len).sum();
     share.hold(bytes as u64 * SIZE_OF_READ).await?;
-    let read = move || objects.iter().map(|object| foreign::read(object).ok_or_else(nonsense)).collect();
-    let sets: Result<Vec<DataSet>, Fault> =
-        tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Damaged)?;
+    let read = move || objects.iter().map(|object| read(object).ok_or_else(nonsense)).collect();
+    let sets: Result<Vec<T>, Fault> = tokio::task::spawn_blocking(read).await.map_err(|_| Fault::Damaged)?;
     Ok((sets?, Arc::new(share)))
+}
+
+/// A data set as a tree. Of an image pixel data can be had whether they are told or not, and never stand in it.
+fn tree(text: &[u8]) -> Option<Read> {
+    let mut read = object_in::parse(text)?;
+    let is_image = [ROWS, COLUMNS].iter().all(|tag| !read.text(*tag).is_empty());
+    let named = PIXELS.into_iter().find(|tag| read.object.get(*tag).is_some());
+    if let Some(tag) = named.or(is_image.then_some(PIXEL_DATA)) {
+        let wide = read.number(BITS_ALLOCATED).is_some_and(|bits| bits > 8);
+        let vr = named.and_then(|tag| Some(read.object.get(tag)?.header().vr));
+        read.object.put(elsewhere(tag, vr.unwrap_or(if wide { VR::OW } else { VR::OB })));
+    }
+    Some(read)
 }
 
 impl RemoteOrigin {
@@ -140,11 +184,7 @@ impl RemoteOrigin {
     }
 
     pub(super) async fn data_sets(&self, place: &Place) -> Result<DataSets, Fault> {
-        let linked = |(_, mut data): (String, DataSet)| {
-            data.relink("");
-            data
-        };
-        Ok(self.remote.metadata(place, &self.pulled).await?.map_ok(linked).boxed())
+        self.remote.trees(place, &self.pulled).await
     }
 
     pub(super) async fn bulk(&self, place: &Place, at: &BulkPath, given: As) -> Result<Parts, Fault> {
@@ -184,14 +224,13 @@ pub(in crate::origin) fn written(mut data: DataSet, path: &str, form: Model, roo
     Part { media: form.media(), transfer_syntax: None, path, tag: None, content }
 }
 
-/// The path of the instance that a data set describes.
-fn path(data: &DataSet, asked: &Place) -> Result<String, Fault> {
+/// The path of the instance of these UIDs, which a data set below the place that was asked for describes.
+fn path(series: String, instance: String, asked: &Place) -> Result<String, Fault> {
     if asked.instance.is_some() {
         return Ok(asked.path());
     }
-    let own = |tag| Some(data.text(tag).to_owned()).filter(|it| uid::is_legal(it));
-    let series = asked.series.clone().or_else(|| own(SERIES));
-    match (series, own(INSTANCE)) {
+    let own = |uid: String| Some(uid).filter(|uid| uid::is_legal(uid));
+    match (asked.series.clone().or_else(|| own(series)), own(instance)) {
         (Some(series), Some(instance)) => {
             Ok(Place { study: asked.study.clone(), series: Some(series), instance: Some(instance) }.path())
         }

@@ -12,7 +12,6 @@ use crate::deid::receipt::Phi;
 use crate::deid::refusal::Refusal;
 use crate::dicom::image::Image;
 use crate::dicom::value::ascii;
-use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::json_form::Json;
 use crate::dicomweb::xml_form::{self, Xml};
 use crate::dicomweb::{object_in, object_out};
@@ -104,11 +103,11 @@ impl Veil {
     }
 
     /// Data sets of what the origin has below a place, decided about; their names are entered.
-    async fn decided(self, lot: Vec<DataSet>, below: Place) -> Result<Vec<Read>, Fault> {
+    async fn decided(self, lot: Vec<object_in::Read>, below: Place) -> Result<Vec<Read>, Fault> {
         let veil = self.clone();
         let decide = move || {
             let mut pairs = Vec::new();
-            let read: Vec<Read> = lot.iter().map(|data| veil.described(data, &below)).collect();
+            let read: Vec<Read> = lot.into_iter().map(|data| veil.described(data, &below)).collect();
             for described in read.iter().flatten() {
                 pairs.extend(veil.pairs(&described.subject));
                 veil.referred(&described.source, &mut pairs);
@@ -139,8 +138,8 @@ impl Veil {
     }
 
     /// One data set of what the origin has below a place, decided about.
-    fn described(&self, data: &DataSet, below: &Place) -> Read {
-        let mut read = object_in::read(&data.0);
+    fn described(&self, mut read: object_in::Read, below: &Place) -> Read {
+        let place = place_of(&read, below);
         // Some origins do not tell of compressed pixels; a picture without any is none.
         let told = PIXELS.iter().any(|tag| read.object.get(*tag).is_some());
         let untold = !told && read.object.get(ROWS).is_some();
@@ -159,7 +158,7 @@ impl Veil {
                 frame(&read.object),
             ),
         };
-        self.0.verdicts.learn(&place_of(data, below), verdict);
+        self.0.verdicts.learn(&place, verdict);
         decided.map(|(mut object, subject)| {
             self.0.patients.learn_of(&subject.facts);
             if untold {
@@ -181,8 +180,8 @@ impl Verdict {
 }
 
 /// The place of the instance that a data set describes, as it will be asked for.
-fn place_of(data: &DataSet, below: &Place) -> Place {
-    let own = |tag| Some(data.text(tag).to_owned());
+fn place_of(read: &object_in::Read, below: &Place) -> Place {
+    let own = |tag| Some(read.text(tag));
     Place {
         study: below.study.clone(),
         series: below.series.clone().or_else(|| own(SERIES)),

@@ -95,7 +95,7 @@ impl Veil {
 
 fn bytes_of(element: &InMemElement) -> Option<Bytes> {
     let Value::Primitive(value) = element.value() else { return None };
-    encode(element.tag(), value).ok().map(Bytes::from)
+    encode(element.tag(), value).ok().map(|bytes| Bytes::copy_from_slice(&bytes))
 }
 
 fn even(mut bytes: Vec<u8>) -> Vec<u8> {

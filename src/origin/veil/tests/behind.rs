@@ -14,6 +14,7 @@ use crate::dicom::writer::Writer;
 use crate::dicomweb::accept::SyntaxWish;
 use crate::dicomweb::bulk_path::BulkPath;
 use crate::dicomweb::data_set::DataSet;
+use crate::dicomweb::object_in;
 use crate::dicomweb::query::Query;
 use crate::dicomweb::representation::As;
 use crate::origin::{
@@ -213,7 +214,7 @@ impl Identified for Behind {
                     let bytes = part.content.whole().try_collect::<Vec<Bytes>>().await?.concat();
                     let mut data = DataSet(serde_json::from_slice(&bytes).unwrap());
                     data.0.retain(|name, _| !untold.contains(&name.as_str()));
-                    Ok(data)
+                    Ok(object_in::read(&data.0))
                 }
             });
             Ok(told.boxed())
