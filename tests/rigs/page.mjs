@@ -197,12 +197,17 @@ const steps = {
     await checked(page);
     await start(page);
     await chip(page, 'done').waitFor();
+    result.asked.running = await asked(page, () => page.locator('.top .button', { hasText: 'Sign out' }).click());
     result.notes.part = await page.locator('.bar .button', { hasText: 'so far' }).count();
     await admin('DELETE', `/keys/${made.id}`);
     await page.locator('.again #key').waitFor();
     result.chips.revoked = await chips(page);
     result.notes.revoked = await page.locator('.again .notice').textContent();
     await look(page, 'revoked');
+    await page.goto(`${plan.gateway}/#account`);
+    await page.locator('main .stack .notice.bad').waitFor();
+    result.notes.revokedAccount = await page.locator('main').innerText();
+    await page.goto(`${plan.gateway}/#files`);
     await page.locator('#key').fill('vg_wrong');
     await page.keyboard.press('Enter');
     await page.locator('form .notice.bad').waitFor();
@@ -264,7 +269,7 @@ const steps = {
       await page.locator('table a').first().click();
       await page.locator('form.line .tick').first().waitFor();
       await fits(page, name('admin-customer'));
-      if (locale === 'en-GB') result.notes.keys = await page.locator('tr', { hasText: 'soon-revoked' }).innerText();
+      if (locale === 'en-GB') result.notes.keys = await page.locator('tr', { hasText: 'soon-revoked' }).last().innerText();
       await close(page);
     }
   },
@@ -410,6 +415,10 @@ const steps = {
     await other.goto(`${plan.gateway}/#account`);
     await other.locator('.figure').nth(1).waitFor();
     result.notes.newKey = await other.locator('.figure').nth(1).textContent();
+    await other.goto(`${plan.gateway}/#files`);
+    await other.locator('#pick-folder').setInputFiles(plan.scan);
+    await checked(other);
+    result.notes.quota = await other.locator('.bar .notice').textContent();
     await close(other);
   },
 };

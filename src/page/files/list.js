@@ -1,7 +1,7 @@
 // The list of files: what became of each, or will, and what can be done with it. Of its rows only those in sight exist;
 // one may be open, and tells all.
 
-import { h, ref, onMounted, onUpdated, onUnmounted } from './vue.js';
+import { h, ref, nextTick, onMounted, onUpdated, onUnmounted } from './vue.js';
 import { session } from './api.js';
 import * as q from './queue.js';
 import { saveOne } from './results.js';
@@ -93,6 +93,11 @@ export const list = {
       const higher = box.value.querySelector('.item.open')?.offsetHeight;
       if (higher) extra.value = higher - each.value;
     };
+    const toggle = async (item) => {
+      opened.value = item.id === opened.value ? 0 : item.id;
+      await nextTick();
+      box.value?.querySelector('.item.open')?.scrollIntoView({ block: 'nearest' });
+    };
     const watcher = new ResizeObserver(measure);
     onMounted(() => watcher.observe(box.value));
     onUpdated(measure);
@@ -108,7 +113,7 @@ export const list = {
       const place = (index) => ({ index, size: all.length, top: index * each.value + (openAt >= 0 && index > openAt ? spare : 0) });
       const one = (item, at) => row(item, {
         ...place(first + at), isOpen: item.id === opened.value, measure, open,
-        toggle: () => (opened.value = item.id === opened.value ? 0 : item.id),
+        toggle: () => toggle(item),
       });
       return h('div', { class: 'list', ref: box, tabindex: 0, role: 'region', 'aria-label': t('list.label'), onScroll: (event) => (scrolled.value = event.target.scrollTop) },
         h('ul', { style: { height: `${all.length * each.value + spare}px` } }, shown.map(one)));

@@ -111,9 +111,9 @@ function bar() {
       ]),
       h('div', { class: 'row' }, [
         queue.running && button(t('act.cancelAll'), q.cancel, { glyph: 'stop' }),
-        !queue.running && waiting > 0 && button(n('act.start', waiting), q.start, { glyph: 'shield', kind: 'main' }),
-        !queue.running && broken > 0 && button(n('act.retryAll', broken), q.retryAll, { glyph: 'again' }),
-        done > 0 && button(queue.running ? n('act.savePart', done) : t('act.saveAll'), zip, { glyph: 'download', kind: !waiting && !queue.running ? 'main' : '', disabled: zipping.value }),
+        !queue.running && waiting > 0 && button(n('act.start', waiting), q.start, { glyph: 'shield', kind: 'main', disabled: session.expired }),
+        !queue.running && broken > 0 && button(n('act.retryAll', broken), q.retryAll, { glyph: 'again', disabled: session.expired }),
+        done > 0 && button(queue.running || waiting ? n('act.savePart', done) : t('act.saveAll'), zip, { glyph: 'download', kind: !waiting && !queue.running ? 'main' : '', disabled: zipping.value }),
         !queue.running && button(t('act.clear'), () => mayGo() && q.clear(), { glyph: 'bin' }),
       ]),
     ]),
