@@ -181,8 +181,17 @@ fn people_use_the_page() {
     );
     let used = seen["notes"]["used"].as_str().unwrap();
     assert!(used.contains("files, without limit"), "{used}");
-    assert_eq!(text(&seen, "/notes/newKey"), "Free");
-    assert!(text(&seen, "/notes/quota").contains("300 are waiting"), "{}", seen["notes"]["quota"]);
+    administration_tells_and_forgets(&seen);
+}
+
+fn administration_tells_and_forgets(seen: &Value) {
+    assert_eq!(text(seen, "/notes/newKey"), "Free");
+    assert!(text(seen, "/notes/quota").contains("300 are waiting"), "{}", seen["notes"]["quota"]);
+    assert_eq!(
+        seen["notes"]["rights"],
+        json!([["reidentify"], true]),
+        "set when the key is made, with an end"
+    );
     // Shown to whoever signed in; not after signing out, not while a wrong key is tried, not after; the form is there.
     assert_eq!(seen["notes"]["adminShown"], json!([true, false, false, 1, false, 1]));
     assert_eq!(seen["notes"]["secretAgain"], 0, "a new key is shown once");
@@ -259,9 +268,8 @@ fn quoted(source: &str, begin: &str) -> Vec<String> {
 /// Whatever word the server says of an act, an outcome, a refusal or a reason, the page has a sentence for it.
 #[test]
 fn the_page_has_words_for_whatever_the_server_says() {
-    let read = |path: &str| {
-        std::fs::read_to_string(format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-    };
+    let read =
+        |path: &str| std::fs::read_to_string(format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let audit = read("audit/action.rs");
     let code = "pub fn code(";
     let said = [

@@ -160,7 +160,10 @@ impl Comparing<'_> {
                 let path: Vec<Tag> = element.path.iter().map(|(tag, _)| *tag).collect();
                 let place = Place { path: &path, creator: element.creator.as_deref() };
                 let decided = self.engine.why(self.subject, place, tag, element.vr);
-                return (decided.action == Action::Dummy, (decided.reason.code(), decided.reason.to_string()));
+                return (
+                    decided.action == Action::Dummy,
+                    (decided.reason.code(), decided.reason.to_string()),
+                );
             }
         };
         (false, (fixed.0, fixed.1.to_owned()))
@@ -190,7 +193,12 @@ impl Line {
         let stamp = element.path.first().map_or(element.tag, |(tag, _)| *tag);
         let dummy = ("dummy", "PS3.15 Table E.1-1a, D: part of a dummy item");
         let (code, reason) = if stamp::is_stamp(stamp) { WRITTEN } else { dummy };
-        Self { code, reason: reason.to_owned(), new: Some(Phi::new(element.text.clone())), ..Self::bare(element) }
+        Self {
+            code,
+            reason: reason.to_owned(),
+            new: Some(Phi::new(element.text.clone())),
+            ..Self::bare(element)
+        }
     }
 }
 

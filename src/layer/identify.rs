@@ -292,14 +292,20 @@ mod tests {
 
     #[test]
     fn only_who_may_be_a_person_in_front_of_a_browser_s_dialog_is_offered_basic() {
-        for (name, value) in
-            [("x-api-key", ""), ("authorization", "bearer k"), ("authorization", "Bearer"), ("sec-fetch-mode", "cors")]
-        {
+        for (name, value) in [
+            ("x-api-key", ""),
+            ("authorization", "bearer k"),
+            ("authorization", "Bearer"),
+            ("sec-fetch-mode", "cors"),
+        ] {
             assert!(opens_no_dialog(&with(name, value)), "{name}: {value}");
         }
-        for (name, value) in
-            [("accept", "*/*"), ("authorization", "Basic azpr"), ("sec-fetch-mode", "navigate"), ("authorization", "")]
-        {
+        for (name, value) in [
+            ("accept", "*/*"),
+            ("authorization", "Basic azpr"),
+            ("sec-fetch-mode", "navigate"),
+            ("authorization", ""),
+        ] {
             assert!(!opens_no_dialog(&with(name, value)), "{name}: {value}");
         }
         let mut answer = Problem::BadKey.into_response();

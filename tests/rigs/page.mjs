@@ -384,10 +384,16 @@ const steps = {
     await page.locator('#new-project').fill('trial-9');
     await page.keyboard.press('Enter');
     const section = page.locator('section', { hasText: 'trial-9' });
+    await section.locator('input[type=date]').fill(new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10));
+    await section.locator('input[type=checkbox]').check();
     await section.locator('form.line input[name=name]').fill('desk');
     await page.keyboard.press('Enter');
     const key = await section.locator('.secret').textContent();
     await look(page, 'admin-customer');
+    const { customers } = await admin('GET', '/customers');
+    const { projects } = await admin('GET', `/customers/${customers.find((one) => one.name === 'clinic-b').id}/projects`);
+    const [desk] = (await admin('GET', `/projects/${projects[0].id}/keys`)).keys;
+    result.notes.rights = [desk.rights, desk.expires !== null];
     await page.goBack();
     await page.locator('#new-customer').waitFor();
     await page.goForward();

@@ -15,6 +15,8 @@ export const session = reactive({
   choice: null,
   /** Answer of /v1/usage. */
   usage: null,
+  /** Another project than before was signed in to while the page kept its list. */
+  moved: false,
   /** The key was valid and is no longer; what the page holds stays until somebody signs in again. */
   expired: false,
 });
@@ -85,14 +87,15 @@ export async function choose(choice) {
 export async function signIn(key) {
   const header = ['X-API-Key', key.trim()];
   const about = await (await ask('/api/profile', { headers: choosing() }, header)).json();
+  const moved = session.moved || (session.about !== null && session.about.project !== about.project);
   keep('key', key.trim());
-  Object.assign(session, { about, expired: false });
+  Object.assign(session, { about, moved, expired: false });
   await refreshUsage().catch(() => {});
 }
 
 export function signOut() {
   keep('key', '');
-  Object.assign(session, { about: null, usage: null, choice: null, expired: false });
+  Object.assign(session, { about: null, usage: null, choice: null, expired: false, moved: false });
 }
 
 export async function refreshUsage() {

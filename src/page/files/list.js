@@ -46,6 +46,9 @@ export const profileName = (choice) => (choice ? `${choice.profile} + ${number(c
 /** What a file was sent under, where somebody chose. */
 const under = (item) => (item.choice || session.choice) && ['done', 'refused'].includes(item.state) && profileName(item.choice);
 
+/** Takes a file off the list; asks if its result would go with it. */
+const take = (item) => (item.state !== 'done' || item.saved || window.confirm(n('ask.lose', 1))) && q.remove(item);
+
 function row(item, { index, size, top, isOpen, toggle, measure, open }) {
   const [colour, word, sentence] = fate(item);
   const [, folder, name] = /^(.*\/)?([^/]*)$/.exec(item.path);
@@ -67,7 +70,7 @@ function row(item, { index, size, top, isOpen, toggle, measure, open }) {
       ['ready', 'done', 'refused', 'failed', 'cancelled'].includes(item.state) && act(t('act.preview'), () => open(item), { glyph: 'eye' }),
       ['failed', 'cancelled'].includes(item.state) && act(t('act.retry'), () => q.retry([item]), { glyph: 'again' }),
       item.state === 'unfit' && item.why === 'foreign' && act(t('act.anyway'), () => q.sendAnyway(item), { glyph: 'upload' }),
-      q.UNDER_WAY.includes(item.state) ? act(t('act.cancel'), () => q.cancelOne(item), { glyph: 'stop' }) : act(t('act.remove'), () => q.remove(item), { glyph: 'cross' }),
+      q.UNDER_WAY.includes(item.state) ? act(t('act.cancel'), () => q.cancelOne(item), { glyph: 'stop' }) : act(t('act.remove'), () => take(item), { glyph: 'cross' }),
     ]),
     isOpen && h('div', { class: 'told', onToggleCapture: measure }, [
       h('p', { class: 'dim' }, [h('bdi', item.path), ` · ${bytes(item.size)}`]),

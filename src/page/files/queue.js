@@ -223,6 +223,7 @@ export function clear() {
   for (const item of items) item.state = 'gone';
   items.length = first = 0;
   known.clear();
+  session.moved = false;
   Object.assign(queue, { counts: {}, bytes: 0, sent: 0, stopped: '', speed: 0, already: 0 });
   draw();
 }

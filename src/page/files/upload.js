@@ -122,6 +122,7 @@ function bar() {
       ? [`${bytes(queue.sent)} / ${bytes(queue.bytes)}`, queue.speed > 0 && ` · ${bytes(queue.speed)}/s`, left > 0 && ` · ${t('progress.left', { time: duration(left) })}`]
       : waiting > 0 && queue.sent === 0 && !queue.checking ? t('progress.nothing') : queue.checking ? t('progress.checking') : done > 0 ? t(q.unsaved() > 0 ? 'progress.end' : 'progress.saved') : ''),
     queue.running && queue.hold ? notice('warn', t(`hold.${queue.hold.why}`)) : queue.running && queue.paced ? notice('warn', t('hold.rate')) : null,
+    session.moved && done > 0 && notice('warn', t('list.moved')),
     queue.already > 0 && notice('', n('list.already', queue.already)),
     !queue.running && beyond(waiting),
     queue.stopped === 'spent' && notice('bad', t('stopped.spent'), session.about?.billing ? h('a', { href: '#account' }, t('usage.upgrade')) : null),
