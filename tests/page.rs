@@ -241,6 +241,8 @@ fn a_request_chooses_its_profile_only_where_the_setting_lets_it() {
 fn the_profile_is_told_with_its_options_and_what_they_keep() {
     let (_folder, server) = with(&[("VEILGATE_PROFILE", "research")]);
     let told = server.send(Request::new("GET", "/api/profile")).json();
+    assert_eq!((&told["project_name"], &told["key_name"]), (&"default".into(), &"first".into()));
+    assert_ne!(told["project"], "default", "the audit's name, which tells nothing");
     assert_eq!((&told["tier"], &told["profile"]["name"]), (&"enterprise".into(), &"research".into()));
     let options = told["profile"]["options"].as_array().unwrap();
     assert_eq!(options.len(), 12);

@@ -14,9 +14,7 @@ use super::rewriter::survey;
 use super::stamp;
 use crate::dicom::instance::{Head, Limits};
 use crate::dicom::{Encoding, dictionary};
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
-use dicom_dictionary_std::StandardDataDictionary;
 use list::{Data, Element, Path};
 use std::collections::{HashMap, HashSet};
 
@@ -68,6 +66,8 @@ pub struct Line {
     pub creator: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
+    /// A short, stable word for what decided.
+    pub code: &'static str,
     /// The clause, row or rule that decided.
     pub reason: String,
     /// Its value as it came in, for people, cut if it is long; `None` if there was none.
@@ -135,7 +135,7 @@ impl Comparing<'_> {
     }
 
     fn line(&self, old: Element<'_>, now: Option<Element<'_>>, stays: bool) -> Line {
-        let (dummy, reason) = self.why(&old, stays);
+        let (dummy, (code, reason)) = self.why(&old, stays);
         let outcome = match &now {
             None => Outcome::Removed,
             Some(now) if now.value.is_empty() && !old.value.is_empty() => Outcome::Emptied,
@@ -145,41 +145,44 @@ impl Comparing<'_> {
             Some(_) => Outcome::Replaced,
         };
         let new = now.map(|now| Phi::new(now.text));
-        Line { outcome, reason, new, old: Some(Phi::new(old.text.clone())), ..Line::bare(old) }
+        Line { outcome, code, reason, new, old: Some(Phi::new(old.text.clone())), ..Line::bare(old) }
     }
 
     /// Whether a dummy is to stand there, and what decided.
-    fn why(&self, element: &Element<'_>, stays: bool) -> (bool, String) {
+    fn why(&self, element: &Element<'_>, stays: bool) -> (bool, (&'static str, String)) {
         let fixed = match element.tag {
-            _ if !stays => "goes with the sequence that it stands in",
+            _ if !stays => ("sequence", "goes with the sequence that it stands in"),
             tag if element.path.is_empty() && stamp::is_stamp(tag) => WRITTEN,
             tag if dictionary::is_private_creator(tag) => {
-                "PS3.15 E.3.10: stays if an attribute of its block does"
+                ("creator", "PS3.15 E.3.10: stays if an attribute of its block does")
             }
             tag => {
                 let path: Vec<Tag> = element.path.iter().map(|(tag, _)| *tag).collect();
                 let place = Place { path: &path, creator: element.creator.as_deref() };
                 let decided = self.engine.why(self.subject, place, tag, element.vr);
-                return (decided.action == Action::Dummy, decided.reason.to_string());
+                return (
+                    decided.action == Action::Dummy,
+                    (decided.reason.code(), decided.reason.to_string()),
+                );
             }
         };
-        (false, fixed.to_owned())
+        (false, (fixed.0, fixed.1.to_owned()))
     }
 }
 
 /// Stamps, and what stands in their items.
-const WRITTEN: &str = "PS3.15 E.1.1: written by the gateway";
+const WRITTEN: (&str, &str) = ("written", "PS3.15 E.1.1: written by the gateway");
 
 impl Line {
     fn bare(element: Element<'_>) -> Self {
-        let entry = StandardDataDictionary.by_tag(element.tag).filter(|_| element.tag.group() & 1 == 0);
         Self {
-            keyword: entry.map_or("", |entry| entry.alias()),
+            keyword: dictionary::keyword(element.tag),
             path: element.path,
             tag: element.tag,
             vr: element.vr,
             creator: element.creator,
             outcome: Outcome::Added,
+            code: "",
             reason: String::new(),
             old: None,
             new: None,
@@ -188,9 +191,14 @@ impl Line {
 
     fn added(element: Element<'_>) -> Self {
         let stamp = element.path.first().map_or(element.tag, |(tag, _)| *tag);
-        let dummy = "PS3.15 Table E.1-1a, D: part of a dummy item";
-        let reason = if stamp::is_stamp(stamp) { WRITTEN } else { dummy }.to_owned();
-        Self { reason, new: Some(Phi::new(element.text.clone())), ..Self::bare(element) }
+        let dummy = ("dummy", "PS3.15 Table E.1-1a, D: part of a dummy item");
+        let (code, reason) = if stamp::is_stamp(stamp) { WRITTEN } else { dummy };
+        Self {
+            code,
+            reason: reason.to_owned(),
+            new: Some(Phi::new(element.text.clone())),
+            ..Self::bare(element)
+        }
     }
 }
 
