@@ -115,6 +115,7 @@ fn line(line: &Line) -> Value {
         "vr": line.vr.to_string(),
         "creator": line.creator,
         "outcome": line.outcome.word(),
+        "counted": line.counted,
         "reason": line.reason,
         "old": text(&line.old),
         "new": text(&line.new),
