@@ -325,7 +325,6 @@ fn neither_log_nor_errors_hold_uids_names_or_keys() {
     assert!(wait(&mut child, Duration::from_secs(20)).unwrap().success());
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("/dicom-web/studies/{study}"), "the route template is logged: {log}");
-    let after_key = log.lines().skip(1).collect::<Vec<_>>().join("\n");
     for planted in [
         "Rigpatient",
         "Rosa",
@@ -341,7 +340,7 @@ fn neither_log_nor_errors_hold_uids_names_or_keys() {
             text.match_indices(planted)
                 .any(|(at, _)| !text[at + planted.len()..].starts_with(|it: char| it.is_ascii_digit()))
         };
-        assert!(!whole(&after_key), "{planted} in the log:\n{after_key}");
+        assert!(!whole(&log), "{planted} in the log:\n{log}");
         assert!(!whole(&answers), "{planted} in an answer:\n{answers}");
     }
 }

@@ -90,6 +90,16 @@ fn one_file_comes_back_as_it_is_counted_and_on_record() {
 }
 
 #[test]
+fn whoever_sends_a_file_as_a_form_by_mistake_is_told_the_type_to_send_it_as() {
+    let server = Server::start();
+    let mut request = one(ct(1));
+    request.headers.clear();
+    let answer = server.send(request.header("Content-Type", "application/x-www-form-urlencoded"));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert!(answer.text().contains("application/dicom too"), "{}", answer.text());
+}
+
+#[test]
 fn a_refused_file_is_answered_with_code_tag_and_words_and_costs_nothing() {
     let server = Server::start();
     for (body, code, tag) in [

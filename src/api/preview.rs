@@ -115,6 +115,7 @@ fn line(line: &Line) -> Value {
         "creator": line.creator,
         "outcome": line.outcome.word(),
         "code": line.code,
+        "counted": line.counted,
         "reason": line.reason,
         "old": text(&line.old),
         "new": text(&line.new),

@@ -68,6 +68,9 @@ pub struct Line {
     pub outcome: Outcome,
     /// A short, stable word for what decided.
     pub code: &'static str,
+    /// It counts by itself, as in a receipt's `Counts`: it was not written by the gateway, and does not stand in a sequence
+    /// that goes, is emptied or replaced as a whole. What was added counts.
+    pub counted: bool,
     /// The clause, row or rule that decided.
     pub reason: String,
     /// Its value as it came in, for people, cut if it is long; `None` if there was none.
@@ -121,13 +124,24 @@ impl Comparing<'_> {
         let mut new: HashMap<(Path, Tag), Element<'_>> =
             new.into_iter().map(|it| ((it.path.clone(), it.tag), it)).collect();
         let mut lines = Vec::with_capacity(old.len());
+        // Sequences that do not stay, with those in them.
+        let mut closed: HashSet<(Path, Tag)> = HashSet::new();
         for old in old {
+            let inside = old
+                .path
+                .split_last()
+                .is_some_and(|((parent, _), above)| closed.contains(&(above.to_vec(), *parent)));
             let stays = old
                 .path
                 .split_last()
                 .is_none_or(|((parent, _), above)| sequences.contains(&(above.to_vec(), *parent)));
             let now = new.remove(&(old.path.clone(), old.tag));
-            lines.push(self.line(old, now, stays));
+            let (vr, place) = (old.vr, (old.path.clone(), old.tag));
+            let line = Line { counted: !inside && !written(&old), ..self.line(old, now, stays) };
+            if vr == VR::SQ && (inside || line.outcome != Outcome::Kept) {
+                closed.insert(place);
+            }
+            lines.push(line);
         }
         lines.extend(new.into_values().map(Line::added));
         lines.sort_by_cached_key(|line| [line.path.as_slice(), &[(line.tag, 0)]].concat());
@@ -152,7 +166,7 @@ impl Comparing<'_> {
     fn why(&self, element: &Element<'_>, stays: bool) -> (bool, (&'static str, String)) {
         let fixed = match element.tag {
             _ if !stays => ("sequence", "goes with the sequence that it stands in"),
-            tag if element.path.is_empty() && stamp::is_stamp(tag) => WRITTEN,
+            _ if written(element) => WRITTEN,
             tag if dictionary::is_private_creator(tag) => {
                 ("creator", "PS3.15 E.3.10: stays if an attribute of its block does")
             }
@@ -170,6 +184,11 @@ impl Comparing<'_> {
     }
 }
 
+/// A stamp at top level: the gateway's, whatever the source says.
+fn written(element: &Element<'_>) -> bool {
+    element.path.is_empty() && stamp::is_stamp(element.tag)
+}
+
 /// Stamps, and what stands in their items.
 const WRITTEN: (&str, &str) = ("written", "PS3.15 E.1.1: written by the gateway");
 
@@ -183,6 +202,7 @@ impl Line {
             creator: element.creator,
             outcome: Outcome::Added,
             code: "",
+            counted: true,
             reason: String::new(),
             old: None,
             new: None,

@@ -170,7 +170,6 @@ fn no_value_of_a_file_comes_into_the_log_whatever_its_level() {
     assert!(wait(&mut child, Duration::from_secs(20)).unwrap().success());
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("/v1/preview/image"), "the route is logged: {log}");
-    let log = log.lines().filter(|line| !line.contains("first API key")).collect::<Vec<_>>().join("\n");
     for planted in ["Rigpatient", "Rosa", "RIG-0001", "2.25.7", "Riverside", "19600115", &key] {
         assert!(!log.contains(planted), "{planted} in the log:\n{log}");
     }
