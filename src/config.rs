@@ -46,6 +46,12 @@ use std::path::{Path, PathBuf};
 /// Names the configuration file where no flag does.
 pub const CONFIG_VARIABLE: &str = "VEILGATE_CONFIG";
 
+/// Holds the key that `veilgate conformance` shows to another server. No setting of this one.
+pub const CONFORMANCE_VARIABLE: &str = "VEILGATE_CONFORMANCE_KEY";
+
+/// Variables of ours that are no settings.
+const OTHERS: [&str; 2] = [CONFIG_VARIABLE, CONFORMANCE_VARIABLE];
+
 /// Every setting, read and checked.
 #[derive(Debug, Clone)]
 pub struct Config {

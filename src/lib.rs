@@ -33,6 +33,7 @@
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
 //! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
 //! | change what goes with a project's key | `db/account/destroy.rs` |
+//! | change what goes with one patient or study | `db/erase.rs`, then `cli/accounts/erase.rs` |
 //! | seal another secret | the list in `db/account/rotation.rs` |
 //! | change the admin API | `api/admin`, guarded by `layer/admin.rs` |
 //! | change a status or message | `problem.rs` |

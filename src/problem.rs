@@ -243,7 +243,7 @@ impl Problem {
             Self::Multipart(_) => (Request, S::BAD_REQUEST, MALFORMED, "the multipart body is malformed", "Check boundary and line ends (PS3.18 8.6.1.2)."),
             Self::CutOff => (Request, S::BAD_REQUEST, MALFORMED, "the request body was cut off", "Send the request again."),
             Self::Metadata(_) => (Request, S::BAD_REQUEST, MALFORMED, "the metadata cannot be read", "Send one array of DICOM JSON objects, or one Native DICOM Model document a part."),
-            Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name."),
+            Self::Form(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the body is no form with files", "Send multipart/form-data with one part named `files` for each file, each with a file name; /api/deidentify takes one file as application/dicom too."),
             Self::Archive(_) => (Request, S::UNPROCESSABLE_ENTITY, MALFORMED, "the ZIP archive cannot be read", "Pack the files anew, or send them as a form."),
             Self::TooManyParts { .. } => (Request, S::BAD_REQUEST, RESOURCES, "the request has too many parts", "Send fewer instances a request."),
             Self::NothingDone { .. } => (Request, S::UNPROCESSABLE_ENTITY, PROCESSING, "no file could be pseudonymized", "See the reason of each file."),

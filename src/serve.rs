@@ -42,7 +42,7 @@ use crate::sink::{self, Sink};
 use crate::spool::Spools;
 use axum::Router;
 use folder::Folder;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -129,7 +129,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let keeper = keeper(&config, &installation);
     let hand = Hand::system(keeper.clone());
     if let Some(key) = folder.found(&db, &hand, &master).await? {
-        eprintln!("first API key, kept in first-api-key in the data folder: {key}");
+        show_first(&key);
     }
     db.follow_environment(&hand, &master, &config.accounts.keys).await.map_err(Failure::of_environment)?;
     let listener = TcpListener::bind(config.listen)
@@ -137,7 +137,11 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(config.listen, error.kind()))?;
     let tls = config.tls.clone().map(tls::open).transpose()?;
-    let root = root(&config, address);
+    let origin = origin(&config, address);
+    let root = format!("{origin}{}", api::ROOT);
+    if let Some(seen) = doctor::nowhere(&config, address) {
+        tracing::warn!("{seen}: {}", doctor::NAME_IT);
+    }
     let archive = archive(&config, db.clone(), started).await?;
     #[cfg(feature = "otlp")]
     let traces = config.otlp.as_ref().map(Export::start).transpose()?;
@@ -162,9 +166,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let app = app(service, &config.layers, accounts, (admin, metrics), writer.clone());
     // Before anybody can know that we are here, and stop us.
     let stop = listen::Stop::heard();
-    println!("veilgate ready on {root}");
-    // Whoever waits for the line may read through a pipe; nobody may read at all.
-    let _ = std::io::stdout().flush();
+    tell(&origin);
     let connections = descriptors::connections(config.connections, config.layers.concurrent);
     listen::serve(listener, tls, app, config.times, (stop, connections)).await;
     if let Err(fault) = writer.flush().await {
@@ -185,10 +187,27 @@ async fn serve(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The DICOMweb root at the address listened on.
-fn root(config: &Config, address: SocketAddr) -> String {
+/// The address listened on, as a URL.
+fn origin(config: &Config, address: SocketAddr) -> String {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    format!("{scheme}://{address}{}", api::ROOT)
+    format!("{scheme}://{address}")
+}
+
+/// Tells on standard output where we are, in one piece. Whoever waits for it may read through a pipe; nobody may read at
+/// all.
+fn tell(origin: &str) {
+    let text = format!("veilgate ready on {origin}{}\nits page is {origin}/\n", api::ROOT);
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The first API key: shown to whoever starts the server at a terminal. A log outlives it, and has other readers.
+fn show_first(key: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("first API key, kept in first-api-key in the data folder: {key}");
+    } else {
+        tracing::info!("the first API key is in first-api-key in the data folder");
+    }
 }
 
 /// Under which key the chains of an installation are written, and how often a checkpoint is kept.

@@ -238,6 +238,10 @@ fn what_cannot_be_done_is_told_with_its_exit_status() {
         (vec!["customer", "set", "default"], "nothing to change"),
         (vec!["project", "set", "default"], "nothing to change"),
         (vec!["project", "set", "default", "--destination", "forward"], "must name a downstream server"),
+        (
+            vec!["project", "set", "default", "--destination", "restore", "--origin", "veil"],
+            "to forward, pull or lead back",
+        ),
         (vec!["project", "set", "default", "--downstream-url", "ftp://x"], "--downstream-url"),
         (vec!["key", "add", "nothing", "x"], "there is no such entry"),
         (vec!["key", "add", "default", "x", "--expires", "soon"], "--expires"),
@@ -249,6 +253,36 @@ fn what_cannot_be_done_is_told_with_its_exit_status() {
     assert_eq!(told(&server, &["customer", "list"])["customers"].as_array().unwrap().len(), 1);
     let bare = server.send_bare(Request::new("GET", "/v1/usage"));
     assert_eq!(bare.status, 401);
+}
+
+#[test]
+fn chains_are_named_as_projects_are_and_none_is_made_for_one_that_does_not_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[]);
+    told(&server, &["customer", "add", "clinic"]);
+    let id = text(&told(&server, &["project", "add", "clinic", "trial"]), "id");
+    let verified = || String::from_utf8(run(&server, &["audit", "verify"]).stdout).unwrap();
+    let before = verified();
+    for command in [vec!["export"], vec!["checkpoint"], vec!["seal", "--before", "2026-01-31"]] {
+        for nothing in ["nothing", "clinic/nothing", "2.25.1"] {
+            let (status, why) =
+                refused(&server, &[&["audit"], &command[..], &["--project", nothing]].concat());
+            assert!(status == Some(2) && why.contains("there is no such entry"), "{command:?}: {why}");
+        }
+    }
+    assert_eq!(verified(), before, "no chain was made, nothing written");
+    for called in [&id, "trial", "clinic/trial", "gateway"] {
+        let output = run(&server, &["audit", "export", "--project", called]);
+        let export = String::from_utf8(output.stdout).unwrap();
+        let project = if called == "gateway" { called } else { &id };
+        assert!(
+            output.status.success() && export.contains(&format!("\"project\":\"{project}\"")),
+            "{called}"
+        );
+        let checkpoint = run(&server, &["audit", "checkpoint", "--project", called]).stdout;
+        assert!(String::from_utf8(checkpoint).unwrap().contains(project), "{called}");
+    }
+    assert_eq!(verified().lines().count(), before.lines().count(), "{}", verified());
 }
 
 #[test]
@@ -269,7 +303,11 @@ fn a_destroyed_key_makes_pseudonyms_final_at_once_and_is_on_record() {
     assert!(status == Some(2) && why.contains("nothing was destroyed"), "{why}");
     assert_eq!(ask().status, 200);
 
+    assert_eq!(told(&server, &["project", "show", "trial"])["key_destroyed"], json!(false));
     told(&server, &["project", "destroy-key", "trial", "--confirm", "trial"]);
+    assert_eq!(told(&server, &["project", "show", "trial"])["key_destroyed"], json!(true));
+    let shown = accounts::admin(&server, "GET", "/projects/trial", &json!(null)).json();
+    assert_eq!(shown["key_destroyed"], json!(true), "{shown}");
     for answer in [ask(), pushed(&server, &office, &[ct(1)]), pushed(&server, &office, &[ct(2)])] {
         assert_eq!(answer.status, 403, "{}", answer.text());
         assert!(answer.text().contains("the project's key was destroyed"), "{}", answer.text());
@@ -298,6 +336,7 @@ fn the_help_of_each_command_about_accounts_is_as_recorded() {
                 "show",
                 "set",
                 "destroy-key",
+                "erase",
                 "pseudonyms",
                 "pseudonyms import",
                 "pseudonyms export",

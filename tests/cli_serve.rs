@@ -6,6 +6,9 @@ mod cli;
 mod support;
 
 use cli::Scene;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use support::http::Request;
 use support::multipart::{self, Part};
 use support::samples;
@@ -60,4 +63,37 @@ fn all_mistakes_in_the_settings_are_told_at_once() {
     assert_eq!((run.status, run.out.as_str()), (2, ""), "{run:?}");
     assert!(run.err.contains("colour") && run.err.contains("listen"), "{run:?}");
     assert!(!scene.path("data").exists(), "nothing is made before the settings are right");
+}
+
+/// What a start on all addresses writes to standard output and into its log.
+fn started(scene: &Scene, data: &str, environment: &[(&str, &str)]) -> (String, String) {
+    let log = scene.path("log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+    command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(scene.path(data));
+    command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    while told.lines().count() < 2 && out.read_line(&mut told).unwrap() > 0 {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (told, std::fs::read_to_string(log).unwrap())
+}
+
+#[test]
+fn a_start_tells_both_urls_warns_of_one_that_names_nobody_and_logs_no_key() {
+    let scene = Scene::new();
+    let warning = "which no client reaches: set public_base_url";
+    let (told, log) = started(&scene, "bare", &[]);
+    let lines: Vec<&str> = told.lines().collect();
+    let root = lines[0].strip_prefix("veilgate ready on ").unwrap();
+    assert!(root.starts_with("http://0.0.0.0:") && root.ends_with("/dicom-web"), "{told}");
+    assert_eq!(lines[1], format!("its page is {}/", root.trim_end_matches("/dicom-web")));
+    assert!(log.contains(warning), "{log}");
+    let key = std::fs::read_to_string(scene.path("bare/first-api-key")).unwrap();
+    assert!(key.starts_with("vg_") && log.contains("first API key is in first-api-key"), "{log}");
+    assert!(!log.contains(key.trim()) && !told.contains(key.trim()), "who reads the log has no key: {log}");
+    let named = [("VEILGATE_PUBLIC_BASE_URL", "http://127.0.0.1:8080/dicom-web")];
+    let (_, log) = started(&scene, "named", &named);
+    assert!(!log.contains(warning), "{log}");
 }

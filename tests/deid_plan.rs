@@ -199,7 +199,7 @@ fn every_reason_reads_as_a_clause() {
     assert!(text("StudyDate", VR::DA).contains("row Z, option retain-modified-dates (PS3.15 E.3.6)"));
     assert!(text("StudyTime", VR::TM).contains("whole days"));
     assert!(text("StationAETitle", VR::AE).contains("not built: Basic Profile"));
-    assert!(text("RetrieveURL", VR::UR).contains("gaps.tsv"));
+    assert!(text("RetrieveURL", VR::UR).contains("judged one by one"));
     assert!(text("0008,7777", VR::LO).contains("not in PS3.6"));
     assert!(
         private(&plan, "ACME", Tag(0x29, 0x1010), VR::LO).reason.to_string().contains("not known to be safe")

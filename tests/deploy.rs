@@ -112,6 +112,32 @@ fn the_settings_of_compose_put_the_veil_before_orthanc() {
         compose["services"].as_hash().unwrap().keys().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(known, ["gateway", "postgres", "orthanc", "ohif"]);
     assert_eq!(gateway["read_only"], Yaml::Boolean(true));
+    let networks = |service: &str| -> BTreeSet<String> {
+        let all = compose["services"][service]["networks"].as_vec().unwrap();
+        all.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+    };
+    let shared = |one: &str, other: &str| networks(one).intersection(&networks(other)).count();
+    assert_eq!((shared("orthanc", "ohif"), shared("orthanc", "postgres")), (0, 0), "it holds originals");
+    assert_eq!(shared("orthanc", "gateway"), 1);
+}
+
+#[test]
+fn nobody_is_told_to_look_for_a_key_in_a_log() {
+    for (name, text) in files() {
+        let reads = |line: &str| line.contains("journalctl") || line.contains(" logs ");
+        let asked = text.lines().find(|line| reads(line) && line.contains("key"));
+        assert_eq!(asked, None, "{name}");
+    }
+}
+
+#[test]
+fn the_readme_gives_a_url_wherever_it_listens_on_all_addresses() {
+    let readme = read("README.md");
+    let blocks = readme.split("```").skip(1).step_by(2);
+    let open = blocks.filter(|it| it.contains("docker run") || it.contains("LISTEN=0.0.0.0"));
+    let open: Vec<&str> = open.collect();
+    assert!(open.len() >= 2 && open.iter().all(|it| it.contains("VEILGATE_PUBLIC_BASE_URL=")), "{open:?}");
+    assert!(!readme.contains("-p 8080:8080"), "that opens it to the network");
 }
 
 #[test]

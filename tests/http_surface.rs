@@ -41,9 +41,12 @@ fn http_11_without_a_valid_key_nothing_is_read_and_the_answer_challenges() {
         for request in [request.clone().expect_continue(), request] {
             let answer = server.send_bare(request);
             assert_eq!(answer.status, 401, "{key:?}");
-            let challenges: Vec<_> =
-                answer.headers.iter().filter(|header| header.0 == "www-authenticate").collect();
-            assert_eq!(challenges.len(), 2);
+            // Basic would make a browser ask its user, and hold the answer back from the page that sent the key.
+            let challenges = answer.headers.iter().filter(|header| header.0 == "www-authenticate");
+            let schemes: Vec<_> =
+                challenges.filter_map(|(_, value)| value.split_whitespace().next()).collect();
+            let wanted: &[&str] = if key.is_some() { &["Bearer"] } else { &["Bearer", "Basic"] };
+            assert_eq!(schemes, wanted, "{key:?}");
             assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         }
     }
@@ -322,7 +325,6 @@ fn neither_log_nor_errors_hold_uids_names_or_keys() {
     assert!(wait(&mut child, Duration::from_secs(20)).unwrap().success());
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("/dicom-web/studies/{study}"), "the route template is logged: {log}");
-    let after_key = log.lines().skip(1).collect::<Vec<_>>().join("\n");
     for planted in [
         "Rigpatient",
         "Rosa",
@@ -338,7 +340,7 @@ fn neither_log_nor_errors_hold_uids_names_or_keys() {
             text.match_indices(planted)
                 .any(|(at, _)| !text[at + planted.len()..].starts_with(|it: char| it.is_ascii_digit()))
         };
-        assert!(!whole(&after_key), "{planted} in the log:\n{after_key}");
+        assert!(!whole(&log), "{planted} in the log:\n{log}");
         assert!(!whole(&answers), "{planted} in an answer:\n{answers}");
     }
 }

@@ -90,6 +90,16 @@ fn one_file_comes_back_as_it_is_counted_and_on_record() {
 }
 
 #[test]
+fn whoever_sends_a_file_as_a_form_by_mistake_is_told_the_type_to_send_it_as() {
+    let server = Server::start();
+    let mut request = one(ct(1));
+    request.headers.clear();
+    let answer = server.send(request.header("Content-Type", "application/x-www-form-urlencoded"));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert!(answer.text().contains("application/dicom too"), "{}", answer.text());
+}
+
+#[test]
 fn a_refused_file_is_answered_with_code_tag_and_words_and_costs_nothing() {
     let server = Server::start();
     for (body, code, tag) in [
@@ -241,6 +251,8 @@ fn a_request_chooses_its_profile_only_where_the_setting_lets_it() {
 fn the_profile_is_told_with_its_options_and_what_they_keep() {
     let (_folder, server) = with(&[("VEILGATE_PROFILE", "research")]);
     let told = server.send(Request::new("GET", "/api/profile")).json();
+    assert_eq!((&told["project_name"], &told["key_name"]), (&"default".into(), &"first".into()));
+    assert_ne!(told["project"], "default", "the audit's name, which tells nothing");
     assert_eq!((&told["tier"], &told["profile"]["name"]), (&"enterprise".into(), &"research".into()));
     let options = told["profile"]["options"].as_array().unwrap();
     assert_eq!(options.len(), 12);

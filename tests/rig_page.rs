@@ -137,12 +137,17 @@ fn people_use_the_page() {
 
     // Under the same names and folders, each the very bytes that the gateway gives.
     let taken = unpacked(download(&seen, "all"));
-    let wanted: Vec<&String> = scan.keys().filter(|place| *place != "scan/us.dcm").collect();
+    let mut wanted: Vec<&str> = scan.keys().map(String::as_str).filter(|it| *it != "scan/us.dcm").collect();
+    wanted.insert(0, "manifest.json");
     assert_eq!(taken.keys().collect::<Vec<_>>(), wanted);
+    told_in_the_manifest(&taken["manifest.json"]);
     for place in ["scan/head/3.dcm", "scan/neck/early/100.dcm", "scan/neck/late/299.dcm"] {
         assert!(taken[place] == pseudonymized(&server, &scan[place]), "{place}");
     }
     assert!(taken.values().any(|file| *file == download(&seen, "one")));
+
+    nothing_is_lost_unasked(&seen);
+    everything_fits_and_says_its_name(&seen);
 
     // Stopped half way, and gone on.
     let cancelled = text(&seen, "/chips/cancelled");
@@ -176,7 +181,112 @@ fn people_use_the_page() {
     );
     let used = seen["notes"]["used"].as_str().unwrap();
     assert!(used.contains("files, without limit"), "{used}");
-    assert_eq!(text(&seen, "/notes/newKey"), "Free");
+    administration_tells_and_forgets(&seen);
+}
+
+fn administration_tells_and_forgets(seen: &Value) {
+    assert_eq!(text(seen, "/notes/newKey"), "Free");
+    assert!(text(seen, "/notes/quota").contains("300 are waiting"), "{}", seen["notes"]["quota"]);
+    assert_eq!(
+        seen["notes"]["rights"],
+        json!([["reidentify"], true]),
+        "set when the key is made, with an end"
+    );
+    // Shown to whoever signed in; not after signing out, not while a wrong key is tried, not after; the form is there.
+    assert_eq!(seen["notes"]["adminShown"], json!([true, false, false, 1, false, 1]));
+    assert_eq!(seen["notes"]["secretAgain"], 0, "a new key is shown once");
+}
+
+/// The archive that the page makes tells what became of each file, as the gateway's own does.
+fn told_in_the_manifest(bytes: &[u8]) {
+    let manifest: Value = serde_json::from_slice(bytes).unwrap();
+    assert_eq!((&manifest["processed"], &manifest["rejected_burned_in"]), (&json!(299), &json!(1)));
+    let files = manifest["files"].as_array().unwrap();
+    assert_eq!(files.len(), COUNT as usize);
+    let refused = files.iter().find(|file| file["outcome"] == "refused").unwrap();
+    let told = ["name", "code", "tag", "keyword"].map(|member| refused[member].as_str().unwrap());
+    assert_eq!(told, ["scan/us.dcm", "pixels", "(0028,0301)", "BurnedInAnnotation"]);
+}
+
+/// A key that is revoked meanwhile ends the sending and nothing else; whatever would lose results asks first.
+fn nothing_is_lost_unasked(seen: &Value) {
+    assert!(text(seen, "/notes/revoked").contains("no longer valid"));
+    assert!(text(seen, "/chips/revoked").ends_with("done"), "{}", seen["chips"]["revoked"]);
+    let account = text(seen, "/notes/revokedAccount");
+    assert!(!account.contains("no entries") && account.contains("Sign in again"), "{account}");
+    assert_eq!(text(seen, "/chips/kept"), "299 done, 1 refused", "another key went on with the same list");
+    assert!(text(seen, "/asked/reload").starts_with("beforeunload"));
+    for place in ["/asked/clear", "/asked/signOut"] {
+        assert!(text(seen, place).starts_with("confirm: 299 results have not been downloaded"), "{place}");
+    }
+    assert!(text(seen, "/asked/running").starts_with("confirm:"));
+    assert_eq!((text(seen, "/asked/saved"), &seen["notes"]["part"]), ("", &json!(1)));
+    // Made under another profile than is chosen now: told so, and made anew when it is dropped again.
+    assert_eq!(seen["notes"]["under"], json!(["research + 0", "research + 0", "research + 0"]));
+    assert!(text(seen, "/notes/shownUnder").contains("Profile: research"));
+    assert_eq!(text(seen, "/notes/already"), "3 files were on the list already.");
+    assert_eq!(seen["notes"]["underAgain"], json!([]));
+}
+
+/// No view in any language is wider than its window, and what is shown is for people.
+fn everything_fits_and_says_its_name(seen: &Value) {
+    assert_eq!(seen["wide"], json!([]));
+    let told = text(seen, "/notes/told");
+    assert!(told.contains("Whoever runs this server") && told.contains("burned_in = \"pass\""), "{told}");
+    let why = text(seen, "/notes/why");
+    assert!(why.contains("Das entscheidet die Tabelle des Standards.") && !why.contains(".tsv"), "{why}");
+    assert_eq!(text(seen, "/notes/tab"), "tab-image", "arrow keys go from tab to tab");
+    let identity = text(seen, "/notes/identity");
+    assert!(identity.contains("default") && identity.contains("first"), "{identity}");
+    let keys = text(seen, "/notes/keys");
+    assert!(keys.contains("May lead pseudonyms back") && keys.contains("Revoked"), "{keys}");
+    assert!(!keys.contains("false"), "{keys}");
+}
+
+/// Words of an enum of `source` as serde writes them: `SealSegment` is `seal-segment`.
+fn variants(source: &str, name: &str) -> Vec<String> {
+    let body = source.split(&format!("pub enum {name} {{")).nth(1).unwrap().split("\n}").next().unwrap();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','));
+    let lines = lines.filter(|line| line.starts_with(char::is_uppercase));
+    let kebab = |word: &str| {
+        let dashed = word.chars().map(|letter| match letter.is_uppercase() {
+            true => format!("-{}", letter.to_lowercase()),
+            false => letter.to_string(),
+        });
+        dashed.collect::<String>().trim_start_matches('-').to_owned()
+    };
+    lines.map(kebab).collect()
+}
+
+/// What stands in quotes in the function of `source` that begins so.
+fn quoted(source: &str, begin: &str) -> Vec<String> {
+    let body = source.split(begin).nth(1).unwrap().split("\n    }\n").next().unwrap();
+    let words = body.split('"').skip(1).step_by(2).map(str::to_owned);
+    words.filter(|word| !word.is_empty() && !word.contains(' ')).collect()
+}
+
+/// Whatever word the server says of an act, an outcome, a refusal or a reason, the page has a sentence for it.
+#[test]
+fn the_page_has_words_for_whatever_the_server_says() {
+    let read =
+        |path: &str| std::fs::read_to_string(format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let audit = read("audit/action.rs");
+    let code = "pub fn code(";
+    let said = [
+        ("kind", variants(&audit, "Kind")),
+        ("action", variants(&audit, "Action")),
+        ("outcome", variants(&audit, "Outcome")),
+        ("refused", quoted(&read("deid/refusal.rs"), code)),
+        ("why", quoted(&read("deid/action.rs"), code)),
+        ("why", ["sequence", "creator", "written", "dummy"].map(str::to_owned).to_vec()),
+    ];
+    let words = read("page/files/words.js");
+    for (group, names) in said {
+        assert!(names.len() >= 4, "{group}: {names:?}");
+        for name in names {
+            assert!(words.contains(&format!("  '{group}.{name}': ")), "no words for {group}.{name}");
+        }
+    }
 }
 
 /// Every language has every text, and no other.

@@ -7,6 +7,7 @@ mod profile;
 
 use super::capabilities;
 use crate::deid::{table, types};
+use crate::dicom::dictionary;
 use crate::dicom::syntax::{SUPPORTED, TransferSyntax};
 use crate::dicomweb::levels::{self, Level};
 use crate::dicomweb::syntaxes;
@@ -15,8 +16,6 @@ use crate::raster::decode::decodes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use dicom_core::Tag;
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_dictionary_std::StandardDataDictionary;
 use dicom_encoding::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use serde_json::{Value, json};
@@ -65,14 +64,10 @@ fn syntax(syntax: &TransferSyntax) -> Value {
 
 /// The attributes that results of a level have; any other attribute of the level can be asked for and matched.
 fn level(name: &str, level: Level) -> Value {
-    let keywords = |tags: &[Tag]| tags.iter().map(|tag| keyword(*tag)).collect::<Vec<_>>();
+    let keywords = |tags: &[Tag]| tags.iter().map(|tag| dictionary::keyword(*tag)).collect::<Vec<_>>();
     json!({
         "level": name,
         "always": keywords(levels::always(level)),
         "if_known": keywords(levels::if_known(level)),
     })
-}
-
-fn keyword(tag: Tag) -> &'static str {
-    StandardDataDictionary.by_tag(tag).map_or("", |entry| entry.alias())
 }

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 
 const SHAPE: Shape = Shape { folder: "", disposition: "attachment; filename=pseudonymized.zip" };
 
-/// What was done to the attributes of the one instance, in numbers.
+/// What was done to the attributes of the one instance, in numbers; which count says `deid::receipt::Counts`.
 const FATES: HeaderName = HeaderName::from_static("veilgate-attributes");
 
 /// SOP Instance UID of the one instance as it goes out.

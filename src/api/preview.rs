@@ -89,8 +89,7 @@ fn refusal(refusal: Refusal) -> Problem {
 }
 
 fn fate(refusal: Refusal) -> FileFate {
-    FileFate { tag: refusal.tag().map(shown), ..FileFate::new(1, Fate::Refused) }
-        .because(refusal.code(), &refusal)
+    FileFate::new(1, Fate::Refused).about(refusal.tag()).because(refusal.code(), &refusal)
 }
 
 fn written(engine: &Engine, head: &Head, limits: Limits) -> Result<String, Problem> {
@@ -115,6 +114,8 @@ fn line(line: &Line) -> Value {
         "vr": line.vr.to_string(),
         "creator": line.creator,
         "outcome": line.outcome.word(),
+        "code": line.code,
+        "counted": line.counted,
         "reason": line.reason,
         "old": text(&line.old),
         "new": text(&line.new),

@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 /// What is told.
 pub(super) async fn profile(service: State, Extension(caller): Extension<Caller>) -> Response {
     let plan = caller.engine.plan();
+    let (project_name, key_name) = names(&service, &caller).await;
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "project": caller.project,
         "key": caller.key,
+        "project_name": project_name,
+        "key_name": key_name,
         "tier": caller.tier,
         "choose": service.choose,
         "presets": Profile::presets().iter().map(|preset| &preset.name).collect::<Vec<_>>(),
@@ -26,6 +29,14 @@ pub(super) async fn profile(service: State, Extension(caller): Extension<Caller>
         "billing": sells(&service),
     }))
     .into_response()
+}
+
+/// What people call the project and the key; a token has no name beside its own, and without a database there are none.
+async fn names(service: &Service, caller: &Caller) -> (Option<String>, Option<String>) {
+    let project = service.db.project(&caller.project).await.ok();
+    let key = service.db.key(&caller.key).await.ok();
+    let key = key.filter(|key| key.id == caller.key && key.project == caller.project);
+    (project.map(|project| project.name), key.map(|key| key.name))
 }
 
 fn described(profile: &Profile, plan: &Plan) -> Value {

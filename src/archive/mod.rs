@@ -85,12 +85,16 @@ impl Archive {
         Ok(Writer::new(Arc::clone(&self.store.objects), ObjectPath::from(name)))
     }
 
-    /// Removes objects that the catalog does not name. What cannot be removed now is
+    /// Removes objects that the catalog does not name. What cannot be removed now, so many, is
     /// swept later.
-    pub async fn remove(&self, objects: impl Iterator<Item = &str>) {
+    pub async fn remove(&self, objects: impl Iterator<Item = &str>) -> usize {
         let paths: Vec<_> = objects.map(|object| Ok(ObjectPath::from(object))).collect();
         let mut removed = self.store.objects.delete_stream(stream::iter(paths).boxed());
-        while removed.next().await.is_some() {}
+        let mut left = 0;
+        while let Some(removed) = removed.next().await {
+            left += usize::from(!matches!(removed, Ok(_) | Err(object_store::Error::NotFound { .. })));
+        }
+        left
     }
 
     /// True if it takes what is written.

@@ -176,7 +176,7 @@ pub struct ConformanceArgs {
     /// DICOMweb root of the server.
     pub url: String,
     /// API key, sent as X-API-Key.
-    #[arg(long, value_name = "KEY", env = "VEILGATE_CONFORMANCE_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "KEY", env = crate::config::CONFORMANCE_VARIABLE, hide_env_values = true)]
     pub key: Option<String>,
     /// A further header of every request, such as `Authorization: Bearer TOKEN`. May be repeated.
     #[arg(long, value_name = "NAME: VALUE")]

@@ -41,6 +41,23 @@ fn table(found: &[Finding]) -> String {
     }
     let count = |state| found.iter().filter(|finding| finding.state == state).count();
     let (ok, warnings, faults) = (count(State::Ok), count(State::Warning), count(State::Fault));
-    let _ = writeln!(text, "{ok} ok, {warnings} warnings, {faults} faults");
+    let (warnings, faults) = (counted(warnings, "warning"), counted(faults, "fault"));
+    let _ = writeln!(text, "{ok} ok, {warnings}, {faults}");
     text
+}
+
+/// So many of them.
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_fault_is_no_faults() {
+        let told = table(&[Finding::fault("clock", "late", "wait")]);
+        assert!(told.ends_with("\n0 ok, 0 warnings, 1 fault\n"), "{told}");
+    }
 }

@@ -4,7 +4,7 @@
 mod accounts;
 
 #[cfg(feature = "server")]
-pub use accounts::{CUSTOMER, DB, KEY, MASTER_KEY, PROJECT, PSEUDONYMS};
+pub use accounts::{CUSTOMER, DB, ERASE, KEY, MASTER_KEY, PROJECT, PSEUDONYMS};
 
 pub const MAIN: &str = "\
 Examples:

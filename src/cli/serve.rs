@@ -32,8 +32,8 @@ pub fn help() -> String {
     format!(
         "\
 Without any setting: makes ./data (0700) with a database, a master key, an archive and a
-first API key, which is printed once and kept in data/first-api-key. Prints one line with
-its URL when it is ready. SIGTERM and SIGINT let running requests end.
+first API key, which is kept in data/first-api-key, and shown once if this is a terminal.
+Prints its URL, and that of its page, when it is ready. SIGTERM and SIGINT let running requests end.
 
 Settings, each from a flag, else the environment, else the file (TOML; dots are tables;
 the file's name may also come from {CONFIG_VARIABLE}), else its default:

@@ -76,7 +76,7 @@ fn keys(text: &str) -> Result<Vec<EnvironmentKey>, String> {
 fn admin_key(from: &mut Sources, direct: &str, file: &str) -> Option<Secret> {
     let key = secret(from, direct, file)?;
     if key.expose().len() < ADMIN_KEY {
-        from.wrong(direct, String::new());
+        from.wrong_secret(direct, "give 16 characters or more");
         return None;
     }
     Some(key)
@@ -86,7 +86,7 @@ pub(super) fn master_key(from: &mut Sources) -> Option<MasterKey> {
     let text = secret(from, "master_key", "master_key_file")?;
     let key = unhex(text.expose().trim()).and_then(|bytes| bytes.try_into().ok()).map(MasterKey::new);
     if key.is_none() {
-        from.wrong("master_key", "the key is not 64 hexadecimal digits".to_owned());
+        from.wrong_secret("master_key", "give 64 hexadecimal digits");
     }
     key
 }

@@ -72,8 +72,19 @@ impl Sources {
             Some(setting) if setting.secret => "its value cannot be used".to_owned(),
             _ => text,
         };
-        let place = self.texts.get(name).map_or_else(|| name.to_owned(), |(place, _)| place.clone());
+        let place = self.place(name);
         self.mistakes.0.push(Mistake { place, text });
+    }
+
+    /// Notes what a secret must be: a text that is the same whatever its value.
+    pub(super) fn wrong_secret(&mut self, name: &str, must: &'static str) {
+        let place = self.place(name);
+        self.mistakes.0.push(Mistake { place, text: must.to_owned() });
+    }
+
+    /// Where a setting was found.
+    fn place(&self, name: &str) -> String {
+        self.texts.get(name).map_or_else(|| name.to_owned(), |(place, _)| place.clone())
     }
 
     fn file(&mut self, text: &str) {
@@ -107,7 +118,7 @@ impl Sources {
             // An alias is another program's variable too: an empty one says nothing.
             Some((_, 1..)) if text.is_empty() => {}
             Some((setting, _)) => self.put(setting.name, variable, text),
-            None if variable.starts_with("VEILGATE_") && variable != super::CONFIG_VARIABLE => {
+            None if variable.starts_with("VEILGATE_") && !super::OTHERS.contains(&variable.as_str()) => {
                 self.unknown(&variable, "no such setting");
             }
             None => {}

@@ -139,3 +139,24 @@ fn a_rate_of_zero_or_unlimited_is_no_bound() {
     assert_eq!((rates.free, rates.pro, rates.enterprise), (Some(30), Some(0), None));
     assert!(load("", &[("VEILGATE_RATE_FREE", "many")], &[]).is_err());
 }
+
+#[test]
+fn the_key_of_another_server_is_no_unknown_setting() {
+    let named = |name: &str| {
+        Config::from_sources(None, std::iter::once((name.to_owned(), "x".to_owned())), &[]).map(drop)
+    };
+    assert!(named(CONFORMANCE_VARIABLE).is_ok() && named(CONFIG_VARIABLE).is_ok());
+    assert!(named("VEILGATE_CONFORMANCE_KEYS").is_err(), "but nothing like it");
+}
+
+#[test]
+fn what_a_secret_must_be_is_told_and_not_what_it_is() {
+    for (name, must) in
+        [("VEILGATE_ADMIN_KEY", "16 characters or more"), ("VEILGATE_MASTER_KEY", "64 hexadecimal digits")]
+    {
+        let told =
+            Config::from_sources(None, std::iter::once((name.to_owned(), "t0psecret".to_owned())), &[]);
+        let told = told.map(drop).unwrap_err().to_string();
+        assert!(told.contains(name) && told.contains(must) && !told.contains("t0psecret"), "{told}");
+    }
+}

@@ -19,6 +19,7 @@ pub use environment::EnvironmentKey;
 pub use founding::Installation;
 pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
 pub use own::{Login, OwnProfile, Places, Route, Source};
+pub(super) use project::touch;
 pub use project::{Project, ProjectSettings, ProjectWish};
 pub use rights::{Right, Rights};
 

@@ -5,6 +5,8 @@ pub mod described;
 mod forget;
 pub mod search;
 
+pub(super) use forget::{Studies, forget_studies};
+
 use super::{Db, Fault, Write, now, signed, unsigned};
 use crate::deid::receipt::Names;
 use described::{Described, number, searched};

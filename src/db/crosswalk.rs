@@ -7,7 +7,7 @@
 mod memory;
 mod rows;
 
-pub(super) use rows::insert;
+pub(super) use rows::{erase, insert};
 
 use super::seal::SealKey;
 use super::{Db, Fault, now};
@@ -41,6 +41,11 @@ impl Kind {
             Self::Restored => "restored",
         }
     }
+}
+
+/// How names are marked.
+fn index(key: &ProjectKey) -> KeyedIndex {
+    KeyedIndex::new(key, "crosswalk-index")
 }
 
 /// The mark of a name.
@@ -105,7 +110,7 @@ impl Crosswalk {
         Self(Arc::new(Inner {
             db,
             project: project.to_owned(),
-            index: KeyedIndex::new(key, "crosswalk-index"),
+            index: index(key),
             seal: SealKey::new(sub_key(key, "crosswalk-seal")),
             memory: Mutex::default(),
             own: own.pairs().map(|(name, patient)| (name.to_owned(), Phi::new(patient.text()))).collect(),

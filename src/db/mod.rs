@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod chain;
 pub mod condition;
 pub mod crosswalk;
+pub mod erase;
 pub mod held;
 pub mod pseudonyms;
 pub mod seal;
@@ -130,7 +131,9 @@ pub enum Fault {
     #[error("the key was revoked or has expired")]
     Ended,
     /// There is no server to forward to.
-    #[error("to forward, the project or the server's settings must name a downstream server")]
+    #[error(
+        "to forward, pull or lead back, the project or the server's settings must name a downstream server"
+    )]
     NoDownstream,
     /// The caller's fault: pseudonymized instances would be forwarded to the server that holds the originals.
     #[error("a project does not forward to the clinical server that it pulls from through the veil")]

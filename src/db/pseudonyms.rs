@@ -1,9 +1,9 @@
 //! A project's own pseudonyms of patients: kept sealed under a key of the project, changed on record. What they may be is
 //! `deid`'s.
 
-use super::account::{Hand, secret};
+use super::account::{Hand, secret, touch};
 use super::seal::{MasterKey, SealKey};
-use super::{Db, Fault, now};
+use super::{Db, Fault, Write};
 use crate::audit::action::Action;
 use crate::deid::own_pseudonyms::{Mistake, OwnPseudonyms};
 use crate::deid::pseudonym::{ProjectKey, sub_key};
@@ -17,6 +17,10 @@ const DAMAGED: Fault = Fault::Failing("a project's own pseudonyms are damaged");
 
 fn seal(secret: &ProjectKey) -> SealKey {
     SealKey::new(sub_key(secret, "pseudonym-table-seal"))
+}
+
+fn sealed(project: &str, secret: &ProjectKey, own: &OwnPseudonyms) -> Result<String, Fault> {
+    Ok(BASE64.encode(seal(secret).seal(project, own.to_csv().as_bytes())?))
 }
 
 impl Db {
@@ -38,7 +42,7 @@ impl Db {
             Ok(own) => own,
             Err(mistakes) => return Ok(Err(mistakes)),
         };
-        let sealed = BASE64.encode(seal(&secret).seal(&project, own.to_csv().as_bytes())?);
+        let sealed = sealed(&project, &secret, &own)?;
         let mut transaction = self.write().await?;
         by.lock(&mut transaction, &project).await?;
         sqlx::query(
@@ -49,13 +53,7 @@ impl Db {
         .bind(sealed)
         .execute(&mut *transaction)
         .await?;
-        sqlx::query(
-            "UPDATE project SET changed_ms = CASE WHEN changed_ms >= $2 THEN changed_ms + 1 ELSE $2 END WHERE id = $1",
-        )
-        .bind(&project)
-        .bind(now())
-        .execute(&mut *transaction)
-        .await?;
+        touch(&mut transaction, &project).await?;
         by.record(&mut transaction, &project, Action::ChangePseudonyms, &project, None).await?;
         transaction.commit().await?;
         Ok(Ok(own.len() as u64))
@@ -106,7 +104,31 @@ impl Db {
         OwnPseudonyms::parse(&csv, secret).map_err(|_| DAMAGED)
     }
 
-    async fn project_secret(&self, master: &MasterKey, project: &str) -> Result<ProjectKey, Fault> {
+    /// Takes a pseudonym out of the project's own, as part of a transaction that has locked its chain; how many there were.
+    pub(super) async fn drop_pseudonym(
+        &self,
+        transaction: &mut Write,
+        project: &str,
+        secret: &ProjectKey,
+        pseudonym: &str,
+    ) -> Result<u64, Fault> {
+        let own = self.own_pseudonyms(project, secret).await?;
+        let left = own.without(pseudonym);
+        if left.len() < own.len() {
+            sqlx::query("UPDATE pseudonym_table SET value = $2 WHERE project_id = $1")
+                .bind(project.to_owned())
+                .bind(sealed(project, secret, &left)?)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok((own.len() - left.len()) as u64)
+    }
+
+    pub(super) async fn project_secret(
+        &self,
+        master: &MasterKey,
+        project: &str,
+    ) -> Result<ProjectKey, Fault> {
         let sealed: String = sqlx::query_scalar("SELECT sealed_secret FROM project WHERE id = $1")
             .bind(project.to_owned())
             .fetch_one(&self.readers)

@@ -169,11 +169,11 @@ impl fmt::Display for Reason {
             }
             Self::Gap { row, by, place } => {
                 let why = gaps::rows().get(usize::from(row)).map_or("", |row| row.why);
-                write!(f, "not in Table E.1-1, gaps.tsv: {why}; {by}{place}")
+                write!(f, "not in Table E.1-1, judged one by one: {why}; {by}{place}")
             }
             Self::Default { row, by, place } => {
                 let why = defaults::rows().get(usize::from(row)).map_or("", |row| row.why);
-                write!(f, "not in Table E.1-1, defaults.tsv: {why}; {by}{place}")
+                write!(f, "not in Table E.1-1, judged by kind: {why}; {by}{place}")
             }
             Self::Rule(index) => write!(f, "rule {} of the profile", u32::from(index) + 1),
             _ => f.write_str(self.fixed_text()),
@@ -186,6 +186,25 @@ impl Reason {
     pub(super) fn is_reference_row(self) -> bool {
         let Self::Row { row, by: By::Basic, .. } = self else { return false };
         table::rows().get(usize::from(row)).is_some_and(|row| row.basic == Code::XorZorU)
+    }
+
+    /// A short, stable word for what decided: clients have sentences for it in other languages.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Row { by: By::Option(_), .. } | Self::Gap { by: By::Option(_), .. } => "option",
+            Self::Default { by: By::Option(_), .. } => "option",
+            Self::Row { .. } => "table",
+            Self::Gap { .. } => "gap",
+            Self::Default { .. } => "default",
+            Self::Rule(_) => "rule",
+            Self::SafePrivate(_) | Self::TciaPrivate => "safe-private",
+            Self::SenderClaim => "sender-claim",
+            Self::Private | Self::PrivateVr | Self::NotPrivateData => "private",
+            Self::Container | Self::GroupLength => "container",
+            Self::Curve | Self::Overlay => "graphics",
+            Self::NotInDictionary => "unknown",
+            Self::VrMismatch => "vr",
+        }
     }
 
     /// The wording of the reasons that carry no row.

@@ -181,7 +181,9 @@ impl<'a> Carrier<'a> {
         Place { path: &self.path, creator: self.levels.last().and_then(|blocks| blocks.creator(tag)) }
     }
 
+    /// A creator is removed unless an element of its block stays.
     fn note_creator(&mut self, tag: Tag, raw: &[u8]) {
+        self.counts.removed += 1;
         let at = self.out.len();
         if let Some(blocks) = self.levels.last_mut() {
             blocks.note(tag, raw, at);
@@ -196,6 +198,8 @@ impl<'a> Carrier<'a> {
         }
         if let Some((at, element)) = self.levels.last_mut().and_then(|blocks| blocks.claim(tag)) {
             self.out.insert(at, &element);
+            self.counts.removed -= 1;
+            self.counts.kept += 1;
         }
     }
 

@@ -156,7 +156,7 @@ impl Explanation {
             writeln!(f, "  not in PS3.15 Table E.1-1 ({})", table::edition())?;
         }
         if let Some((class, why)) = self.gap {
-            writeln!(f, "  gaps.tsv, {class}: {why}")?;
+            writeln!(f, "  not in Table E.1-1, {class}: {why}")?;
         }
         for row in &self.safe_private {
             writeln!(f, "  PS3.15 Table E.3.10-1: {:?} {} {}", row.creator, row.vr, row.meaning)?;
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn options_and_gaps_are_named() {
         assert!(text("research", "StudyDate", None).contains("option retain-modified-dates (PS3.15 E.3.6)"));
-        assert!(text("basic", "SegmentLabel", None).contains("gaps.tsv, free-text"));
+        assert!(text("basic", "SegmentLabel", None).contains("not in Table E.1-1, free-text"));
         assert!(text("basic", "Manufacturer", None).contains("names a product"));
     }
 

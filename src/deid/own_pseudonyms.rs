@@ -140,6 +140,11 @@ impl OwnPseudonyms {
         self.0.iter().map(|row| (row.pseudonym.as_str(), Patient::of(&row.id, &row.issuer, "")))
     }
 
+    /// The same without this pseudonym.
+    pub fn without(&self, pseudonym: &str) -> Self {
+        Self(self.0.iter().filter(|row| row.pseudonym != pseudonym).cloned().collect())
+    }
+
     /// How many patients.
     pub fn len(&self) -> usize {
         self.0.len()

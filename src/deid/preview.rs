@@ -14,9 +14,7 @@ use super::rewriter::survey;
 use super::stamp;
 use crate::dicom::instance::{Head, Limits};
 use crate::dicom::{Encoding, dictionary};
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
-use dicom_dictionary_std::StandardDataDictionary;
 use list::{Data, Element, Path};
 use std::collections::{HashMap, HashSet};
 
@@ -68,6 +66,11 @@ pub struct Line {
     pub creator: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
+    /// A short, stable word for what decided.
+    pub code: &'static str,
+    /// It counts by itself, as in a receipt's `Counts`: it was not written by the gateway, and does not stand in a sequence
+    /// that goes, is emptied or replaced as a whole. What was added counts.
+    pub counted: bool,
     /// The clause, row or rule that decided.
     pub reason: String,
     /// Its value as it came in, for people, cut if it is long; `None` if there was none.
@@ -121,13 +124,24 @@ impl Comparing<'_> {
         let mut new: HashMap<(Path, Tag), Element<'_>> =
             new.into_iter().map(|it| ((it.path.clone(), it.tag), it)).collect();
         let mut lines = Vec::with_capacity(old.len());
+        // Sequences that do not stay, with those in them.
+        let mut closed: HashSet<(Path, Tag)> = HashSet::new();
         for old in old {
+            let inside = old
+                .path
+                .split_last()
+                .is_some_and(|((parent, _), above)| closed.contains(&(above.to_vec(), *parent)));
             let stays = old
                 .path
                 .split_last()
                 .is_none_or(|((parent, _), above)| sequences.contains(&(above.to_vec(), *parent)));
             let now = new.remove(&(old.path.clone(), old.tag));
-            lines.push(self.line(old, now, stays));
+            let (vr, place) = (old.vr, (old.path.clone(), old.tag));
+            let line = Line { counted: !inside && !written(&old), ..self.line(old, now, stays) };
+            if vr == VR::SQ && (inside || line.outcome != Outcome::Kept) {
+                closed.insert(place);
+            }
+            lines.push(line);
         }
         lines.extend(new.into_values().map(Line::added));
         lines.sort_by_cached_key(|line| [line.path.as_slice(), &[(line.tag, 0)]].concat());
@@ -135,7 +149,7 @@ impl Comparing<'_> {
     }
 
     fn line(&self, old: Element<'_>, now: Option<Element<'_>>, stays: bool) -> Line {
-        let (dummy, reason) = self.why(&old, stays);
+        let (dummy, (code, reason)) = self.why(&old, stays);
         let outcome = match &now {
             None => Outcome::Removed,
             Some(now) if now.value.is_empty() && !old.value.is_empty() => Outcome::Emptied,
@@ -145,41 +159,50 @@ impl Comparing<'_> {
             Some(_) => Outcome::Replaced,
         };
         let new = now.map(|now| Phi::new(now.text));
-        Line { outcome, reason, new, old: Some(Phi::new(old.text.clone())), ..Line::bare(old) }
+        Line { outcome, code, reason, new, old: Some(Phi::new(old.text.clone())), ..Line::bare(old) }
     }
 
     /// Whether a dummy is to stand there, and what decided.
-    fn why(&self, element: &Element<'_>, stays: bool) -> (bool, String) {
+    fn why(&self, element: &Element<'_>, stays: bool) -> (bool, (&'static str, String)) {
         let fixed = match element.tag {
-            _ if !stays => "goes with the sequence that it stands in",
-            tag if element.path.is_empty() && stamp::is_stamp(tag) => WRITTEN,
+            _ if !stays => ("sequence", "goes with the sequence that it stands in"),
+            _ if written(element) => WRITTEN,
             tag if dictionary::is_private_creator(tag) => {
-                "PS3.15 E.3.10: stays if an attribute of its block does"
+                ("creator", "PS3.15 E.3.10: stays if an attribute of its block does")
             }
             tag => {
                 let path: Vec<Tag> = element.path.iter().map(|(tag, _)| *tag).collect();
                 let place = Place { path: &path, creator: element.creator.as_deref() };
                 let decided = self.engine.why(self.subject, place, tag, element.vr);
-                return (decided.action == Action::Dummy, decided.reason.to_string());
+                return (
+                    decided.action == Action::Dummy,
+                    (decided.reason.code(), decided.reason.to_string()),
+                );
             }
         };
-        (false, fixed.to_owned())
+        (false, (fixed.0, fixed.1.to_owned()))
     }
 }
 
+/// A stamp at top level: the gateway's, whatever the source says.
+fn written(element: &Element<'_>) -> bool {
+    element.path.is_empty() && stamp::is_stamp(element.tag)
+}
+
 /// Stamps, and what stands in their items.
-const WRITTEN: &str = "PS3.15 E.1.1: written by the gateway";
+const WRITTEN: (&str, &str) = ("written", "PS3.15 E.1.1: written by the gateway");
 
 impl Line {
     fn bare(element: Element<'_>) -> Self {
-        let entry = StandardDataDictionary.by_tag(element.tag).filter(|_| element.tag.group() & 1 == 0);
         Self {
-            keyword: entry.map_or("", |entry| entry.alias()),
+            keyword: dictionary::keyword(element.tag),
             path: element.path,
             tag: element.tag,
             vr: element.vr,
             creator: element.creator,
             outcome: Outcome::Added,
+            code: "",
+            counted: true,
             reason: String::new(),
             old: None,
             new: None,
@@ -188,9 +211,14 @@ impl Line {
 
     fn added(element: Element<'_>) -> Self {
         let stamp = element.path.first().map_or(element.tag, |(tag, _)| *tag);
-        let dummy = "PS3.15 Table E.1-1a, D: part of a dummy item";
-        let reason = if stamp::is_stamp(stamp) { WRITTEN } else { dummy }.to_owned();
-        Self { reason, new: Some(Phi::new(element.text.clone())), ..Self::bare(element) }
+        let dummy = ("dummy", "PS3.15 Table E.1-1a, D: part of a dummy item");
+        let (code, reason) = if stamp::is_stamp(stamp) { WRITTEN } else { dummy };
+        Self {
+            code,
+            reason: reason.to_owned(),
+            new: Some(Phi::new(element.text.clone())),
+            ..Self::bare(element)
+        }
     }
 }
 

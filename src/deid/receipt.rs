@@ -22,12 +22,13 @@ impl<T> Phi<T> {
     }
 }
 
-/// How many elements met which fate.
+/// How many elements met which fate, at all depths, private creators among them. What the gateway writes of its own is
+/// not counted, and nothing inside a sequence that does not stay as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Left as they were.
     pub kept: u32,
-    /// Taken out (a sequence counts once, its content not at all).
+    /// Taken out.
     pub removed: u32,
     /// Left with zero length.
     pub emptied: u32,

@@ -30,6 +30,12 @@ pub fn vr_of(tag: Tag, signed_pixels: bool) -> Option<VR> {
     }
 }
 
+/// The keyword of a standard attribute in PS3.6; empty for private and unknown ones.
+pub fn keyword(tag: Tag) -> &'static str {
+    let entry = StandardDataDictionary.by_tag(tag).filter(|_| !is_private(tag));
+    entry.map_or("", |entry| entry.alias())
+}
+
 /// True for sequences of codes, which PS3.6 names so (PS3.3 8).
 pub fn is_code_sequence(tag: Tag) -> bool {
     StandardDataDictionary.by_tag(tag).is_some_and(|entry| entry.alias().ends_with("CodeSequence"))

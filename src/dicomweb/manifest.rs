@@ -1,6 +1,8 @@
 //! The manifest of an archive that goes back to its sender: what became of each file, in
 //! the order sent. Says why in tags and words, never by a value of a data set.
 
+use crate::dicom::dictionary;
+use dicom_core::Tag;
 use serde::Serialize;
 
 /// What became of one file.
@@ -34,6 +36,9 @@ pub struct FileFate {
     /// The attribute concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Its keyword in PS3.6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<&'static str>,
     /// Why not, in words with tag and clause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -58,10 +63,20 @@ impl FileFate {
             outcome,
             code: None,
             tag: None,
+            keyword: None,
             reason: None,
             sha256_in: None,
             sha256_out: None,
             sop_instance_uid: None,
+        }
+    }
+
+    /// Names the attribute concerned, if there is one.
+    pub fn about(self, tag: Option<Tag>) -> Self {
+        Self {
+            tag: tag.map(|Tag(group, element)| format!("({group:04X},{element:04X})")),
+            keyword: tag.map(dictionary::keyword).filter(|keyword| !keyword.is_empty()),
+            ..self
         }
     }
 
@@ -111,6 +126,7 @@ mod tests {
     fn what_is_unknown_of_a_file_is_left_out_and_debug_shows_no_name() {
         let name = Some("doe^jane.dcm".to_owned());
         let file = FileFate { name, ..FileFate::new(1, Fate::Refused) }.because("malformed", &"cut off");
+        let file = file.about(Some(Tag(0x0028, 0x0301)));
         let manifest = Manifest {
             made_by: "veilgate",
             processed: 0,
@@ -120,7 +136,8 @@ mod tests {
         };
         assert!(!format!("{manifest:?}").contains("jane"));
         let json: serde_json::Value = serde_json::from_slice(&manifest.to_json()).unwrap();
-        let file = serde_json::json!({"index": 1, "name": "doe^jane.dcm", "outcome": "refused", "code": "malformed", "reason": "cut off"});
+        let file = serde_json::json!({"index": 1, "name": "doe^jane.dcm", "outcome": "refused", "code": "malformed", "tag": "(0028,0301)", "keyword": "BurnedInAnnotation", "reason": "cut off"});
+        assert_eq!(FileFate::new(1, Fate::Refused).about(Some(Tag(0x0029, 0x1010))).keyword, None, "private");
         assert_eq!(json.get("files").unwrap(), &serde_json::json!([file]));
     }
 }

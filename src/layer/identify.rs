@@ -15,7 +15,7 @@ use crate::origin::Origin;
 use crate::problem::{Problem, Token};
 use crate::trail;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -185,7 +185,33 @@ pub(super) async fn identify(State(accounts): State<Accounts>, mut request: Requ
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            let mut response = problem.into_response();
+            if opens_no_dialog(request.headers()) {
+                leave_out_basic(response.headers_mut());
+            }
+            response
+        }
+    }
+}
+
+/// Whoever asks sends a key of their own, or is a script in a browser. The browser would hold a 401 with the challenge Basic back
+/// from the script, and ask its user for name and password instead (Fetch 4.5); XMLHttpRequest cannot forbid that.
+fn opens_no_dialog(headers: &HeaderMap) -> bool {
+    let starts = |name: &str, word: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.trim().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    headers.contains_key("x-api-key")
+        || starts(header::AUTHORIZATION.as_str(), "bearer")
+        || starts("sec-fetch-mode", "cors")
+}
+
+fn leave_out_basic(headers: &mut HeaderMap) {
+    let all: Vec<HeaderValue> = headers.get_all(header::WWW_AUTHENTICATE).iter().cloned().collect();
+    headers.remove(header::WWW_AUTHENTICATE);
+    for challenge in all.into_iter().filter(|challenge| !challenge.as_bytes().starts_with(b"Basic")) {
+        headers.append(header::WWW_AUTHENTICATE, challenge);
     }
 }
 
@@ -234,7 +260,7 @@ fn authorization(value: &str) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderName;
 
     fn with(name: &'static str, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())])
@@ -262,6 +288,30 @@ mod tests {
         let mut both = with("authorization", "Bearer eyJh.eyJi.c2ln");
         both.extend(with("x-api-key", "k1"));
         assert_eq!(token(&both), None, "a key in its own header comes first");
+    }
+
+    #[test]
+    fn only_who_may_be_a_person_in_front_of_a_browser_s_dialog_is_offered_basic() {
+        for (name, value) in [
+            ("x-api-key", ""),
+            ("authorization", "bearer k"),
+            ("authorization", "Bearer"),
+            ("sec-fetch-mode", "cors"),
+        ] {
+            assert!(opens_no_dialog(&with(name, value)), "{name}: {value}");
+        }
+        for (name, value) in [
+            ("accept", "*/*"),
+            ("authorization", "Basic azpr"),
+            ("sec-fetch-mode", "navigate"),
+            ("authorization", ""),
+        ] {
+            assert!(!opens_no_dialog(&with(name, value)), "{name}: {value}");
+        }
+        let mut answer = Problem::BadKey.into_response();
+        leave_out_basic(answer.headers_mut());
+        let left: Vec<_> = answer.headers().get_all(header::WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(left, ["Bearer realm=\"veilgate\""]);
     }
 
     #[test]

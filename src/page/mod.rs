@@ -6,7 +6,9 @@
 //! | change how it looks | `files/page.css` |
 //! | change what is sent, how many at once, when again | `files/queue.js` |
 //! | change what a picked file must be | `files/look.js`, `files/zip.js` |
-//! | change what is shown | the view: `files/upload.js`, `preview.js`, `account.js`, `admin.js` |
+//! | change what is taken home | `files/results.js` |
+//! | change how a refusal reads | `files/refusal.js` |
+//! | change what is shown | the view: `files/upload.js`, `list.js`, `preview.js`, `account.js`, `admin.js` |
 //!
 //! There is no build step: the browser gets these files as they are. Vue stands beside them with its licence, in its
 //! ready build without a template compiler, which would need `unsafe-eval`; so views are render functions.
@@ -44,6 +46,9 @@ const FILES: &[(&str, &str, &[u8])] = files![
     "/page/look.js" JS "look.js",
     "/page/zip.js" JS "zip.js",
     "/page/queue.js" JS "queue.js",
+    "/page/refusal.js" JS "refusal.js",
+    "/page/results.js" JS "results.js",
+    "/page/list.js" JS "list.js",
     "/page/upload.js" JS "upload.js",
     "/page/preview.js" JS "preview.js",
     "/page/account.js" JS "account.js",

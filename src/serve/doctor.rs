@@ -18,6 +18,8 @@ mod process;
 mod servers;
 mod settings;
 
+pub(super) use settings::{NAME_IT, nowhere};
+
 use crate::config::Config;
 use clock::Clocks;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 // Drives the gateway's web page in Debian's Chromium as people do: sign-in, folders by drop and by choice, a refusal,
-// cancelling, a cut network, downloads, before and after, account, administration; by mouse and by keyboard, wide and
-// narrow, light and dark. It judges nothing: it writes down what it saw, and tests/rig_page.rs judges.
+// cancelling, a cut network, a key revoked meanwhile, downloads, before and after, account, administration; by mouse and by
+// keyboard, wide and narrow, light and dark, in every language. It judges nothing: it writes down what it saw, and tests/rig_page.rs judges.
 //
 // usage: node page.mjs PLAN.json
 //   PLAN  { packages, chromium, gateway, key, adminKey, folder, scan, count, archive, foreign, shots }
@@ -16,7 +16,7 @@ const require = createRequire(join(plan.packages, 'x'));
 const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-const result = { chips: {}, downloads: {}, barriers: [], violations: [], errors: [], notes: {} };
+const result = { chips: {}, downloads: {}, barriers: [], violations: [], errors: [], wide: [], asked: {}, notes: {} };
 
 /** A window of its own, which reports what it must not do. */
 async function open(browser, options = {}) {
@@ -54,8 +54,8 @@ async function look(page, name) {
   }
 }
 
-async function signIn(page) {
-  await page.locator('#key').fill(plan.key);
+async function signIn(page, key = plan.key) {
+  await page.locator('#key').fill(key);
   await page.keyboard.press('Enter');
   await page.locator('.drop').waitFor();
 }
@@ -82,6 +82,43 @@ async function save(page, name, click) {
   const path = join(plan.folder, `${name}-${download.suggestedFilename()}`);
   await download.saveAs(path);
   result.downloads[name] = path;
+}
+
+/** The question that a click brings up, which is answered with no; '' if none comes. */
+async function asked(page, click) {
+  let text = '';
+  const listener = (dialog) => {
+    text = `${dialog.type()}: ${dialog.message()}`;
+    dialog.dismiss();
+  };
+  page.on('dialog', listener);
+  await click();
+  await page.waitForTimeout(300);
+  page.off('dialog', listener);
+  return text;
+}
+
+/** Asks the admin API as a script does. */
+async function admin(method, path, body) {
+  const headers = { 'X-Admin-Key': plan.adminKey, 'Content-Type': 'application/json' };
+  const answer = await fetch(`${plan.gateway}/admin/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+  return answer.json();
+}
+
+/** Writes down what is wider than its place, at three widths. Tables and lists scroll by themselves. */
+async function fits(page, where) {
+  for (const width of [380, 768, 1280]) {
+    await page.setViewportSize({ width, height: 780 });
+    await page.waitForTimeout(50);
+    const found = await page.evaluate(() => {
+      const page = document.documentElement;
+      const all = [...document.querySelectorAll('.top, .card, .bar, .drop, .item, .told, .notice, dl, .options li, .dialog > *, .welcome, .again, footer')];
+      const over = (element) => element.scrollWidth > element.clientWidth + 1;
+      return [over(page) && `page ${page.scrollWidth}`, ...all.filter((one) => one.offsetParent && over(one)).map((one) => `${one.tagName}.${one.className} ${one.scrollWidth}/${one.clientWidth}`)].filter(Boolean);
+    });
+    for (const what of found) result.wide.push(`${where} at ${width}: ${what}`);
+    if (plan.shots) await page.screenshot({ path: join(plan.shots, `fits-${where}-${width}.png`), fullPage: width === 380 });
+  }
 }
 
 /** A drop as the system makes one, folders included. */
@@ -149,6 +186,94 @@ const steps = {
     await close(page);
   },
 
+  /** The key is revoked half way: what is there stays, and another key goes on. Nothing goes without a question. */
+  async revoked(browser) {
+    const { customers } = await admin('GET', '/customers');
+    const { projects } = await admin('GET', `/customers/${customers[0].id}/projects`);
+    const made = await admin('POST', `/projects/${projects[0].id}/keys`, { name: 'soon-revoked', expires: '90d', rights: ['reidentify'] });
+    const page = await open(browser);
+    await signIn(page, made.key);
+    await drop(page, [plan.scan]);
+    await checked(page);
+    await start(page);
+    await chip(page, 'done').waitFor();
+    result.asked.running = await asked(page, () => page.locator('.top .button', { hasText: 'Sign out' }).click());
+    result.notes.part = await page.locator('.bar .button', { hasText: 'so far' }).count();
+    await admin('DELETE', `/keys/${made.id}`);
+    await page.locator('.again #key').waitFor();
+    result.chips.revoked = await chips(page);
+    result.notes.revoked = await page.locator('.again .notice').textContent();
+    await look(page, 'revoked');
+    await page.goto(`${plan.gateway}/#account`);
+    await page.locator('main .stack .notice.bad').waitFor();
+    result.notes.revokedAccount = await page.locator('main').innerText();
+    await page.goto(`${plan.gateway}/#files`);
+    await page.locator('#key').fill('vg_wrong');
+    await page.keyboard.press('Enter');
+    await page.locator('form .notice.bad').waitFor();
+    await page.locator('#key').fill(plan.key);
+    await page.keyboard.press('Enter');
+    await page.locator('.again').waitFor({ state: 'detached' });
+    await start(page);
+    await ended(page);
+    result.asked.reload = await asked(page, () => page.reload({ timeout: 1000 }).catch(() => {}));
+    result.asked.clear = await asked(page, () => page.locator('.bar .button', { hasText: 'Clear' }).click());
+    result.asked.signOut = await asked(page, () => page.locator('.top .button', { hasText: 'Sign out' }).click());
+    result.chips.kept = await chips(page);
+    await save(page, 'kept', () => page.locator('.bar .button', { hasText: 'Download all' }).click());
+    result.asked.saved = await asked(page, () => page.locator('.bar .button', { hasText: 'Clear' }).click());
+    await page.locator('.bar').waitFor({ state: 'detached' });
+    await close(page);
+  },
+
+  /** Every view in every language at every width. */
+  async widths(browser) {
+    for (const locale of ['en-GB', 'de-DE', 'es-ES']) {
+      const page = await open(browser, { locale, colorScheme: locale === 'de-DE' ? 'dark' : 'light' });
+      const name = (view) => `${view}-${locale.slice(0, 2)}`;
+      await page.locator('#key').waitFor();
+      await fits(page, name('welcome'));
+      await signIn(page);
+      await fits(page, name('drop'));
+      await page.locator('#pick-files').setInputFiles([plan.archive, plan.foreign]);
+      await start(page);
+      await page.locator('.bar .chip.good').waitFor();
+      await page.locator('.bar .chip.bad').waitFor();
+      await page.locator('.item.bad .what').click();
+      await page.locator('.told details').evaluate((it) => (it.open = true));
+      await fits(page, name('files'));
+      if (locale === 'en-GB') result.notes.told = await page.locator('.told').innerText();
+      await page.locator('.item.bad .acts .button').first().click();
+      await page.locator('table.attributes').waitFor();
+      await fits(page, name('preview'));
+      if (locale === 'de-DE') result.notes.why = await page.locator('table.attributes').innerText();
+      await page.locator('#tab-attributes').focus();
+      await page.keyboard.press('ArrowRight');
+      result.notes.tab = await page.evaluate(() => document.activeElement.id);
+      await page.locator('figure img').first().waitFor();
+      await fits(page, name('picture'));
+      await page.keyboard.press('Escape');
+      for (const view of ['profile', 'account']) {
+        await page.goto(`${plan.gateway}/#${view}`);
+        await page.locator(view === 'account' ? 'table' : '.options').waitFor();
+        await fits(page, name(view));
+      }
+      if (locale === 'en-GB') result.notes.identity = await page.locator('.split .card').nth(1).innerText();
+      await page.goto(`${plan.gateway}/#admin`);
+      await page.locator('#admin-key').waitFor();
+      await fits(page, name('admin-key'));
+      await page.locator('#admin-key').fill(plan.adminKey);
+      await page.keyboard.press('Enter');
+      await page.locator('table').waitFor();
+      await fits(page, name('admin'));
+      await page.locator('table a').first().click();
+      await page.locator('form.line .tick').first().waitFor();
+      await fits(page, name('admin-customer'));
+      if (locale === 'en-GB') result.notes.keys = await page.locator('tr', { hasText: 'soon-revoked' }).last().innerText();
+      await close(page);
+    }
+  },
+
   /** An archive, and what is no DICOM; both in German, in a narrow dark window. */
   async archive(browser) {
     const page = await open(browser, { viewport: { width: 360, height: 780 }, colorScheme: 'dark', locale: 'de-DE' });
@@ -203,6 +328,24 @@ const steps = {
     await chip(page, '2 done').waitFor();
     result.notes.choice = await page.locator('.bar a.chip').textContent();
     await save(page, 'chosen', () => page.locator('.item .button[title^="Download:"]').first().click());
+    // Back to the project's own: what was made says under what, until it is dropped again.
+    await page.goto(`${plan.gateway}/#profile`);
+    await page.locator('label', { hasText: 'the project' }).click();
+    await page.waitForFunction(() => !document.querySelector('#option-retain-modified-dates').checked);
+    await page.goto(`${plan.gateway}/#files`);
+    result.notes.under = await page.locator('.item .under').allTextContents();
+    await page.locator('.item .button[title^="Before"]').first().click();
+    await page.locator('table.attributes').waitFor();
+    result.notes.shownUnder = await page.locator('#panel .keep').textContent();
+    await page.keyboard.press('Escape');
+    await page.locator('#pick-files').setInputFiles(plan.archive);
+    await page.locator('.bar .button.main', { hasText: 'Pseudonymize 3 files' }).waitFor();
+    await page.locator('#pick-files').setInputFiles(plan.archive);
+    result.notes.already = await page.locator('.bar .notice').textContent();
+    await look(page, 'again');
+    await start(page);
+    await chip(page, '2 done').waitFor();
+    result.notes.underAgain = await page.locator('.item .under').allTextContents();
     await close(page);
   },
 
@@ -241,10 +384,35 @@ const steps = {
     await page.locator('#new-project').fill('trial-9');
     await page.keyboard.press('Enter');
     const section = page.locator('section', { hasText: 'trial-9' });
-    await section.locator('form.line input').fill('desk');
+    await section.locator('input[type=date]').fill(new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10));
+    await section.locator('input[type=checkbox]').check();
+    await section.locator('form.line input[name=name]').fill('desk');
     await page.keyboard.press('Enter');
     const key = await section.locator('.secret').textContent();
     await look(page, 'admin-customer');
+    const { customers } = await admin('GET', '/customers');
+    const { projects } = await admin('GET', `/customers/${customers.find((one) => one.name === 'clinic-b').id}/projects`);
+    const [desk] = (await admin('GET', `/projects/${projects[0].id}/keys`)).keys;
+    result.notes.rights = [desk.rights, desk.expires !== null];
+    await page.goBack();
+    await page.locator('#new-customer').waitFor();
+    await page.goForward();
+    await section.waitFor();
+    result.notes.secretAgain = await page.locator('.secret').count();
+    // Whoever signs out leaves nothing behind, whatever key comes next.
+    const shown = async () => (await page.locator('main').innerText()).includes('trial-9');
+    result.notes.adminShown = [await shown()];
+    await page.locator('.top .button').click();
+    await page.locator('#admin-key').waitFor();
+    result.notes.adminShown.push(await shown());
+    await page.route('**/admin/v1/**', async (route) => {
+      result.notes.adminShown.push(await shown(), await page.locator('#admin-key').count());
+      await route.continue();
+    });
+    await page.locator('#admin-key').fill('rubbish');
+    await page.keyboard.press('Enter');
+    await page.locator('.notice.bad').waitFor();
+    result.notes.adminShown.push(await shown(), await page.locator('#admin-key').count());
     await close(page);
     const other = await open(browser);
     await other.locator('#key').fill(key);
@@ -253,6 +421,10 @@ const steps = {
     await other.goto(`${plan.gateway}/#account`);
     await other.locator('.figure').nth(1).waitFor();
     result.notes.newKey = await other.locator('.figure').nth(1).textContent();
+    await other.goto(`${plan.gateway}/#files`);
+    await other.locator('#pick-folder').setInputFiles(plan.scan);
+    await checked(other);
+    result.notes.quota = await other.locator('.bar .notice').textContent();
     await close(other);
   },
 };

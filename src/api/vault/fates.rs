@@ -7,7 +7,6 @@ use crate::deid::refusal::Refusal;
 use crate::dicomweb::manifest::{Fate, FileFate, Manifest};
 use crate::dicomweb::zip_names::ZipNames;
 use crate::problem::Problem;
-use dicom_core::Tag;
 
 /// What became of the files of one request.
 pub(in crate::api) struct Fates {
@@ -88,8 +87,8 @@ fn file(index: usize, record: &Record) -> FileFate {
             let names = refused.names.as_ref().map(|names| names.instance.clone());
             let sop_instance_uid = names.filter(|instance| !instance.is_empty());
             let refusal = &refused.refusal;
-            let tag = refusal.tag().map(|Tag(group, element)| format!("({group:04X},{element:04X})"));
-            FileFate { sop_instance_uid, tag, ..fate(Fate::Refused) }.because(refusal.code(), refusal)
+            let refused = FileFate { sop_instance_uid, ..fate(Fate::Refused) };
+            refused.about(refusal.tag()).because(refusal.code(), refusal)
         }
         Record::Stuck(_, fault) => fate(Fate::Refused).because("undelivered", fault),
         Record::Unread(_, _, why) => fate(Fate::Refused).because("unreadable", why),

@@ -2,6 +2,7 @@
 //! Here, how they come to it, and how results are shown.
 
 mod customer;
+mod erase;
 mod key;
 mod project;
 mod pseudonyms;
@@ -46,7 +47,7 @@ fn at_desk<T>(store: &StoreArgs, work: impl AsyncFnOnce(&Desk) -> Result<T, Fail
 }
 
 /// A fault of what was asked, or of the database.
-fn wrong(called: &str, fault: Fault) -> Failure {
+pub(super) fn wrong(called: &str, fault: Fault) -> Failure {
     match fault {
         Fault::Missing
         | Fault::Exists

@@ -1,10 +1,11 @@
 //! `veilgate project`.
 
-use super::{Desk, at_desk, list, pseudonyms, show, value, wrong};
+use super::{Desk, at_desk, erase, list, pseudonyms, show, value, wrong};
 use crate::cli::args::{AccountArgs, OwnArgs, ProjectCommand};
 use crate::cli::{Exit, Failure, profile, stdio};
 use crate::db::Fault;
 use crate::db::account::{Login, Places, Project, ProjectWish, Route, Source};
+use crate::db::erase::Whom;
 use crate::dicomweb::links::Links;
 use crate::secret::Secret;
 use std::path::Path;
@@ -43,6 +44,13 @@ pub fn run(command: &ProjectCommand) -> Result<Exit, Failure> {
             show(common, &value(&found))
         }
         ProjectCommand::DestroyKey { project, confirm, common } => destroyed(project, confirm, common),
+        ProjectCommand::Erase { project, patient, study, confirm, common } => {
+            let whom = match (patient, study) {
+                (Some(patient), _) => Whom::Patient(patient),
+                (None, study) => Whom::Study(study.as_deref().unwrap_or_default()),
+            };
+            erase::run(project, whom, confirm, common)
+        }
         ProjectCommand::Pseudonyms(command) => pseudonyms::run(command),
         ProjectCommand::Set { project, own, common } => {
             let wish = wish(own)?;

@@ -174,6 +174,24 @@ pub enum ProjectCommand {
         #[command(flatten)]
         common: AccountArgs,
     },
+    /// Erase one patient or one study from it: from the archive, and from what leads pseudonyms back to originals.
+    #[command(after_help = help::ERASE)]
+    Erase {
+        /// Its id, its name if only one has it, or CUSTOMER/NAME.
+        project: String,
+        /// The patient, by pseudonym: Patient ID as it stands in the output.
+        #[arg(long, value_name = "PSEUDONYM", required_unless_present = "study", conflicts_with = "study")]
+        patient: Option<String>,
+        /// The study, by pseudonym: Study Instance UID as it stands in the output.
+        #[arg(long, value_name = "UID")]
+        study: Option<String>,
+        /// The pseudonym of patient or study once more.
+        #[arg(long, value_name = "SAME")]
+        confirm: String,
+        /// Where the data is, and how results are shown.
+        #[command(flatten)]
+        common: AccountArgs,
+    },
     /// Set and read its own pseudonyms of patients.
     #[command(subcommand, after_help = help::PSEUDONYMS)]
     Pseudonyms(PseudonymsCommand),
@@ -264,7 +282,7 @@ pub enum KeyCommand {
     Rotate {
         /// The old one's id, or its prefix or name if only one has it.
         key: String,
-        /// When the new one ends by itself.
+        /// When the new one ends by itself [default: when the old one would have].
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
         /// When the old one ends: 7d, 2027-01-31; without it the old one stays as it is.

@@ -67,8 +67,9 @@ pub struct AuditVerifyArgs {
 #[cfg(feature = "server")]
 #[derive(Debug, Args)]
 pub struct AuditStoreArgs {
-    /// The project whose chain it is; `gateway` for acts that belong to none [default: the first project].
-    #[arg(long, value_name = "ID")]
+    /// The project whose chain it is: its id, its name if only one has it, or CUSTOMER/NAME; `gateway` for acts that belong
+    /// to none [default: the first project].
+    #[arg(long, value_name = "PROJECT")]
     pub project: Option<String>,
     /// Where the server's data is.
     #[command(flatten)]

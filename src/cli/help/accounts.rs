@@ -25,6 +25,21 @@ Examples:
       --downstream-token-file pacs.token
   veilgate project set clinic-a/trial-7 --profile server";
 
+pub const ERASE: &str = "\
+In one transaction the catalog forgets the studies, the crosswalk their UIDs and the patient,
+and the project's own pseudonyms the patient; the audit chain says that somebody was erased,
+and not who. Then the objects are removed; what a crash leaves of them goes at a gateway's
+start, from a folder or bucket that others share after a day. With --study the patient stays
+known if the archive holds another study of theirs. It works beside a running gateway.
+POST /v1/pseudonym tells a patient's pseudonym. What was forwarded or given back is elsewhere.
+
+Exit status: 0 erased; 1 the database fails, or objects could not be removed yet; 2 nothing is
+known under this pseudonym, or wrong usage.
+
+Examples:
+  veilgate project erase trial-7 --patient PS-4711 --confirm PS-4711
+  veilgate project erase clinic-a/trial-7 --study 2.25.329 --confirm 2.25.329";
+
 pub const PSEUDONYMS: &str = "\
 A trial's subject numbers in the place of generated pseudonyms: where a patient stands in the
 table, PatientID and PatientName become the number; UIDs and date shifts stay keyed. It holds
@@ -45,7 +60,8 @@ Examples:
 
 pub const KEY: &str = "\
 Only a key's SHA-256 is kept: who loses a key makes another. A project may have several
-keys at once, so that rotating them changes no pseudonym.
+keys at once, so that rotating them changes no pseudonym. A rotated key and the new one
+have one name: call them by id or prefix then.
 Every key may push and pull. Only one with --right reidentify may ask for originals.
 
 Exit status: 0 done; 1 the database fails; 2 no such key, or wrong usage.

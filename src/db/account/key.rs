@@ -227,8 +227,8 @@ impl Db {
         self.key(&key.id).await
     }
 
-    /// Makes a new key beside an old one, of its name, rate and rights; the old one ends at `old_expires`, if that is given and
-    /// earlier than its own end.
+    /// Makes a new key beside an old one, of its name, rate and rights, and of its end unless `expires` is given; the old one
+    /// ends at `old_expires`, if that is given and earlier than its own end.
     ///
     /// # Errors
     /// There is no such key, it has ended, or the database fails.
@@ -243,14 +243,14 @@ impl Db {
         let fresh = FreshKey::random()?;
         let mut transaction = self.write().await?;
         by.lock(&mut transaction, &old.project).await?;
-        let lives: Option<i64> = sqlx::query_scalar(
-            "SELECT created_ms FROM api_key WHERE id = $1 AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $2)",
+        let lives: Option<Option<i64>> = sqlx::query_scalar(
+            "SELECT expires_ms FROM api_key WHERE id = $1 AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $2)",
         )
         .bind(&old.id)
         .bind(now())
         .fetch_optional(&mut *transaction)
         .await?;
-        lives.ok_or(Fault::Ended)?;
+        let expires = expires.or(lives.ok_or(Fault::Ended)?);
         let wish = KeyWish { name: old.name.clone(), expires, rate: old.rate, rights: old.rights.clone() };
         let id = insert(&mut transaction, by, &old.project, &wish, &fresh, "").await?;
         if let Some(end) = old_expires {

@@ -32,6 +32,8 @@ pub struct Project {
     pub downstream_url: Option<String>,
     /// Whether it has credentials for it.
     pub downstream_login: bool,
+    /// Whether its secret was destroyed: its pseudonyms are final, and it takes no instance any more.
+    pub key_destroyed: bool,
     /// When it was made.
     pub created: Time,
     /// When it was changed last.
@@ -75,8 +77,8 @@ pub struct ProjectSettings {
 }
 
 const COLUMNS: &str = "SELECT id, customer_id, name, profile, destination, downstream_url, \
-    CASE WHEN sealed_downstream IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END, created_ms, changed_ms, origin \
-    FROM project WHERE (id = $1 OR $1 = '') AND (customer_id = $2 OR $2 = '') ORDER BY customer_id, name";
+    CASE WHEN sealed_downstream IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END, created_ms, changed_ms, origin, \
+    CASE WHEN sealed_secret = '' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END FROM project WHERE (id = $1 OR $1 = '') AND (customer_id = $2 OR $2 = '') ORDER BY customer_id, name";
 
 /// By id, name, or the customer's name and its own with a slash between.
 const NAMED: &str = "SELECT project.id FROM project JOIN customer ON customer.id = project.customer_id \
@@ -288,6 +290,18 @@ impl Own {
     }
 }
 
+/// Lets whoever made something of a project's settings make it anew: later than before, even within one millisecond.
+pub(in crate::db) async fn touch(transaction: &mut Write, project: &str) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE project SET changed_ms = CASE WHEN changed_ms >= $2 THEN changed_ms + 1 ELSE $2 END WHERE id = $1",
+    )
+    .bind(project.to_owned())
+    .bind(now())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 async fn change(
     transaction: &mut Write,
     by: &Hand,
@@ -327,6 +341,7 @@ async fn change(
 fn project(row: &AnyRow) -> Result<Project, Fault> {
     let destination: Option<String> = row.try_get(4)?;
     let (login, origin): (i64, Option<String>) = (row.try_get(6)?, row.try_get(9)?);
+    let destroyed: i64 = row.try_get(10)?;
     Ok(Project {
         id: row.try_get(0)?,
         customer: row.try_get(1)?,
@@ -336,6 +351,7 @@ fn project(row: &AnyRow) -> Result<Project, Fault> {
         origin: origin.as_deref().and_then(Source::parse),
         downstream_url: row.try_get(5)?,
         downstream_login: login > 0,
+        key_destroyed: destroyed > 0,
         created: time(row.try_get(7)?)?,
         changed: time(row.try_get(8)?)?,
     })

@@ -205,6 +205,19 @@ async fn a_rotated_key_stands_beside_the_old_one_until_that_ends() {
 }
 
 #[tokio::test]
+async fn a_rotated_key_ends_when_the_old_one_would_have_unless_told_otherwise() {
+    let rig = rig().await;
+    let (db, hand) = (&rig.db, &rig.hand);
+    let end = now() + 86_400_000;
+    let wish = KeyWish { name: "a".to_owned(), expires: Some(end), ..KeyWish::default() };
+    let (old, _) = db.add_key(hand, &rig.project, &wish).await.unwrap();
+    let (new, _) = db.rotate_key(hand, &old.id, None, Some(now() + 1000)).await.unwrap();
+    assert!(old.expires.is_some() && new.expires == old.expires, "{:?} {:?}", new.expires, old.expires);
+    let (later, _) = db.rotate_key(hand, &new.id, Some(end + 1000), None).await.unwrap();
+    assert!(later.expires > new.expires, "{:?}", later.expires);
+}
+
+#[tokio::test]
 async fn another_master_key_opens_all_that_the_old_one_did_and_the_old_one_nothing() {
     let rig = rig().await;
     let (db, hand, old) = (&rig.db, &rig.hand, &rig.master);

@@ -1,6 +1,9 @@
-//! What the catalog must forget because its objects were never meant to last.
+//! What the catalog must forget: because its objects were never meant to last, or because somebody asks for it.
 
-use crate::db::{Db, Fault};
+use super::described::searched;
+use crate::db::{Db, Fault, Write};
+use sqlx::Row;
+use std::collections::BTreeSet;
 
 impl Db {
     /// Forgets all instances whose objects stood on this shelf of their projects, and series and studies that hold
@@ -32,6 +35,92 @@ const TIDYING: [&str; 3] = [
     "DELETE FROM study WHERE NOT EXISTS (SELECT 1 FROM series \
      WHERE series.project_id = study.project_id AND series.study_uid = study.study_uid)",
 ];
+
+/// Studies of a project in the catalog.
+#[derive(Default)]
+pub(in crate::db) struct Studies {
+    /// Study Instance UIDs.
+    pub uids: Vec<String>,
+    /// Their patients.
+    pub patients: BTreeSet<String>,
+}
+
+impl Studies {
+    /// Those of a patient, whose pseudonym is not empty.
+    pub(in crate::db) async fn of_patient(
+        transaction: &mut Write,
+        project: &str,
+        patient: &str,
+    ) -> Result<Self, Fault> {
+        const STATEMENT: &str = "SELECT study_uid, patient_id FROM study WHERE project_id = $1 AND patient_id = $2 AND patient_id <> ''";
+        Self::found(transaction, STATEMENT, project, searched(patient)).await
+    }
+
+    /// The one of this UID, if it is there.
+    pub(in crate::db) async fn of_uid(
+        transaction: &mut Write,
+        project: &str,
+        uid: &str,
+    ) -> Result<Self, Fault> {
+        const STATEMENT: &str =
+            "SELECT study_uid, patient_id FROM study WHERE project_id = $1 AND study_uid = $2";
+        Self::found(transaction, STATEMENT, project, uid.to_owned()).await
+    }
+
+    async fn found(
+        transaction: &mut Write,
+        statement: &'static str,
+        project: &str,
+        named: String,
+    ) -> Result<Self, Fault> {
+        let rows = sqlx::query(statement).bind(project.to_owned()).bind(named);
+        let mut studies = Self::default();
+        for row in rows.fetch_all(&mut **transaction).await? {
+            studies.uids.push(row.try_get(0)?);
+            studies.patients.insert(row.try_get(1)?);
+        }
+        studies.patients.remove("");
+        Ok(studies)
+    }
+}
+
+/// What the catalog does not name any more.
+#[derive(Default)]
+pub(in crate::db) struct Gone {
+    /// Series Instance UIDs.
+    pub series: Vec<String>,
+    /// SOP Instance UIDs.
+    pub instances: Vec<String>,
+    /// Their objects.
+    pub objects: Vec<String>,
+}
+
+/// Forgets whole studies of a project.
+pub(in crate::db) async fn forget_studies(
+    transaction: &mut Write,
+    project: &str,
+    studies: &Studies,
+) -> Result<Gone, Fault> {
+    let mut gone = Gone::default();
+    for study in &studies.uids {
+        let bound = |statement| sqlx::query(statement).bind(project.to_owned()).bind(study.clone());
+        for row in bound(INSTANCES).fetch_all(&mut **transaction).await? {
+            gone.instances.push(row.try_get(0)?);
+            gone.objects.push(row.try_get(1)?);
+        }
+        for row in bound(SERIES).fetch_all(&mut **transaction).await? {
+            gone.series.push(row.try_get(0)?);
+        }
+        bound(STUDY).execute(&mut **transaction).await?;
+    }
+    Ok(gone)
+}
+
+/// What one study (2) of a project (1) holds, and itself.
+const INSTANCES: &str =
+    "DELETE FROM instance WHERE project_id = $1 AND study_uid = $2 RETURNING instance_uid, object";
+const SERIES: &str = "DELETE FROM series WHERE project_id = $1 AND study_uid = $2 RETURNING series_uid";
+const STUDY: &str = "DELETE FROM study WHERE project_id = $1 AND study_uid = $2";
 
 #[cfg(test)]
 mod tests {

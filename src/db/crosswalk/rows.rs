@@ -2,10 +2,11 @@
 
 use super::{Entries, Kind, Mark, STALE};
 use crate::db::{Db, Fault, Write, now, signed, unsigned};
+use crate::deid::pseudonym::ProjectKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use sqlx::{AssertSqlSafe, Row as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What stands behind a pseudonym's mark.
@@ -65,6 +66,32 @@ pub(in crate::db) async fn insert(
         insert_some(transaction, project, rows).await?;
     }
     Ok(())
+}
+
+/// Removes the rows of these pseudonyms of a project with this secret, as part of another transaction; how many there
+/// were.
+pub(in crate::db) async fn erase(
+    transaction: &mut Write,
+    project: &str,
+    key: &ProjectKey,
+    names: &[(Kind, String)],
+) -> Result<u64, Fault> {
+    let index = super::index(key);
+    // In the order in which rows are locked.
+    let marks: BTreeSet<(Kind, Mark)> =
+        names.iter().map(|(kind, name)| (*kind, index.mark(kind.word(), name))).collect();
+    let mut erased = 0;
+    for (kind, mark) in marks {
+        let done =
+            sqlx::query("DELETE FROM crosswalk WHERE project_id = $1 AND kind = $2 AND pseudonym = $3")
+                .bind(project.to_owned())
+                .bind(kind.word())
+                .bind(text(&mark))
+                .execute(&mut **transaction)
+                .await?;
+        erased += done.rows_affected();
+    }
+    Ok(erased)
 }
 
 /// One that is there already stays as it is, unless it was seen too long ago or tells of another original.

@@ -5,6 +5,7 @@ use super::*;
 use crate::deid::plan::Plan;
 use crate::deid::profile::Profile;
 use crate::deid::pseudonym::ProjectKey;
+use crate::deid::receipt::Counts;
 use crate::deid::rewriter::{Options, Rewriter};
 use crate::dicom::instance::Event;
 use crate::dicom::splitter::Splitter;
@@ -28,10 +29,42 @@ fn head(bytes: Vec<u8>) -> Head {
 }
 
 fn rewritten(engine: &Engine, bytes: Vec<u8>) -> Vec<u8> {
+    rewritten_with_counts(engine, bytes).0
+}
+
+fn rewritten_with_counts(engine: &Engine, bytes: Vec<u8>) -> (Vec<u8>, Counts) {
     let (mut rewriter, mut out) = (Rewriter::new(engine, Options::default()), Vec::new());
     rewriter.push(bytes.into(), &mut out).unwrap();
-    rewriter.finish(&mut out).unwrap();
-    out.concat()
+    let counts = rewriter.finish(&mut out).unwrap().counts;
+    (out.concat(), counts)
+}
+
+#[test]
+fn what_counts_is_what_the_rewriter_counts() {
+    let (mut creators, mut inside) = (0, 0);
+    for name in ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "reportsi.dcm"] {
+        for preset in ["basic", "research", "blank"] {
+            let (engine, mut bytes) = (engine(preset), fixture(name));
+            // Data Set Trailing Padding stands behind the pixels.
+            let padding = bytes.windows(6).rposition(|it| it == b"\xfc\xff\xfc\xffOB");
+            bytes.truncate(padding.unwrap_or(bytes.len()));
+            let told = preview(&engine, &head(bytes.clone()), Limits::default()).unwrap();
+            let gone = |line: &&Line| line.outcome == Outcome::Removed;
+            let private = told.lines.iter().filter(|line| dictionary::is_private_creator(line.tag));
+            creators += private.filter(gone).count();
+            inside += told.lines.iter().filter(gone).filter(|line| !line.counted).count();
+            let of = |removed: bool| {
+                let old = told.lines.iter().filter(|it| it.counted && it.outcome != Outcome::Added);
+                old.filter(|it| (it.outcome == Outcome::Removed) == removed).count() as u32
+            };
+            let counts = rewritten_with_counts(&engine, bytes.clone()).1;
+            let others = counts.kept + counts.emptied + counts.replaced + counts.uids + counts.shifted;
+            // The preview ends before the pixel data.
+            let pixels = u32::from(head(bytes).bulk.is_some());
+            assert_eq!((of(true), of(false) + pixels), (counts.removed, others), "{name}, {preset}");
+        }
+    }
+    assert!(creators > 0 && inside > 0, "{creators} {inside}");
 }
 
 #[test]

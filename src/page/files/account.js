@@ -1,9 +1,9 @@
 // What the profile does, what was used of the month, and the project's audit chain with its proofs.
 
-import { h, ref, onMounted } from './vue.js';
+import { h, ref, watch, onMounted } from './vue.js';
 import { session, get, post, choose, refreshUsage } from './api.js';
 import { checkEntry } from './receipt.js';
-import { t, n, has, number, moment, button, notice, fault } from './parts.js';
+import { t, n, known, number, moment, button, notice, fault } from './parts.js';
 
 /** Entries of a page. */
 const PAGE = 50;
@@ -70,7 +70,8 @@ function option(it, choice, busy, toggle) {
 
 export const accountView = {
   setup() {
-    const entries = ref([]);
+    /** Null until they are known. */
+    const entries = ref(null);
     const head = ref(null);
     const wrong = ref('');
     const verdicts = ref({});
@@ -106,6 +107,7 @@ export const accountView = {
     const checkAll = () => attempt(async () => {
       for (const index of entries.value.keys()) await check(index);
     });
+    watch(() => session.expired, (expired) => !expired && newest());
     onMounted(() => {
       newest();
       refreshUsage().catch(() => {});
@@ -118,12 +120,13 @@ export const accountView = {
       h('section', { class: 'card' }, [
         h('div', { class: 'row spread' }, [h('h2', t('audit.title')), h('div', { class: 'row' }, [
           button(t('audit.refresh'), newest, { glyph: 'again', disabled: busy.value }),
-          entries.value.length > 0 && button(t('audit.all'), checkAll, { glyph: 'shield', disabled: busy.value }),
+          entries.value?.length > 0 && button(t('audit.all'), checkAll, { glyph: 'shield', disabled: busy.value }),
         ])]),
         h('p', { class: 'dim' }, t('audit.lead')),
-        head.value && h('p', { class: 'dim' }, t('audit.head', { n: number(head.value.body.sequence), date: moment(head.value.body.time) })),
-        entries.value.length ? table(entries.value, verdicts.value, (index) => attempt(() => check(index))) : h('p', t('audit.none')),
-        entries.value.at(-1)?.body.sequence > 1 && h('div', button(t('audit.older'), older, { disabled: busy.value })),
+        head.value && h('p', { class: 'dim' }, n('audit.head', head.value.body.sequence, { date: moment(head.value.body.time) })),
+        entries.value?.length > 0 && table(entries.value, verdicts.value, (index) => attempt(() => check(index))),
+        entries.value?.length === 0 && h('p', t('audit.none')),
+        entries.value?.at(-1)?.body.sequence > 1 && h('div', button(t('audit.older'), older, { disabled: busy.value })),
       ]),
     ]);
   },
@@ -138,7 +141,7 @@ function usage(attempt, busy) {
   const portal = () => attempt(async () => location.assign((await post('/v1/billing/portal-session', { return_url: back })).portal_url));
   return h('section', { class: 'card' }, [
     h('h2', t('usage.title')),
-    it && h('p', { class: 'figure' }, bounded ? t('usage.of', { used: number(it.files_used_mtd), quota: number(it.quota) }) : n('usage.unlimited', it.files_used_mtd)),
+    it && h('p', { class: 'figure' }, bounded ? n('usage.of', it.quota, { used: number(it.files_used_mtd) }) : n('usage.unlimited', it.files_used_mtd)),
     it && bounded && h('progress', { value: it.files_used_mtd, max: it.quota || 1, 'aria-label': t('usage.title') }),
     it && h('p', { class: 'dim' }, t('usage.reset', { date: moment(it.reset_at) })),
     session.about.billing && h('div', { class: 'row' }, [
@@ -149,11 +152,13 @@ function usage(attempt, busy) {
 }
 
 function identity() {
-  const { tier, project, key } = session.about;
+  const { tier, project, key, project_name: projectName, key_name: keyName } = session.about;
+  /** What people call it, and under that what the audit calls it. */
+  const named = (name, id) => h('dd', [name && name !== id && h('div', name), h('div', { class: ['mono', name && name !== id && 'dim'] }, id)]);
   return h('section', { class: 'card' }, [
     h('h2', t('usage.plan')),
     h('p', { class: 'figure' }, t(`tier.${tier}`)),
-    h('dl', [h('dt', t('usage.project')), h('dd', { class: 'mono' }, project), h('dt', t('usage.key')), h('dd', { class: 'mono' }, key)]),
+    h('dl', [h('dt', t('usage.project')), named(projectName, project), h('dt', t('usage.key')), named(keyName, key)]),
   ]);
 }
 
@@ -166,7 +171,7 @@ function table(entries, verdicts, check) {
       return h('tr', { key: body.sequence }, [
         h('td', { class: 'short' }, number(body.sequence)),
         h('td', { class: 'short' }, moment(body.time)),
-        h('td', `${t(`kind.${event.kind}`)}: ${has(`action.${event.action}`) ? t(`action.${event.action}`) : event.action}`),
+        h('td', `${t(`kind.${event.kind}`)}: ${known(`action.${event.action}`, event.action)}`),
         h('td', h('span', { class: ['chip', { done: 'good', partial: 'warn' }[event.outcome] ?? 'bad'] }, t(`outcome.${event.outcome}`))),
         h('td', [detail(event)]),
         h('td', { class: 'short' }, verdict(body.sequence, verdicts[body.sequence], () => check(index))),
@@ -177,9 +182,9 @@ function table(entries, verdicts, check) {
 
 function detail(event) {
   const [done, refused] = [event.instances_done ?? 0, event.instances_refused ?? 0];
-  if (event.kind === 'request') return done + refused > 0 && t('audit.counts', { done: number(done), refused: number(refused) });
+  if (event.kind === 'request') return done + refused > 0 && `${n('count.done', done)}, ${n('count.refused', refused)}`;
   return [
-    event.reason && h('div', has(`refused.${event.reason}`) ? t(`refused.${event.reason}`) : event.reason),
+    event.reason && h('div', known(`refused.${event.reason}`, event.reason)),
     (event.instance || event.subject) && h('div', { class: 'mono dim' }, event.instance ?? event.subject),
   ];
 }

@@ -15,6 +15,10 @@ export const session = reactive({
   choice: null,
   /** Answer of /v1/usage. */
   usage: null,
+  /** Another project than before was signed in to while the page kept its list. */
+  moved: false,
+  /** The key was valid and is no longer; what the page holds stays until somebody signs in again. */
+  expired: false,
 });
 
 export class Refusal extends Error {
@@ -51,6 +55,7 @@ async function ask(path, options = {}, header = ['X-API-Key', session.key]) {
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => null);
+  if (response.status === 401 && session.about && headers.get('X-API-Key') === session.key) session.expired = true;
   throw new Refusal(response.status, problem, Number(response.headers.get('retry-after')) || 0);
 }
 
@@ -60,16 +65,17 @@ export const get = async (path) => (await ask(path)).json();
 export const text = async (path) => (await ask(path)).text();
 export const post = async (path, body) => (await ask(path, { method: 'POST', ...json(body) })).json();
 
-export async function admin(method, path, body) {
+/** Asks the admin API, with a key that is tried or the one that is known to be right. */
+export async function admin(method, path, body, key = session.adminKey) {
   const options = body === undefined ? { method } : { method, ...json(body) };
-  return (await ask(`/admin/v1${path}`, options, ['X-Admin-Key', session.adminKey])).json();
+  return (await ask(`/admin/v1${path}`, options, ['X-Admin-Key', key])).json();
 }
 
 /** POST of bytes of one file; the answer as JSON or as a picture. */
-export const preview = async (bytes) => (await ask('/v1/preview', { method: 'POST', ...dicom(bytes) })).json();
-export const picture = async (bytes, side, frame) =>
-  (await ask(`/v1/preview/image?side=${side}&frame=${frame}`, { method: 'POST', ...dicom(bytes) })).blob();
-const dicom = (body) => ({ headers: { 'Content-Type': 'application/dicom', ...choosing() }, body });
+export const preview = async (bytes, choice) => (await ask('/v1/preview', { method: 'POST', ...dicom(bytes, choice) })).json();
+export const picture = async (bytes, choice, side, frame) =>
+  (await ask(`/v1/preview/image?side=${side}&frame=${frame}`, { method: 'POST', ...dicom(bytes, choice) })).blob();
+const dicom = (body, choice) => ({ headers: { 'Content-Type': 'application/dicom', ...choosing(choice) }, body });
 
 /** Chooses a profile, or with null the project's again; what it does is the server's to say. */
 export async function choose(choice) {
@@ -77,21 +83,19 @@ export async function choose(choice) {
   session.choice = choice;
 }
 
-/** Signs in: the key is right if the server tells about its project. */
+/** Signs in: the key is right if the server tells about its project. Nothing changes before. */
 export async function signIn(key) {
+  const header = ['X-API-Key', key.trim()];
+  const about = await (await ask('/api/profile', { headers: choosing() }, header)).json();
+  const moved = session.moved || (session.about !== null && session.about.project !== about.project);
   keep('key', key.trim());
-  try {
-    session.about = await get('/api/profile');
-    await refreshUsage();
-  } catch (refusal) {
-    if (refusal.status === 401) signOut();
-    throw refusal;
-  }
+  Object.assign(session, { about, moved, expired: false });
+  await refreshUsage().catch(() => {});
 }
 
 export function signOut() {
   keep('key', '');
-  session.about = session.usage = session.choice = null;
+  Object.assign(session, { about: null, usage: null, choice: null, expired: false, moved: false });
 }
 
 export async function refreshUsage() {

@@ -11,10 +11,13 @@ const wanted = () => {
   return all.find((tag) => tag in languages) ?? 'en';
 };
 
-export const locale = reactive({ name: wanted() });
+/** Numbers and dates follow the browser's country where its language is the one that is shown: en-GB, de-AT. */
+const tag = (name) => navigator.languages.find((it) => it.slice(0, 2) === name) ?? name;
+
+export const locale = reactive({ name: wanted(), tag: tag(wanted()) });
 
 export function speak(name) {
-  locale.name = name;
+  Object.assign(locale, { name, tag: tag(name) });
   sessionStorage.setItem(SLOT, name);
   document.documentElement.lang = name;
 }
@@ -33,24 +36,27 @@ export function n(key, count, values = {}) {
 
 export const has = (key) => key in words.en;
 
-export const number = (value) => new Intl.NumberFormat(locale.name).format(value);
+/** The text of a key that may be missing, or what else is to be said. */
+export const known = (key, otherwise) => (has(key) ? t(key) : otherwise);
+
+export const number = (value) => new Intl.NumberFormat(locale.tag).format(value);
 
 export function bytes(size) {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   const step = size < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(size) / 3));
   const format = { style: 'unit', unit: units[step], unitDisplay: step ? 'short' : 'long', maximumFractionDigits: size / 1000 ** step < 10 && step ? 1 : 0 };
-  return new Intl.NumberFormat(locale.name, format).format(size / 1000 ** step);
+  return new Intl.NumberFormat(locale.tag, format).format(size / 1000 ** step);
 }
 
 export function duration(seconds) {
-  const unit = (value, name) => new Intl.NumberFormat(locale.name, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
+  const unit = (value, name) => new Intl.NumberFormat(locale.tag, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
   if (seconds < 60) return unit(Math.max(1, Math.round(seconds)), 'second');
   if (seconds < 3600) return unit(Math.round(seconds / 60), 'minute');
   return `${unit(Math.floor(seconds / 3600), 'hour')} ${unit(Math.round((seconds % 3600) / 60), 'minute')}`;
 }
 
 export const moment = (value) =>
-  new Intl.DateTimeFormat(locale.name, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value));
+  new Intl.DateTimeFormat(locale.tag, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(value));
 
 const ICONS = {
   upload: 'M12 16V4m0 0L7 9m5-5 5 5M4 15v4a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-4',
@@ -87,6 +93,22 @@ export function save(blob, name) {
 }
 
 export const notice = (kind, ...content) => h('div', { class: ['notice', kind], role: kind === 'bad' ? 'alert' : 'status' }, [icon(kind === 'good' ? 'check' : 'warn'), h('div', content)]);
+
+/** Tabs of a list: arrow keys, Home and End go from one to the next, as the ARIA pattern has it. `shown` names the one that is shown. */
+export function tabs(names, shown, choose, label) {
+  const go = (event) => {
+    const at = names.indexOf(shown);
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: names.length - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    const name = names[(next + names.length) % names.length];
+    choose(name);
+    document.getElementById(`tab-${name}`).focus();
+  };
+  return h('div', { class: 'tabs', role: 'tablist', onKeydown: go }, names.map((name) => h('button', {
+    type: 'button', role: 'tab', id: `tab-${name}`, 'aria-selected': String(shown === name), tabindex: shown === name ? 0 : -1, 'aria-controls': 'panel', onClick: () => choose(name),
+  }, label(name))));
+}
 
 /** What went wrong, for people. */
 export function fault(error) {

@@ -2,7 +2,8 @@
 
 import { h, ref, computed, onMounted, onUnmounted } from './vue.js';
 import * as api from './api.js';
-import { t, has, number, icon, button, notice, fault } from './parts.js';
+import { why, more } from './refusal.js';
+import { t, known, number, icon, button, tabs, notice, fault } from './parts.js';
 
 /** Bytes sent of a file until its attributes are known: pixels are of no use for them. */
 const STEPS = [1 << 20, 16 << 20, 80 << 20];
@@ -16,10 +17,10 @@ const SOME = 300;
 const FATES = ['removed', 'replaced', 'emptied', 'kept', 'added'];
 const COLOURS = { removed: 'bad', replaced: 'busy', emptied: 'warn', kept: '', added: 'good' };
 
-async function attributes(file) {
+async function attributes(file, choice) {
   for (const step of STEPS) {
     try {
-      return await api.preview(file.slice(0, step));
+      return await api.preview(file.slice(0, step), choice);
     } catch (error) {
       const cutOff = error.status === 422 && step < file.size && step !== STEPS.at(-1);
       if (!cutOff) throw error;
@@ -38,15 +39,17 @@ export const previewDialog = {
     const wanted = ref('');
     const most = ref(SOME);
     const pictures = ref(null);
+    /** What came back is shown as it was made; what is still to be sent, as it would be made now. */
+    const choice = ['done', 'refused'].includes(item.state) ? item.choice : api.session.choice;
     let file = null;
 
     onMounted(async () => {
       dialog.value.showModal();
       try {
         file = await item.open();
-        told.value = Object.freeze(await attributes(file));
+        told.value = Object.freeze(await attributes(file, choice));
       } catch (error) {
-        wrong.value = error.problem?.files?.[0] ? refusal(error.problem.files[0]) : fault(error);
+        wrong.value = sentence(error);
       }
     });
     onUnmounted(() => forget(pictures.value));
@@ -59,7 +62,7 @@ export const previewDialog = {
       };
       return (told.value?.attributes ?? []).filter((line) => (!chosen.value || line.outcome === chosen.value) && fits(line));
     });
-    const counts = computed(() => Object.fromEntries(FATES.map((name) => [name, (told.value?.attributes ?? []).filter((line) => line.outcome === name).length])));
+    const counts = computed(() => Object.fromEntries(FATES.map((name) => [name, (told.value?.attributes ?? []).filter((line) => line.counted && line.outcome === name).length])));
 
     const look = (name) => {
       tab.value = name;
@@ -71,17 +74,14 @@ export const previewDialog = {
       if (file.size > PICTURE) return (pictures.value = { frame, large: true });
       const one = async (side) => {
         try {
-          return { url: URL.createObjectURL(await api.picture(file, side, frame)) };
+          return { url: URL.createObjectURL(await api.picture(file, choice, side, frame)) };
         } catch (error) {
-          return { why: error.problem?.files?.[0] ? refusal(error.problem.files[0]) : fault(error) };
+          return { why: sentence(error) };
         }
       };
       const [before, after] = await Promise.all([one('before'), one('after')]);
       pictures.value = { frame, sides: { before, after } };
     };
-
-    const tabs = () => h('div', { class: 'tabs', role: 'tablist' }, ['attributes', 'image'].map((name) =>
-      h('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-selected': String(tab.value === name), 'aria-controls': 'panel', onClick: () => look(name) }, t(`preview.${name}`))));
 
     const filters = () => h('div', { class: 'filters' }, [
       h('input', { type: 'search', value: wanted.value, placeholder: t('preview.search'), 'aria-label': t('preview.search'), onInput: (event) => (wanted.value = event.target.value) }),
@@ -95,7 +95,7 @@ export const previewDialog = {
     ]));
 
     const panel = () => tab.value === 'image' ? image(pictures.value, draw, told.value) : [
-      told.value.refused && notice('bad', `${t('preview.refused')} ${refusal(told.value.refused)}`),
+      told.value.refused && notice('bad', h('p', `${t('preview.refused')} ${why(told.value.refused)}`), more(told.value.refused)),
       filters(),
       found.value.length ? table() : h('p', { class: 'dim' }, t('preview.none')),
       found.value.length > most.value && h('div', button(t('preview.more'), () => (most.value += 4 * SOME))),
@@ -105,21 +105,18 @@ export const previewDialog = {
     return () => h('dialog', { ref: dialog, onClose: close, 'aria-labelledby': 'preview-title' }, h('div', { class: 'dialog' }, [
       h('header', [
         h('h2', { id: 'preview-title' }, h('bdi', item.path)),
-        told.value && tabs(),
+        told.value && tabs(['attributes', 'image'], tab.value, look, (name) => t(`preview.${name}`)),
         button(t('close'), () => dialog.value.close(), { glyph: 'cross', bare: true }),
       ]),
       h('div', { id: 'panel', role: told.value ? 'tabpanel' : undefined, 'aria-labelledby': told.value ? `tab-${tab.value}` : undefined }, [
-        h('p', { class: 'dim row keep' }, [icon('eye'), h('span', t('preview.private'))]),
+        h('p', { class: 'dim row keep' }, [icon('eye'), h('span', [t('preview.private'), told.value && ` ${t('preview.profile', { name: told.value.profile.name })}`])]),
         wrong.value ? notice('bad', wrong.value) : told.value ? panel() : h('p', { role: 'status' }, t('preview.loading')),
       ]),
     ]));
   },
 };
 
-const refusal = (file) => {
-  const words = has(`refused.${file.code}`) ? t(`refused.${file.code}`) : file.reason;
-  return file.tag ? `${words} ${t('refused.at', { tag: file.tag })}` : words;
-};
+const sentence = (error) => (error.problem?.files?.[0] ? why(error.problem.files[0]) : fault(error));
 
 function row(line) {
   const value = (text, gone) => text === null || text === undefined ? h('span', { class: 'dim' }, gone) : text === '' ? h('span', { class: 'dim' }, t('preview.emptied')) : text;
@@ -132,7 +129,7 @@ function row(line) {
     ]),
     h('td', { 'data-label': t('col.before') }, line.outcome === 'removed' ? h('del', before) : before),
     h('td', { 'data-label': t('col.after') }, line.outcome === 'kept' ? h('span', { class: 'dim' }, '=') : value(line.new, t('preview.nothing'))),
-    h('td', [h('span', { class: ['chip', COLOURS[line.outcome]] }, t(`fate.${line.outcome}`)), h('div', { class: 'why' }, line.reason)]),
+    h('td', [h('span', { class: ['chip', COLOURS[line.outcome]] }, t(`fate.${line.outcome}`)), h('div', { class: 'why' }, [h('div', known(`why.${line.code}`, '')), h('div', { class: 'clause', lang: 'en' }, line.reason)])]),
   ]);
 }
 

@@ -5,7 +5,7 @@
 // frame after something else did.
 
 import { ref } from './vue.js';
-import { session, choosing, Refusal } from './api.js';
+import { session, choosing, refreshUsage, Refusal } from './api.js';
 import { HEAD, look, isLeftover } from './look.js';
 import { isZip, files as filesOf, crc32 } from './zip.js';
 
@@ -45,10 +45,13 @@ export const queue = {
   /** Bytes a second. */
   speed: 0,
   checking: 0,
+  /** Files of the last drop that were on the list already. */
+  already: 0,
 };
 
 export const items = [];
-const known = new Set();
+/** Items by what tells a file from another. */
+const known = new Map();
 const requests = new Map();
 let samples = [];
 let nextStart = 0;
@@ -85,7 +88,8 @@ export const count = (...states) => states.reduce((sum, state) => sum + (queue.c
 /** Takes picked files in: `{ path, file }`. An archive is taken as the files in it. */
 export async function add(picked) {
   queue.checking++;
-  queue.stopped = '';
+  Object.assign(queue, { stopped: '', already: 0 });
+  refreshUsage().catch(() => {});
   try {
     // As people count: 2 before 10. Systems give folders in any order.
     const order = new Intl.Collator(undefined, { numeric: true });
@@ -101,15 +105,27 @@ export async function add(picked) {
   }
 }
 
-/** A new item, or null if the file is on the list already. */
+/** A new item, or null if the file is on the list already. What was made of it under another choice is made anew. */
 function enter(path, size, stamp, source) {
   const mark = `${path}\n${size}\n${stamp}`;
-  if (known.has(mark)) return null;
-  known.add(mark);
+  const same = known.get(mark);
+  if (same && ['done', 'refused'].includes(same.state) && !sameChoice(same.choice, session.choice)) return renew(same, source);
+  if (same) queue.already++;
+  if (same) return null;
   const item = { id: next++, path, size, mark, loaded: 0, tries: 0, ...source };
+  known.set(mark, item);
   items.push(item);
   put(item, 'checking');
   return item;
+}
+
+const sameChoice = (one, other) => JSON.stringify(choosing(one ?? null)) === JSON.stringify(choosing(other));
+
+function renew(item, source) {
+  queue.sent -= item.loaded;
+  Object.assign(item, source, { loaded: 0, tries: 0, result: null, saved: false, why: '', detail: '' });
+  put(item, 'ready');
+  return null;
 }
 
 /** Checks many files, some at a time: each costs a way to the disk and back. */
@@ -160,6 +176,13 @@ export function start() {
   pump();
 }
 
+/** Results that are in memory alone. */
+export const unsaved = () => items.reduce((sum, item) => sum + (item.state === 'done' && !item.saved), 0);
+
+export function saved(list) {
+  for (const item of list) item.saved = true;
+}
+
 /** Stops what is under way; what came back stays. */
 export function cancel() {
   queue.running = false;
@@ -200,7 +223,8 @@ export function clear() {
   for (const item of items) item.state = 'gone';
   items.length = first = 0;
   known.clear();
-  Object.assign(queue, { counts: {}, bytes: 0, sent: 0, stopped: '', speed: 0 });
+  session.moved = false;
+  Object.assign(queue, { counts: {}, bytes: 0, sent: 0, stopped: '', speed: 0, already: 0 });
   draw();
 }
 
@@ -240,6 +264,7 @@ function pump() {
   }
   if (requests.size === 0 && !ready()) {
     queue.running = false;
+    refreshUsage().catch(() => {});
     draw();
   } else if (requests.size < AT_ONCE) {
     wake = setTimeout(pump, Math.max(200, nextStart - Date.now()));
@@ -251,6 +276,7 @@ async function send(item) {
   requests.set(item.id, request);
   put(item, 'sending');
   item.tries++;
+  item.choice = session.choice;
   let answer;
   try {
     const file = await item.open();
@@ -269,7 +295,7 @@ function exchange(request, item, file) {
     request.open('POST', '/api/deidentify');
     request.setRequestHeader('X-API-Key', session.key);
     request.setRequestHeader('Content-Type', 'application/dicom');
-    for (const [name, value] of Object.entries(choosing())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(choosing(item.choice))) request.setRequestHeader(name, value);
     request.responseType = 'blob';
     request.upload.onprogress = (event) => {
       progress(item, Math.min(event.loaded, item.size));
@@ -305,7 +331,8 @@ async function settle(item, answer) {
   if (answer.status === 200) {
     item.result = answer.response;
     item.attributes = answer.getResponseHeader('veilgate-attributes') ?? '';
-    item.receipt = answer.getResponseHeader('veilgate-audit-receipt') ?? '';
+    item.instance = answer.getResponseHeader('veilgate-instance') ?? '';
+    item.saved = false;
     item.crc = await crc32(item.result);
     progress(item, item.size);
     return put(item, 'done');
@@ -317,7 +344,7 @@ async function settle(item, answer) {
   if (answer.status === 429) return again(item, 'rate', (refusal.retryAfter || 2) * 1000);
   if (answer.status === 503 || answer.status === 502 || answer.status === 504) return stumble(item, refusal);
   const file = problem?.files?.[0];
-  Object.assign(item, { why: file?.code ?? '', tag: file?.tag ?? '', detail: file?.reason ?? refusal.message });
+  Object.assign(item, { why: file?.code ?? '', tag: file?.tag ?? '', keyword: file?.keyword ?? '', detail: file?.reason ?? refusal.message });
   if (answer.status !== 422 && answer.status !== 413) return leave(item, 'failed');
   progress(item, item.size);
   put(item, 'refused');
@@ -357,6 +384,7 @@ function stop(item, why) {
   put(item, 'ready');
   queue.running = false;
   queue.stopped = why;
+  if (why === 'key') session.expired = true;
   for (const [id, request] of requests) if (id !== item.id) request.abort();
   for (const one of items) if (UNDER_WAY.includes(one.state)) again(one, 'rate', 0);
 }
@@ -368,9 +396,5 @@ window.addEventListener('online', () => {
 });
 
 window.addEventListener('beforeunload', (event) => {
-  if (count(...UNDER_WAY) > 0) event.preventDefault();
+  if (queue.running || count(...UNDER_WAY) > 0 || unsaved() > 0) event.preventDefault();
 });
-
-/** What came back, as `zip.pack` takes it. */
-export const results = () =>
-  items.filter((item) => item.state === 'done').map(({ path, result, crc }) => ({ path, blob: result, crc }));

@@ -148,14 +148,19 @@ function free(path, taken) {
   return found;
 }
 
-/** An archive of `{ path, blob, crc }`, not compressed; ZIP64 where it is needed. */
+/** The names of files in one archive, in order: each path made harmless, and none twice. */
+export function names(paths) {
+  const taken = new Set();
+  return paths.map((path) => free(harmless(path), taken));
+}
+
+/** An archive of `{ name, blob, crc }`, not compressed; ZIP64 where it is needed. */
 export async function pack(entries) {
   const parts = [];
   const central = [];
-  const taken = new Set();
   let offset = 0;
-  for (const { path, blob, crc } of entries) {
-    const name = new TextEncoder().encode(free(harmless(path), taken));
+  for (const { name: text, blob, crc } of entries) {
+    const name = new TextEncoder().encode(text);
     const sum = crc ?? (await crc32(blob));
     const local = header(LOCAL, name, sum, blob.size, null);
     parts.push(local, blob);

@@ -3,18 +3,26 @@
 use super::Finding;
 use crate::config::{Config, is_loopback};
 use crate::downstream::Credentials;
+use std::net::SocketAddr;
 
 const CHECK: &str = "settings";
+
+/// What to do where answers name nowhere.
+pub(in crate::serve) const NAME_IT: &str =
+    "set public_base_url to the URL of the DICOMweb root as clients see it";
+
+/// Answers of a server that listens on `address` name a place that is none, unless it is told how clients see it.
+pub(in crate::serve) fn nowhere(config: &Config, address: SocketAddr) -> Option<String> {
+    let named = config.public.is_some() || !address.ip().is_unspecified();
+    (!named)
+        .then(|| format!("answers name {}, which no client reaches", crate::serve::origin(config, address)))
+}
 
 /// What may not be meant so.
 pub(super) fn examine(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    if config.listen.ip().is_unspecified() && config.public.is_none() {
-        found.push(Finding::warning(
-            CHECK,
-            format!("answers name http://{}, which no client reaches", config.listen),
-            "set public_base_url to the URL of the DICOMweb root as clients see it",
-        ));
+    if let Some(seen) = nowhere(config, config.listen) {
+        found.push(Finding::warning(CHECK, seen, NAME_IT));
     }
     if let Some(downstream) = &config.downstream
         && is_plain_abroad(&downstream.url)
