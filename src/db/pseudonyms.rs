@@ -38,7 +38,7 @@ impl Db {
             Ok(own) => own,
             Err(mistakes) => return Ok(Err(mistakes)),
         };
-        let sealed = BASE64.encode(seal(&secret).seal(&project, own.to_csv().as_bytes())?);
+        let sealed = BASE64.encode(seal(&secret).seal(&project, own.kept().as_bytes())?);
         let mut transaction = self.write().await?;
         by.lock(&mut transaction, &project).await?;
         sqlx::query(
@@ -103,7 +103,7 @@ impl Db {
         let Some(kept) = kept else { return Ok(OwnPseudonyms::default()) };
         let sealed = BASE64.decode(kept).map_err(|_| DAMAGED)?;
         let csv = seal(secret).open(project, &sealed).map_err(|_| DAMAGED)?;
-        OwnPseudonyms::parse(&csv, secret).map_err(|_| DAMAGED)
+        OwnPseudonyms::parse_kept(&csv, secret).map_err(|_| DAMAGED)
     }
 
     async fn project_secret(&self, master: &MasterKey, project: &str) -> Result<ProjectKey, Fault> {
