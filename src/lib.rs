@@ -31,6 +31,7 @@
 //! | let a project have something of its own | `db/account/own.rs`, then `layer/own.rs` |
 //! | change what is led back into the clinic, or refused there | `deid/restore.rs`, its `judge.rs`; `destination/clinic.rs` |
 //! | change what is kept of originals, or who may ask for them | `db/crosswalk.rs`, `layer/cross.rs`; `db/account/rights.rs`, `api/lookup.rs` |
+//! | change who may send behind the veil | `may_send` in `layer/context.rs` |
 //! | change what a project's own pseudonyms may be | `deid/own_pseudonyms.rs`, then `db/pseudonyms.rs` |
 //! | change what goes with a project's key | `db/account/destroy.rs` |
 //! | change what goes with one patient or study | `db/erase.rs`, then `cli/accounts/erase.rs` |

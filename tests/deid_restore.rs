@@ -321,6 +321,27 @@ fn what_is_about_another_patient_or_two_is_refused() {
 }
 
 #[test]
+fn a_result_comes_into_a_series_of_its_study_or_of_its_sender() {
+    let (mut world, own) = report(Vec::new());
+    let series = (0x0020, 0x000e);
+    let given = pseudonym(&world, "2.25.72");
+    let (_, into) = report(vec![text(series, b"UI", &given)]);
+    assert_eq!(restored(&world, &into).text(series).unwrap(), "2.25.72");
+    let item = vec![text(series, b"UI", &given)];
+    let (_, naming) = report(vec![sequence((0x0008, 0x1115), Length::Defined, vec![item])]);
+    let elsewhere = |study: &str| std::collections::BTreeSet::from([study.to_owned()]);
+    world.series.insert("2.25.72".to_owned(), elsewhere("2.25.9"));
+    assert_eq!(refusal(&world, &into), Refusal::OtherSeries);
+    assert!(world.restore(&naming, 9).is_ok(), "another study of the patient");
+    world.series.clear();
+    assert_eq!(refusal(&world, &into), Refusal::NoSeries);
+    assert_eq!(refusal(&world, &naming), Refusal::NoSeries);
+    assert!(world.restore(&own, 9).is_ok());
+    world.series.insert("1.2.826.0.1.2".to_owned(), elsewhere("2.25.9"));
+    assert_eq!(refusal(&world, &own), Refusal::OtherSeries, "the sender's own name, and somebody else's");
+}
+
+#[test]
 fn an_instance_of_the_origin_is_never_overwritten_and_one_of_the_sender_s_is() {
     let (mut world, instance) = report(Vec::new());
     let original = samples::ct(syntax::EXPLICIT_LE, 1).write();

@@ -210,3 +210,19 @@ fn where_only_what_is_pulled_is_kept_a_push_leaves_no_name_behind() {
     let told = ask(&server, &office, "reidentify", &json!({"uids": [name]})).json();
     assert_eq!(told["uids"][&name], Value::Null);
 }
+
+#[test]
+fn line_ends_in_a_patient_id_do_not_make_one_patient_of_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[]);
+    let key = office(&server, "default");
+    let patients = json!([
+        {"patient_id": "A\nB", "issuer": ""},
+        {"patient_id": "A", "issuer": "B\n"},
+        {"patient_id": "A", "issuer": "B"},
+    ]);
+    let told = ask(&server, &key, "pseudonym", &json!({ "patients": patients })).json();
+    let names: std::collections::HashSet<&str> =
+        told["patients"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(names.len(), 3);
+}

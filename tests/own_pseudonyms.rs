@@ -148,6 +148,40 @@ fn keys_with_the_right_and_the_admin_set_and_read_the_table_and_all_is_on_record
 }
 
 #[test]
+fn a_table_harms_no_spreadsheet_no_page_and_no_search_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[]);
+    let office =
+        accounts::text(&told(&server, &["key", "add", "default", "office", "--right", "reidentify"]), "key");
+    let office = ("X-API-Key", office.as_str());
+    for bad in
+        ["@SUM(1+1)*cmd", "+1+1", "-1", "<script>", "S1*", "S?", "\"S\"\"1\"", "S'1", "=1", "S 1>", "_S"]
+    {
+        let table = format!("patient_id,issuer,pseudonym\n7,,{bad}\n");
+        let set = call(&server, "PUT", "/v1/pseudonyms", office, &table);
+        assert_eq!(set.status, 422, "{bad}: {}", set.text());
+        assert!(set.text().contains("line 2: pseudonym must be"), "{bad}: {}", set.text());
+    }
+    // Patient IDs and issuers are what they are.
+    let table = "patient_id,issuer,pseudonym\n\"=HYPERLINK(\"\"x\"\")\",@home,S-1\n+49-7,-,S-2\n'7,,S-3\n";
+    assert_eq!(call(&server, "PUT", "/v1/pseudonyms", office, table).status, 200);
+    let exported = call(&server, "GET", "/v1/pseudonyms", office, "").text();
+    let guarded =
+        "patient_id,issuer,pseudonym\n\"'=HYPERLINK(\"\"x\"\")\",'@home,S-1\n'+49-7,'-,S-2\n'7,,S-3\n";
+    assert_eq!(exported, guarded);
+    assert_eq!(call(&server, "PUT", "/v1/pseudonyms", office, &exported).status, 200);
+    assert_eq!(call(&server, "GET", "/v1/pseudonyms", office, "").text(), exported);
+    let asked = json!({"patients": ["S-1", "S-2", "S-3"]}).to_string();
+    let told = call(&server, "POST", "/v1/reidentify", office, &asked).json();
+    let expected = json!({
+        "S-1": {"patient_id": "=HYPERLINK(\"x\")", "issuer": "@home"},
+        "S-2": {"patient_id": "+49-7", "issuer": "-"},
+        "S-3": {"patient_id": "'7", "issuer": ""},
+    });
+    assert_eq!(told["patients"], expected);
+}
+
+#[test]
 fn the_command_line_takes_the_servers_table_or_one_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &[]);

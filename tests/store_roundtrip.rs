@@ -9,6 +9,9 @@ mod roundtrip;
 mod stow;
 mod support;
 
+#[path = "store_roundtrip/whose.rs"]
+mod whose;
+
 use accounts::{admin, told};
 use drive::back::given_out;
 use roundtrip::{HUGO, Person, ROSA, SOP_INSTANCE, STUDY, Seen, instance};

@@ -81,5 +81,6 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         keeps_pushed: true,
         target: Target::Archive(archive(folder, db)),
         origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
+        veiled: false,
     }
 }

@@ -32,9 +32,7 @@ pub(super) async fn deidentify(
     Extension(allowance): Extension<Allowance>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if caller.restores() {
-        return Err(Problem::OnlyRestores);
-    }
+    caller.may_have_back()?;
     if is_one(request.headers()) {
         return one(&service, &caller, allowance, request).await;
     }

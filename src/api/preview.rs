@@ -44,9 +44,7 @@ pub(super) async fn preview(
 }
 
 async fn told(service: &Service, caller: Caller, request: Request) -> Result<Response, Problem> {
-    if caller.restores() {
-        return Err(Problem::OnlyRestores);
-    }
+    caller.may_have_back()?;
     let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
     let limits = service.limits;
     let head = head(request.into_body().into_data_stream(), limits).await?;

@@ -1,25 +1,12 @@
-//! What a push to a project that restores has of its own: who may, and how an instance goes through. Judging it is
-//! `deid::restore`'s, asking the origin `destination::clinic`'s.
+//! What a push to a project that restores has of its own: how an instance goes through. Who may is decided in
+//! `layer::context`, judging it is `deid::restore`'s, asking the origin `destination::clinic`'s.
 
 use super::Service;
 use super::intake::Record;
-use crate::db::account::Right;
 use crate::deid::engine::Engine;
 use crate::deid::restore::Options;
 use crate::destination::{Clinic, Restoring, Stop, Visit};
-use crate::dicomweb::stow_answer::StowAnswer;
-use crate::layer::context::Caller;
-use crate::problem::Problem;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Refuses who may not restore, and who wants the restored instance itself: originals go to the origin and nowhere else.
-pub(super) fn may(caller: &Caller, wanted: StowAnswer) -> Result<(), Problem> {
-    caller.must(Right::Reidentify)?;
-    match wanted {
-        StowAnswer::Store(_) => Ok(()),
-        StowAnswer::Respond { .. } => Err(Problem::OnlyRestores),
-    }
-}
 
 /// The instances of one request.
 pub(super) struct Desk {

@@ -4,7 +4,7 @@
 use super::intake::{Intake, Record};
 use super::outcome;
 use super::source::Source;
-use super::{Service, State, accept, accept_parameter, on_record, restore};
+use super::{Service, State, accept, accept_parameter, on_record};
 use crate::audit::action::Action;
 use crate::destination::{Answer, Custody, Delivery, Form, Settled, Target};
 use crate::dicom::uid;
@@ -58,10 +58,11 @@ async fn store(
     study: Option<String>,
     request: Request,
 ) -> Result<Response, Problem> {
+    caller.may_send()?;
     let headers = request.headers();
     let wanted = wanted(service, headers, request.uri().query())?;
-    if caller.restores() {
-        restore::may(caller, wanted)?;
+    if matches!(wanted, StowAnswer::Respond { .. }) {
+        caller.may_have_back()?;
     }
     let source = Source::of(headers, service)?;
     let delivery = delivery(service, caller, wanted)?;

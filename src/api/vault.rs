@@ -82,9 +82,7 @@ pub(super) async fn upload(
     Extension(allowance): Extension<Allowance>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if caller.restores() {
-        return Err(Problem::OnlyRestores);
-    }
+    caller.may_have_back()?;
     let files = Files::Form(Box::new(Upload::of(request.headers(), &service.vault)?));
     Ok(answer(&service, &caller, allowance, files, &VAULT, request).await)
 }

@@ -20,7 +20,7 @@ fn seal(secret: &ProjectKey) -> SealKey {
 }
 
 fn sealed(project: &str, secret: &ProjectKey, own: &OwnPseudonyms) -> Result<String, Fault> {
-    Ok(BASE64.encode(seal(secret).seal(project, own.to_csv().as_bytes())?))
+    Ok(BASE64.encode(seal(secret).seal(project, own.kept().as_bytes())?))
 }
 
 impl Db {
@@ -101,7 +101,7 @@ impl Db {
         let Some(kept) = kept else { return Ok(OwnPseudonyms::default()) };
         let sealed = BASE64.decode(kept).map_err(|_| DAMAGED)?;
         let csv = seal(secret).open(project, &sealed).map_err(|_| DAMAGED)?;
-        OwnPseudonyms::parse(&csv, secret).map_err(|_| DAMAGED)
+        OwnPseudonyms::parse_kept(&csv, secret).map_err(|_| DAMAGED)
     }
 
     /// Takes a pseudonym out of the project's own, as part of a transaction that has locked its chain; how many there were.

@@ -1,9 +1,12 @@
 //! A project's own pseudonyms of patients, such as the subject numbers of a trial, which take the place of generated ones:
 //! as CSV, and as the map that pseudonymization asks. Where they are kept is decided above.
 
+mod formula;
+
 use super::patient::Patient;
 use super::pseudonym::{KeyedIndex, ProjectKey, Pseudonyms, is_generated};
 use csv::{ByteRecord, ReaderBuilder, Writer};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -81,7 +84,8 @@ impl fmt::Display for Mistake {
                 f.write_str("issuer must be at most 64 characters, without backslash and controls")
             }
             Wrong::Pseudonym => f.write_str(
-                "pseudonym must be 1 to 64 printable ASCII characters, without \\ ^ = and outer spaces",
+                "pseudonym must be 1 to 64 printable ASCII characters, the first a letter or digit, without \\ ^ = * ? < > \" ' \
+                 and outer spaces",
             ),
             Wrong::Generated => {
                 f.write_str("pseudonym has the form of a generated one and is another patient's")
@@ -95,13 +99,25 @@ impl fmt::Display for Mistake {
 }
 
 impl OwnPseudonyms {
-    /// Reads CSV: UTF-8, with a header; spaces around values do not count. One pseudonym names one patient and the reverse.
+    /// Reads CSV: UTF-8, with a header; spaces around values do not count, nor an apostrophe before what spreadsheets would
+    /// take for a formula. One pseudonym names one patient and the reverse.
     ///
     /// # Errors
     /// These mistakes, with their lines; the first hundred.
     pub fn parse(text: &[u8], key: &ProjectKey) -> Result<Self, Vec<Mistake>> {
+        Self::read(text, Check::new(key, Form::Given))
+    }
+
+    /// Reads what `kept` wrote, perhaps a version that let more pass.
+    ///
+    /// # Errors
+    /// As of `parse`.
+    pub fn parse_kept(text: &[u8], key: &ProjectKey) -> Result<Self, Vec<Mistake>> {
+        Self::read(text, Check::new(key, Form::Kept))
+    }
+
+    fn read(text: &[u8], mut check: Check) -> Result<Self, Vec<Mistake>> {
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-        let mut check = Check::new(key);
         let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
         let mut record = ByteRecord::new();
         let mut headed = false;
@@ -124,13 +140,24 @@ impl OwnPseudonyms {
         }
     }
 
-    /// The same as CSV.
+    /// The same as CSV for people: what spreadsheets would take for a formula stands behind an apostrophe, which `parse`
+    /// takes away.
     pub fn to_csv(&self) -> String {
+        self.written(formula::guarded)
+    }
+
+    /// The same as CSV, each value as it is, for `parse_kept`.
+    pub fn kept(&self) -> String {
+        self.written(|value| Cow::Borrowed(value))
+    }
+
+    fn written(&self, form: impl Fn(&str) -> Cow<'_, str>) -> String {
         let mut writer = Writer::from_writer(Vec::new());
-        let rows = self.0.iter().map(|row| [row.id.as_str(), &row.issuer, &row.pseudonym]);
-        for row in std::iter::once(HEADER).chain(rows) {
-            // Into memory: there is nothing that could fail.
-            let _ = writer.write_record(row);
+        // Into memory: there is nothing that could fail.
+        let _ = writer.write_record(HEADER);
+        for row in &self.0 {
+            let values = [&row.id, &row.issuer, &row.pseudonym].map(|value| form(value));
+            let _ = writer.write_record(values.iter().map(|value| value.as_bytes()));
         }
         String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
     }
@@ -156,8 +183,18 @@ impl OwnPseudonyms {
     }
 }
 
+/// How a table comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// From somebody, who may have it from `to_csv`.
+    Given,
+    /// As it was kept.
+    Kept,
+}
+
 /// What was read so far.
 struct Check {
+    form: Form,
     generated: Pseudonyms,
     rows: Vec<Row>,
     mistakes: Vec<Mistake>,
@@ -167,8 +204,9 @@ struct Check {
 }
 
 impl Check {
-    fn new(key: &ProjectKey) -> Self {
+    fn new(key: &ProjectKey, form: Form) -> Self {
         Self {
+            form,
             generated: Pseudonyms::new(key),
             rows: Vec::new(),
             mistakes: Vec::new(),
@@ -179,7 +217,7 @@ impl Check {
     }
 
     fn take(&mut self, line: u64, record: &ByteRecord) {
-        let read = row(record).and_then(|row| self.alone(line, row));
+        let read = row(record, self.form).and_then(|row| self.alone(line, row));
         match read {
             Ok(row) => self.rows.push(row),
             Err(wrong) => self.mistakes.push(Mistake { line, wrong }),
@@ -224,14 +262,21 @@ fn line(text: &[u8], position: &csv::Position) -> u64 {
     position.line() + between.filter(|byte| **byte == b'\n').count() as u64
 }
 
-fn row(record: &ByteRecord) -> Result<Row, Wrong> {
+fn row(record: &ByteRecord, form: Form) -> Result<Row, Wrong> {
     let mut fields = record.iter().map(|field| std::str::from_utf8(field).map(|text| text.trim_matches(' ')));
     let mut field = || fields.next().ok_or(Wrong::Fields)?.map_err(|_| Wrong::NotText);
-    let (id, issuer, pseudonym) = (field()?, field()?, field()?);
+    let (mut id, mut issuer, pseudonym) = (field()?, field()?, field()?);
+    let is_good = match form {
+        Form::Given => is_pseudonym(pseudonym),
+        Form::Kept => is_printable(pseudonym),
+    };
+    if form == Form::Given {
+        (id, issuer) = (formula::bare(id), formula::bare(issuer));
+    }
     match record.len() {
         3 if id.is_empty() || !is_text(id) => Err(Wrong::PatientId),
         3 if !is_text(issuer) => Err(Wrong::Issuer),
-        3 if !is_pseudonym(pseudonym) => Err(Wrong::Pseudonym),
+        3 if !is_good => Err(Wrong::Pseudonym),
         3 => Ok(Row { id: id.to_owned(), issuer: issuer.to_owned(), pseudonym: pseudonym.to_owned() }),
         _ => Err(Wrong::Fields),
     }
@@ -242,8 +287,16 @@ fn is_text(text: &str) -> bool {
     text.chars().count() <= LONGEST && !text.chars().any(|letter| letter.is_control() || letter == '\\')
 }
 
-/// A value of LO in every character set, and a name without components: it stands in both attributes.
+/// A pseudonym that does no harm wherever it comes to stand, in a spreadsheet, a page or a command, and that a search finds
+/// and nothing else (`*` and `?` are wildcards, PS3.4 C.2.2.2.4).
 fn is_pseudonym(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !text.contains(['*', '?', '<', '>', '"', '\''])
+        && is_printable(text)
+}
+
+/// A value of LO in every character set, and a name without components: it stands in both attributes.
+fn is_printable(text: &str) -> bool {
     let printable = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\\^=".contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(printable)
 }

@@ -20,7 +20,7 @@ impl FailureReason {
     pub const CANNOT_UNDERSTAND: Self = Self(0xC000);
     /// C122H: referenced transfer syntax not supported.
     pub const TRANSFER_SYNTAX: Self = Self(0xC122);
-    /// 0106H: invalid attribute value; here: of another patient (PS3.7 C.5.11).
+    /// 0106H: invalid attribute value; here: of another patient or study (PS3.7 C.5.11).
     pub const OTHER_PATIENT: Self = Self(0x0106);
     /// 0111H: duplicate SOP instance (PS3.7 C.5.6).
     pub const DUPLICATE: Self = Self(0x0111);
@@ -74,6 +74,10 @@ pub enum Refusal {
     NoStudy,
     /// What should be restored names another patient than its study has, or two.
     OtherPatient(Tag),
+    /// What should be restored would come into a series that is in another study of its patient.
+    OtherSeries,
+    /// What should be restored names a series that the origin does not have.
+    NoSeries,
     /// What should be restored would take the place of an instance that the origin has.
     Duplicate,
     /// Nobody can say whether what should be restored refers to one patient only.
@@ -98,6 +102,7 @@ impl Refusal {
             Self::AmbiguousByteOrder => Some(Tag(0x7FE0, 0x0010)),
             Self::UnknownName(tag) | Self::OtherPatient(tag) | Self::Text(tag) => Some(*tag),
             Self::NoStudy => Some(Tag(0x0020, 0x000D)),
+            Self::OtherSeries | Self::NoSeries => Some(Tag(0x0020, 0x000E)),
             Self::Duplicate => Some(Tag(0x0008, 0x0018)),
             Self::Untold => Some(Tag(0x0008, 0x1155)),
             Self::TooManyNames => None,
@@ -119,8 +124,10 @@ impl Refusal {
                 FailureReason::CANNOT_UNDERSTAND
             }
             Self::PrivateSopClass | Self::Directory => FailureReason::SOP_CLASS,
-            Self::UnknownName(_) | Self::NoStudy | Self::Untold => FailureReason::NO_SUCH_INSTANCE,
-            Self::OtherPatient(_) => FailureReason::OTHER_PATIENT,
+            Self::UnknownName(_) | Self::NoStudy | Self::NoSeries | Self::Untold => {
+                FailureReason::NO_SUCH_INSTANCE
+            }
+            Self::OtherPatient(_) | Self::OtherSeries => FailureReason::OTHER_PATIENT,
             Self::Duplicate => FailureReason::DUPLICATE,
             Self::TooManyNames => FailureReason::OUT_OF_RESOURCES,
             Self::Text(_) => FailureReason::CANNOT_UNDERSTAND,
@@ -142,8 +149,10 @@ impl Refusal {
             Self::NoDummyDocument => "PS3.15 Table E.1-1 (0042,0011)",
             Self::AmbiguousByteOrder => "PS3.5 2016b A.3",
             Self::Unwritable(_) => "PS3.5 6.2",
-            Self::UnknownName(_) | Self::NoStudy | Self::Untold | Self::TooManyNames => "PS3.3 A.1.2",
-            Self::OtherPatient(_) => "PS3.3 A.1.2.1",
+            Self::UnknownName(_) | Self::NoStudy | Self::NoSeries | Self::Untold | Self::TooManyNames => {
+                "PS3.3 A.1.2"
+            }
+            Self::OtherPatient(_) | Self::OtherSeries => "PS3.3 A.1.2.1",
             Self::Duplicate => "PS3.3 C.12.1.1.1",
             Self::Text(_) => "PS3.3 C.12.1.1.2",
         }
@@ -175,6 +184,8 @@ impl Refusal {
             Self::UnknownName(_) => "unknown-name",
             Self::NoStudy => "no-study",
             Self::OtherPatient(_) => "other-patient",
+            Self::OtherSeries => "other-series",
+            Self::NoSeries => "no-series",
             Self::Duplicate => "duplicate",
             Self::Untold => "references-untold",
             Self::TooManyNames => "too-many-names",
@@ -198,6 +209,8 @@ impl Refusal {
             Self::UnknownName(_) => "the project has given out no such name",
             Self::NoStudy => "the origin does not have the study any more",
             Self::OtherPatient(_) => "the study belongs to another patient",
+            Self::OtherSeries => "the series belongs to another study",
+            Self::NoSeries => "the origin does not have the series",
             Self::Duplicate => "the origin has an instance of this name that is not the sender's",
             Self::Untold => "the origin does not say whose instances are referred to",
             Self::TooManyNames => "the instance has too many UIDs",

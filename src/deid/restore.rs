@@ -23,7 +23,7 @@ use crate::dicom::{Encoding, Fault, FaultKind, meta};
 use bytes::Bytes;
 use carry::{Carrier, Subject};
 use chrono::NaiveDate;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use survey::Survey;
 
 /// What the caller wants of one instance.
@@ -64,8 +64,10 @@ pub struct Wanted {
     pub study: Phi<String>,
     /// Other studies named in the instance.
     pub others: Vec<Phi<String>>,
-    /// Instances that it refers to.
+    /// Instances that it refers to and that the project gave out.
     pub references: Vec<Phi<String>>,
+    /// Whatever else the project gave out of what it names, and what it gives itself for an instance or a series.
+    pub names: Vec<Phi<String>>,
     /// Its own SOP Instance UID.
     pub instance: Phi<String>,
     /// Names that the crosswalk does not have, and that may be pseudonyms of what stands in the study.
@@ -76,8 +78,10 @@ pub struct Wanted {
 pub struct Found {
     /// The study.
     pub study: Study,
-    /// The patients of the other studies, named or referred to.
+    /// The patients of the other studies that are named, or in which anything is that is named.
     pub patients: Vec<Patient>,
+    /// What of the names is a series, and in which studies.
+    pub series: HashMap<String, BTreeSet<String>>,
     /// The origin has an instance of this SOP Instance UID.
     pub is_taken: bool,
     /// Originals of names that the crosswalk did not have.
@@ -330,7 +334,8 @@ impl Restorer {
         let Some((bytes, names)) = flow.tail.take() else { return Ok(Bytes::new()) };
         judge::one_patient(&names, |id| id == flow.subject.pseudonym)?;
         let is_new = |uid: &String| !flow.subject.known.uids.contains_key(uid);
-        if !names.studies.is_empty() || names.references.iter().any(is_new) {
+        let mut pointed_at = names.references.iter().chain(&names.series);
+        if !names.studies.is_empty() || pointed_at.any(is_new) || known.uids.keys().any(is_new) {
             // Whose they are was asked of the head's only.
             return Err(Refusal::Untold);
         }

@@ -3,6 +3,7 @@
 
 mod again;
 mod asking;
+mod places;
 
 use super::Fault;
 use crate::db::crosswalk::{Crosswalk, Kind};
@@ -12,8 +13,8 @@ use crate::deid::refusal::Refusal;
 use crate::deid::restore::{Asked, Found, Known, Options, Restorer, Study, Wanted};
 use crate::downstream::{self, Downstream};
 use again::Again;
-use asking::{Spot, is_plain};
 use bytes::Bytes;
+use places::{Above, Places};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -40,6 +41,8 @@ pub enum Stop {
 pub struct Visit {
     clinic: Clinic,
     studies: Arc<Mutex<HashMap<String, Study>>>,
+    /// Names that are no instance's, and what they are.
+    above: Arc<Mutex<HashMap<String, Above>>>,
 }
 
 /// An instance on its way.
@@ -77,7 +80,7 @@ impl Clinic {
 impl Visit {
     /// Of the instances of one request.
     pub fn new(clinic: Clinic) -> Self {
-        Self { clinic, studies: Arc::default() }
+        Self { clinic, studies: Arc::default(), above: Arc::default() }
     }
 
     /// An instance begins.
@@ -105,51 +108,26 @@ impl Visit {
 
     /// What the origin says.
     async fn find(&self, engine: &Engine, wanted: &Wanted) -> Result<Found, Miss> {
-        let own = wanted.study.expose();
+        let (own, instance) = (wanted.study.expose(), wanted.instance.expose());
         let study = self.study(own).await?;
         let named: BTreeSet<&String> = wanted.others.iter().map(Phi::expose).collect();
-        let (mut referred, located) = (Vec::new(), self.locate(wanted, &named).await?);
-        let mut is_taken = false;
-        for spot in located {
-            is_taken |= spot.instance == *wanted.instance.expose();
-            if spot.instance != *wanted.instance.expose() {
-                referred.push(spot);
-            }
-        }
-        let mut others: BTreeSet<&String> = referred.iter().map(|spot| &spot.study).chain(named).collect();
+        let within = named.iter().copied().chain([own]).collect();
+        let mut places = Places::within(within);
+        let references = texts(&wanted.references);
+        self.place(&mut places, &texts(&wanted.names), &references, Some(instance)).await?;
+        let is_taken = places.take(instance);
+        let again = match wanted.lost.is_empty() {
+            true => HashMap::new(),
+            false => Again::new(&self.clinic, engine, &wanted.lost).find(own, &places.instances).await?,
+        };
+        self.place(&mut places, &texts(again.values()), &BTreeSet::new(), None).await?;
+        let mut others: BTreeSet<&String> = places.studies().chain(named).collect();
         others.remove(own);
         let mut patients = Vec::new();
         for other in others {
             patients.push(self.study(other).await?.patient().clone());
         }
-        let again = match wanted.lost.is_empty() {
-            true => HashMap::new(),
-            false => Again::new(&self.clinic, engine, &wanted.lost).find(own, &referred).await?,
-        };
-        Ok(Found { study, patients, is_taken, again })
-    }
-
-    /// Where the instances are that an instance refers to, and one of its own name if there is one. Not every server
-    /// searches all its instances: then all must be in the studies named.
-    async fn locate(&self, wanted: &Wanted, named: &BTreeSet<&String>) -> Result<Vec<Spot>, Miss> {
-        use downstream::Fault::{NotFound, Refused, Unsupported};
-        let instance = wanted.instance.expose().as_str();
-        let references = wanted.references.iter().map(|uid| uid.expose().as_str());
-        let uids: Vec<&str> = references.chain([instance]).collect();
-        if !uids.iter().all(|uid| is_plain(uid)) {
-            return Err(Refusal::Untold.into());
-        }
-        match self.clinic.located(&uids, None).await {
-            Ok(located) if located.iter().all(|spot| is_plain(&spot.study)) => return Ok(located),
-            Ok(_) | Err(NotFound | Refused(_) | Unsupported) => {}
-            Err(fault) => return Err(fault.into()),
-        }
-        let mut located = Vec::new();
-        for study in named.iter().copied().chain([wanted.study.expose()]) {
-            located.extend(self.clinic.located(&uids, Some(study)).await?);
-        }
-        let is_located = |uid: &&str| *uid == instance || located.iter().any(|spot| spot.instance == *uid);
-        if uids.iter().all(is_located) { Ok(located) } else { Err(Refusal::Untold.into()) }
+        Ok(Found { study, patients, series: places.series, is_taken, again })
     }
 
     async fn study(&self, study: &str) -> Result<Study, Miss> {
@@ -195,6 +173,10 @@ impl Restoring {
         self.visit.answer(&self.engine, &mut self.restorer, out).await?;
         Ok(self.restorer.finish(out)?)
     }
+}
+
+fn texts<'a>(names: impl IntoIterator<Item = &'a Phi<String>>) -> BTreeSet<&'a str> {
+    names.into_iter().map(|name| name.expose().as_str()).collect()
 }
 
 /// Why the origin's side is not told.

@@ -45,6 +45,8 @@ pub struct Caller {
     pub target: Target,
     /// Where the project's pulled resources come from.
     pub origin: Arc<dyn Origin>,
+    /// That is the veil: whoever learns what a name becomes learns it of the patients behind it.
+    pub veiled: bool,
 }
 
 impl Caller {
@@ -55,9 +57,26 @@ impl Caller {
     pub fn must(&self, right: Right) -> Result<(), Problem> {
         if self.rights.has(right) { Ok(()) } else { Err(Problem::NoRight(right)) }
     }
-}
 
-impl Caller {
+    /// Refuses who may not be told what becomes of an instance that he sends. Behind the veil who makes one with names of
+    /// his choice would read the pseudonyms of originals and the shift of their dates off the answer, and those of one
+    /// patient after the other: that needs the right that asking for them needs.
+    ///
+    /// # Errors
+    /// The origin is the veil, and key or token lacks the right.
+    pub fn may_send(&self) -> Result<(), Problem> {
+        if self.veiled { self.must(Right::Reidentify) } else { Ok(()) }
+    }
+
+    /// As `may_send`, where the instance itself comes back: what a project leads back it gives to nobody but the origin.
+    ///
+    /// # Errors
+    /// As `may_send`; or the project restores.
+    pub fn may_have_back(&self) -> Result<(), Problem> {
+        self.may_send()?;
+        if self.restores() { Err(Problem::OnlyRestores) } else { Ok(()) }
+    }
+
     /// True if what is sent is led back to its originals instead of being pseudonymized.
     pub fn restores(&self) -> bool {
         matches!(self.target, Target::Restore(_))
@@ -212,6 +231,7 @@ pub(super) mod tests {
             keeps_pushed: false,
             target: Target::Forward(nowhere()),
             origin: Arc::new(Nowhere),
+            veiled: false,
         }
     }
 }

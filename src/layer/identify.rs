@@ -4,7 +4,7 @@
 
 use super::context::Caller;
 use super::own::Defaults;
-use crate::db::account::{Rights, Tier};
+use crate::db::account::{Rights, Source, Tier};
 use crate::db::crosswalk::Crosswalk;
 use crate::db::seal::Keyring;
 use crate::db::{Db, Fault};
@@ -51,6 +51,7 @@ struct Known {
     crosswalk: Crosswalk,
     target: Target,
     origin: Arc<dyn Origin>,
+    veiled: bool,
 }
 
 /// Who a request says it comes from.
@@ -106,6 +107,7 @@ impl Accounts {
             keeps_pushed: self.defaults.keeps_pushed,
             target: known.target,
             origin: known.origin,
+            veiled: known.veiled,
         })
     }
 
@@ -159,6 +161,7 @@ impl Accounts {
             changed: owner.changed,
             target: self.defaults.target(&settings, &crosswalk)?,
             origin: self.defaults.origin(project, &settings, &engine, &crosswalk)?,
+            veiled: self.defaults.source(&settings) == Source::Veil,
             engine,
             crosswalk,
         };

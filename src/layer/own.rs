@@ -44,13 +44,17 @@ impl Defaults {
         engine.with_own_pseudonyms(Arc::new(own))
     }
 
+    /// Which of the origins the project has.
+    pub(super) fn source(&self, settings: &ProjectSettings) -> Source {
+        settings.origin.unwrap_or(self.source)
+    }
+
     /// Where the project's instances go; names stand in its crosswalk.
     pub(super) fn target(&self, settings: &ProjectSettings, names: &Crosswalk) -> Result<Target, Problem> {
-        let source = settings.origin.unwrap_or(self.source);
         match settings.destination.unwrap_or(self.route) {
             Route::Archive => Ok(Target::Archive(self.archive.clone())),
             Route::Forward => self.downstream(settings).map(Target::Forward),
-            Route::Restore if source != Source::Veil => {
+            Route::Restore if self.source(settings) != Source::Veil => {
                 Err(Problem::Internal("a project restores, and its origin is not the veil"))
             }
             Route::Restore => Ok(Target::Restore(Clinic::new(self.downstream(settings)?, names.clone()))),
@@ -65,7 +69,7 @@ impl Defaults {
         engine: &Engine,
         crosswalk: &Crosswalk,
     ) -> Result<Arc<dyn Origin>, Problem> {
-        match settings.origin.unwrap_or(self.source) {
+        match self.source(settings) {
             Source::Archive => Ok(Arc::new(self.held.of(project))),
             Source::Downstream => {
                 let client = self.downstream(settings)?;

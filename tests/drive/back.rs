@@ -6,7 +6,7 @@ use crate::support::compare::compare;
 use crate::support::walk::walk;
 use bytes::Bytes;
 use chrono::NaiveDate;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use veilgate::deid::engine::Engine;
 use veilgate::deid::patient::Patient;
 use veilgate::deid::receipt::{Phi, Receipt, Refused};
@@ -29,6 +29,8 @@ pub struct World {
     pub restored: Option<String>,
     pub study: Study,
     pub others: Vec<Patient>,
+    /// Studies of the origin's series.
+    pub series: HashMap<String, BTreeSet<String>>,
     pub taken: bool,
     /// Originals that the origin tells of, and the crosswalk did not know.
     pub again: HashMap<String, String>,
@@ -46,14 +48,19 @@ pub fn given_out(engine: &Engine, original: &[u8]) -> Option<(Vec<u8>, World)> {
         }
     }
     uids.remove("");
+    let before = walk(original);
+    let study = before.text((0x0020, 0x000d)).unwrap_or_default();
+    let series = before.leaves.iter().filter(|leaf| leaf.tag == (0x0020, 0x000e));
+    let series = series.flat_map(|leaf| values(&leaf.bytes()));
     let patients = HashMap::from([(receipt.patient_id.clone(), receipt.originals.expose().patient())]);
     let world = World {
         engine: engine.clone(),
         uids,
         patients,
         restored: None,
-        study: study(original)?,
+        study: self::study(original)?,
         others: Vec::new(),
+        series: series.map(|series| (series, BTreeSet::from([study.clone()]))).collect(),
         taken: false,
         again: HashMap::new(),
         today: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
@@ -136,6 +143,7 @@ impl World {
             let found = Found {
                 study: self.study.clone(),
                 patients: self.others.clone(),
+                series: self.series.clone(),
                 is_taken: self.taken,
                 again: self.again.iter().map(|(name, it)| (name.clone(), Phi::new(it.clone()))).collect(),
             };

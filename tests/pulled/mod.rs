@@ -4,6 +4,9 @@
 // Each test binary compiles this module whole and uses a part of it.
 #![allow(dead_code)]
 
+#[path = "../accounts/mod.rs"]
+mod accounts;
+
 use crate::stow::{RESPOND, push};
 use crate::support::http::{Request, Response};
 use crate::support::multipart;
@@ -24,6 +27,8 @@ pub enum Origin {
 /// A gateway, and the origin behind it.
 pub struct Pulled {
     pub server: Server,
+    /// A key that may send and be answered, which takes a right behind the veil.
+    pub maker: String,
     /// The clinical server, where there is one.
     pub clinical: Option<Orthanc>,
     _folder: tempfile::TempDir,
@@ -44,7 +49,11 @@ impl Origin {
             settings.extend([("VEILGATE_ORIGIN", "veil"), ("VEILGATE_DOWNSTREAM_URL", &orthanc.url)]);
         }
         let server = Server::on(&folder.path().join("data"), &[], &settings);
-        Some(Pulled { server, clinical, _folder: folder })
+        let maker = match self {
+            Origin::Archive => server.key.clone(),
+            Origin::Veil => maker(&server),
+        };
+        Some(Pulled { server, maker, clinical, _folder: folder })
     }
 }
 
@@ -60,7 +69,8 @@ impl Pulled {
 
     /// What the gateway makes of these instances, asked for as an answer: names and bytes that must be pulled again.
     pub fn expected(&self, instances: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let answer = self.server.send(push(instances).header("Accept", RESPOND));
+        let back = push(instances).header("X-API-Key", &self.maker).header("Accept", RESPOND);
+        let answer = self.server.send_bare(back);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let parts = multipart::read(answer.header("content-type").unwrap(), &answer.body).unwrap();
         parts.into_iter().map(|part| part.body).collect()
@@ -89,6 +99,14 @@ impl Pulled {
         let paths = entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
         paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
     }
+}
+
+/// A new key of the first project with the right to learn pseudonyms.
+fn maker(server: &Server) -> String {
+    accounts::text(
+        &accounts::told(server, &["key", "add", "default", "maker", "--right", "reidentify"]),
+        "key",
+    )
 }
 
 /// The first value of an attribute as text.

@@ -59,7 +59,10 @@ fn a_viewer_opens_a_study_by_its_pseudonyms() {
 #[test]
 fn what_is_pushed_and_what_is_pulled_have_the_same_names_patient_and_dates() {
     let Some(rig) = standard() else { return };
-    let pushed = rig.send(push(&[ct(1)]).header("Accept", "multipart/related; type=\"application/dicom\""));
+    let maker = accounts::told(&rig.gateway, &["key", "add", "default", "maker", "--right", "reidentify"]);
+    let pushed = push(&[ct(1)]).header("X-API-Key", &accounts::text(&maker, "key"));
+    let pushed = rig.gateway.send_bare(pushed.header("Accept", stow::RESPOND));
+    rig.check("a push", &pushed);
     let content_type = pushed.header("content-type").unwrap_or_default();
     let parts = multipart::read(content_type, &pushed.body).unwrap();
     let pushed = walk(

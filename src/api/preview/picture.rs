@@ -47,9 +47,7 @@ pub(in crate::api) async fn picture(
     request: Request,
 ) -> Response {
     let made = async {
-        if caller.restores() {
-            return Err(Problem::OnlyRestores);
-        }
+        caller.may_have_back()?;
         let (side, frame) = wanted(query.as_deref().unwrap_or_default())?;
         let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
         let (chunks, limits) = (whole(request.into_body().into_data_stream()).await?, service.limits);

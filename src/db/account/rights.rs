@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 /// One such thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
-    /// To ask for originals by their pseudonyms and the reverse, and to read and set the project's own pseudonyms.
+    /// To ask for originals by their pseudonyms and the reverse, to send where the origin is the veil, and to read and set
+    /// the project's own pseudonyms.
     Reidentify,
 }
 

@@ -53,11 +53,27 @@ pub(super) fn check(survey: &Survey, known: &Known, found: &Found) -> Result<(),
     if found.patients.iter().any(|other| Some(other) != patient.as_ref()) {
         return Err(Refusal::OtherPatient(SOME_UID));
     }
+    series(survey, known, found)?;
     let is_original = known.uids.contains_key(&survey.facts.instance);
     if is_original || found.is_taken && !is_again(&survey.facts, known) {
         return Err(Refusal::Duplicate);
     }
     all_known(&survey.names, known)
+}
+
+/// The instance comes into a series of its study, or one that its sender makes; series that it names are there. Whose they
+/// are is settled then.
+fn series(Survey { facts, names }: &Survey, known: &Known, found: &Found) -> Result<(), Refusal> {
+    let is_known = |uid: &&String| known.uids.contains_key(*uid);
+    let studies = |uid: &String| found.series.get(known.uids.get(uid).map_or(uid, Phi::expose));
+    let own = std::iter::once(&facts.series);
+    if names.series.iter().chain(own).filter(is_known).any(|uid| studies(uid).is_none()) {
+        return Err(Refusal::NoSeries);
+    }
+    match studies(&facts.series) {
+        Some(studies) if studies.iter().any(|study| study != found.study.uid()) => Err(Refusal::OtherSeries),
+        _ => Ok(()),
+    }
 }
 
 /// True if the project restored an instance of this name into this study before.
@@ -90,10 +106,19 @@ fn lost<'a>(names: &'a Names, known: &'a Known) -> impl Iterator<Item = &'a Stri
 pub(super) fn wanted(survey: &Survey, known: &Known) -> Wanted {
     let Survey { facts, names } = survey;
     let original = |uid: &String| known.uids.get(uid).cloned();
+    let there = |uid: &String| original(uid).unwrap_or_else(|| Phi::new(uid.clone()));
+    let is_study = |uid: &String| *uid == facts.study || names.studies.contains(uid);
+    // Of the rest the sender's own names stay what they are, whatever they name.
+    let matters = |uid: &&String| {
+        let points = names.references.contains(*uid) || names.series.contains(*uid) || **uid == facts.series;
+        (points || known.uids.contains_key(*uid)) && !is_study(uid) && **uid != facts.instance
+    };
+    let references = names.references.iter().filter(|uid| !is_study(uid));
     Wanted {
         study: original(&facts.study).unwrap_or_else(|| Phi::new(String::new())),
         others: names.studies.iter().filter(|study| **study != facts.study).filter_map(original).collect(),
-        references: names.references.iter().filter_map(original).collect(),
+        references: references.filter_map(original).collect(),
+        names: names.uids.iter().filter(matters).map(there).collect(),
         instance: Phi::new(facts.instance.clone()),
         lost: lost(names, known).cloned().collect(),
     }

@@ -56,22 +56,22 @@ pub(super) fn is_of_study(tag: Tag) -> bool {
     tag.group() == 0x0010 || OF_STUDY.contains(&tag)
 }
 
-/// Sequences whose items refer to something that is no instance of a study: a procedure step, a visit, a patient or study
-/// of the retired normalized classes (PS3.3 10.3, C.7.3.1).
-const NO_INSTANCES: &[Tag] =
-    &[Tag(0x0008, 0x1110), Tag(0x0008, 0x1111), Tag(0x0008, 0x1120), Tag(0x0008, 0x1125)];
+/// Sequences whose items refer to something that is no instance of a study: a procedure step, a visit, a patient of the
+/// retired normalized classes (PS3.3 10.3, C.7.3.1).
+const NO_INSTANCES: &[Tag] = &[Tag(0x0008, 0x1111), Tag(0x0008, 0x1120), Tag(0x0008, 0x1125)];
 
-/// RT Referenced Study Sequence: what it refers to as an instance is a study (PS3.3 C.8.8.5).
-const A_STUDY: Tag = Tag(0x3006, 0x0012);
+/// Sequences that refer to a study as if it were an instance: Referenced Study Sequence and RT Referenced Study Sequence
+/// (PS3.3 C.8.8.5).
+const A_STUDY: &[Tag] = &[Tag(0x0008, 0x1110), Tag(0x3006, 0x0012)];
 
 /// True if what stands directly inside these sequences refers to a study.
 pub(super) fn refers_to_a_study(path: &[Tag]) -> bool {
-    path.last() == Some(&A_STUDY)
+    path.last().is_some_and(|tag| A_STUDY.contains(tag))
 }
 
-/// True if what stands inside these sequences refers to instances.
+/// True if what stands directly inside these sequences refers to instances.
 pub(super) fn refers_to_instances(path: &[Tag]) -> bool {
-    !path.iter().any(|tag| NO_INSTANCES.contains(tag))
+    !path.last().is_some_and(|tag| NO_INSTANCES.contains(tag))
 }
 
 /// Attributes that tell when an object was made, which is not when its patient was examined.

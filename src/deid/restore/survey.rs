@@ -1,7 +1,7 @@
 //! The first walk over an instance that is to be restored: which names it has, and where. Nothing is decided here.
 
 use super::modules;
-use crate::deid::engine::{PATIENT_ID, STUDY, meaning};
+use crate::deid::engine::{PATIENT_ID, SERIES, STUDY, meaning};
 use crate::deid::facts::{Facts, Gather};
 use crate::deid::refusal::Refusal;
 use crate::deid::stamp;
@@ -26,6 +26,8 @@ pub(super) struct Names {
     pub uids: BTreeSet<String>,
     /// Instances referred to.
     pub references: BTreeSet<String>,
+    /// Series named inside sequences.
+    pub series: BTreeSet<String>,
     /// Studies named inside sequences.
     pub studies: BTreeSet<String>,
     /// Patient IDs named inside sequences, as bytes.
@@ -49,6 +51,9 @@ impl Survey {
         let facts = gather.finish()?;
         if !uid::is_legal(&facts.study) {
             return Err(Refusal::NoIdentity(STUDY));
+        }
+        if !uid::is_legal(&facts.series) {
+            return Err(Refusal::NoIdentity(SERIES));
         }
         Ok(Self { facts, names })
     }
@@ -104,6 +109,8 @@ impl Names {
             let is_study = tag == REFERENCE && modules::refers_to_a_study(&self.path);
             if is_study || nested && tag == STUDY {
                 self.studies.insert(part.to_owned());
+            } else if nested && tag == SERIES {
+                self.series.insert(part.to_owned());
             } else if tag == REFERENCE && modules::refers_to_instances(&self.path) {
                 self.references.insert(part.to_owned());
             }

@@ -25,7 +25,37 @@ const AT_ONCE: usize = 40;
 /// Results asked for in one search.
 const PAGE: usize = 1000;
 
-/// Where an instance stands.
+/// What is searched for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    Study,
+    Series,
+    Instance,
+}
+
+impl Level {
+    /// As it stands in paths.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Study => "studies",
+            Self::Series => "series",
+            Self::Instance => "instances",
+        }
+    }
+
+    /// The attribute that names what is found, and what is asked for with it.
+    fn key(self) -> (&'static str, Tag, &'static str) {
+        match self {
+            Self::Study => ("StudyInstanceUID", STUDY, ""),
+            Self::Series => ("SeriesInstanceUID", SERIES, "&includefield=0020000D"),
+            Self::Instance => {
+                ("SOPInstanceUID", SOP_INSTANCE, "&includefield=0020000D&includefield=0020000E")
+            }
+        }
+    }
+}
+
+/// Where an instance stands; of a series or study what is below is empty.
 pub(super) struct Spot {
     pub study: String,
     pub series: String,
@@ -95,21 +125,28 @@ impl Clinic {
         Ok(uids)
     }
 
-    /// Those of these instances that the origin has, or the study that is named.
-    pub(super) async fn located(&self, uids: &[&str], study: Option<&str>) -> Result<Vec<Spot>, Fault> {
-        let below = study.map_or("instances".to_owned(), |study| format!("studies/{study}/instances"));
+    /// Those of these names that are any of this level at the origin, or in the study that is named: with their names.
+    pub(super) async fn located(
+        &self,
+        level: Level,
+        uids: &[&str],
+        study: Option<&str>,
+    ) -> Result<Vec<(String, Spot)>, Fault> {
+        let word = level.word();
+        let (key, tag, fields) = level.key();
+        let below = study.map_or(word.to_owned(), |study| format!("studies/{study}/{word}"));
         let mut located = Vec::new();
         for uids in uids.chunks(AT_ONCE) {
-            let fields = "includefield=0020000D&includefield=0020000E";
-            let path = format!("{below}?SOPInstanceUID={}&{fields}", uids.join("%2C"));
+            let path = format!("{below}?{key}={}{fields}", uids.join("%2C"));
             for result in self.search(&path).await? {
-                let instance = result.text(SOP_INSTANCE).to_owned();
-                if !uids.contains(&instance.as_str()) {
+                let name = result.text(tag).to_owned();
+                if !uids.contains(&name.as_str()) {
                     // It does not understand the filter, and may have left out what was asked for.
                     return Err(Fault::Unsupported);
                 }
-                let study = study.unwrap_or_else(|| result.text(STUDY)).to_owned();
-                located.push(Spot { study, series: result.text(SERIES).to_owned(), instance });
+                let text = |tag| result.text(tag).to_owned();
+                let study = study.map_or_else(|| text(STUDY), str::to_owned);
+                located.push((name, Spot { study, series: text(SERIES), instance: text(SOP_INSTANCE) }));
             }
         }
         Ok(located)

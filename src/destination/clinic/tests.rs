@@ -125,6 +125,7 @@ fn wanted(others: &[&str], references: &[&str], instance: &str) -> Wanted {
         study: phi(&STUDY),
         others: others.iter().map(phi).collect(),
         references: references.iter().map(phi).collect(),
+        names: Vec::new(),
         instance: phi(&instance),
         lost: Vec::new(),
     }
@@ -166,6 +167,49 @@ async fn an_origin_that_does_not_search_all_instances_is_asked_by_study() {
     let named = found(&rig, &wanted(&[OTHER], &["1.2.20.1.1"], "9.9")).await;
     assert_eq!(named.patients.len(), 1);
     assert_eq!(refused(&rig, &wanted(&[], &["1.2/3"], "9.9")).await, Some(Refusal::Untold));
+}
+
+/// `small`, whose series are found, too.
+fn series(target: &str) -> (u16, Value) {
+    let of = |study: &str| {
+        let named = target.contains(&format!("SeriesInstanceUID={study}.1"))
+            || target.contains(&format!("%2C{study}.1"));
+        if named { results(study, &["9"]) } else { json!([]) }
+    };
+    match target.split('?').next().unwrap_or_default() {
+        "series" => {
+            let found = [STUDY, OTHER].map(of).into_iter().flat_map(|it| it.as_array().cloned().unwrap());
+            (200, found.collect())
+        }
+        "studies" if target.contains(OTHER) => (200, results(OTHER, &["9"])),
+        _ => small(target, true),
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_name_names_is_found() {
+    let names = |names: &[&str]| Wanted {
+        names: names.iter().map(|uid| Phi::new((*uid).to_owned())).collect(),
+        ..wanted(&[], &[], "9.9")
+    };
+    let rig = rig(series).await;
+    // What was asked for once is remembered.
+    for _ in 0..2 {
+        let own = found(&rig, &names(&["1.2.10.1", "1.2.10.9"])).await;
+        assert_eq!((own.patients.len(), own.series.len()), (0, 1));
+        assert!(own.series.get("1.2.10.1").is_some_and(|studies| studies.contains(STUDY)));
+        for other in ["1.2.20.1", "1.2.20.1.1", "1.2.20"] {
+            let other = found(&rig, &names(&["1.2.10.1", other])).await;
+            assert!(other.patients == [crate::deid::patient::Patient::of("HUGO", "", "")]);
+        }
+    }
+    let refusing =
+        self::rig(
+            |target| {
+                if target.starts_with("studies?") { (400, json!("x")) } else { small(target, true) }
+            },
+        );
+    assert_eq!(refused(&refusing.await, &names(&["1.2.10.9"])).await, Some(Refusal::Untold));
 }
 
 #[tokio::test]
