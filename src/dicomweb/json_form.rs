@@ -6,7 +6,7 @@ use super::xml_out::NAME_GROUPS;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dicom_core::VR;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// Integers up to this size are numbers of JSON; readers keep larger ones only as text (PS3.18 F.2.3.1).
 const EXACT: i128 = 1 << 53;
@@ -16,17 +16,26 @@ pub struct Json;
 
 impl Form for Json {
     fn element(&self, name: &Name, content: &Content<'_>) -> String {
-        let mut out = format!("\"{}\":{{\"vr\":\"{}\"", hex(name.tag), name.vr.to_string());
+        // Most attributes are short; thousands of them make the metadata of a series.
+        let mut out = String::with_capacity(64);
+        let _ = write!(out, "\"{:04X}{:04X}\":{{\"vr\":\"", name.tag.group(), name.tag.element());
+        out.push_str(name.vr.to_string());
+        out.push('"');
         match content {
             Content::Empty => {}
             Content::Bulk(uri) => {
-                let _ = write!(out, ",\"BulkDataURI\":{}", string(uri));
+                out.push_str(",\"BulkDataURI\":");
+                string(&mut out, uri);
             }
             Content::Binary(bytes) => {
-                let _ = write!(out, ",\"InlineBinary\":\"{}\"", STANDARD.encode(bytes));
+                out.push_str(",\"InlineBinary\":\"");
+                STANDARD.encode_string(bytes, &mut out);
+                out.push('"');
             }
             content => {
-                let _ = write!(out, ",\"Value\":[{}]", values(name.vr, content).join(","));
+                out.push_str(",\"Value\":[");
+                values(&mut out, name.vr, content);
+                out.push(']');
             }
         }
         out.push('}');
@@ -44,49 +53,65 @@ impl Form for Json {
     }
 }
 
-fn values(vr: VR, content: &Content<'_>) -> Vec<String> {
+fn values(out: &mut String, vr: VR, content: &Content<'_>) {
     match content {
-        Content::Texts(texts) => texts.iter().map(|text| one(vr, text)).collect(),
-        Content::Integers(numbers) => numbers.iter().map(|number| integer(*number)).collect(),
-        Content::Singles(numbers) => {
-            numbers.iter().map(|number| real(number.is_finite(), number.to_string())).collect()
-        }
-        Content::Doubles(numbers) => {
-            numbers.iter().map(|number| real(number.is_finite(), number.to_string())).collect()
-        }
-        Content::Tags(tags) => tags.iter().map(|tag| format!("\"{}\"", hex(*tag))).collect(),
-        Content::Empty | Content::Binary(_) | Content::Bulk(_) => Vec::new(),
+        Content::Texts(texts) => list(out, texts, |out, text| one(out, vr, text)),
+        Content::Integers(numbers) => list(out, numbers, |out, number| integer(out, *number)),
+        Content::Singles(numbers) => list(out, numbers, |out, number| real(out, number.is_finite(), number)),
+        Content::Doubles(numbers) => list(out, numbers, |out, number| real(out, number.is_finite(), number)),
+        Content::Tags(tags) => list(out, tags, |out, tag| string(out, &hex(*tag))),
+        Content::Empty | Content::Binary(_) | Content::Bulk(_) => {}
     }
 }
 
-fn one(vr: VR, text: &str) -> String {
+fn list<T>(out: &mut String, values: &[T], write: impl Fn(&mut String, &T)) {
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, value);
+    }
+}
+
+fn one(out: &mut String, vr: VR, text: &str) {
     match vr {
-        _ if text.is_empty() => "null".to_owned(),
-        VR::PN => name(text),
+        _ if text.is_empty() => out.push_str("null"),
+        VR::PN => name(out, text),
         // A number keeps the letters it was written in, so that nothing of its precision is lost.
-        VR::DS | VR::IS if is_number(text) => text.to_owned(),
-        _ => string(text),
+        VR::DS | VR::IS if is_number(text) => out.push_str(text),
+        _ => string(out, text),
     }
 }
 
-fn name(text: &str) -> String {
-    let groups = text.split('=').zip(NAME_GROUPS).filter(|(group, _)| !group.is_empty());
-    let members: Vec<String> =
-        groups.map(|(group, label)| format!("\"{label}\":{}", string(group.trim_end()))).collect();
-    format!("{{{}}}", members.join(","))
+fn name(out: &mut String, text: &str) {
+    let groups: Vec<_> = text.split('=').zip(NAME_GROUPS).filter(|(group, _)| !group.is_empty()).collect();
+    out.push('{');
+    list(out, &groups, |out, (group, label)| {
+        string(out, label);
+        out.push(':');
+        string(out, group.trim_end());
+    });
+    out.push('}');
 }
 
-fn integer(number: i128) -> String {
-    if number.abs() <= EXACT { number.to_string() } else { format!("\"{number}\"") }
+fn integer(out: &mut String, number: i128) {
+    let _ = if number.abs() <= EXACT { write!(out, "{number}") } else { write!(out, "\"{number}\"") };
 }
 
 /// JSON has no number for infinity or what is none: those are strings, as `values` reads them.
-fn real(finite: bool, text: String) -> String {
-    if finite { text } else { format!("\"{text}\"") }
+fn real(out: &mut String, finite: bool, number: impl Display) {
+    let _ = if finite { write!(out, "{number}") } else { write!(out, "\"{number}\"") };
 }
 
-fn string(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+fn string(out: &mut String, text: &str) {
+    let plain = |byte: u8| !(byte < 0x20 || matches!(byte, b'"' | b'\\'));
+    if text.bytes().all(plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
+    }
 }
 
 /// True for what JSON takes as a number (RFC 8259 6), integers up to where they are exact.
