@@ -1,6 +1,7 @@
 //! Frames and bulk data. Pixels pass as the origin gives them once the verdict about their instance is known; other values
 //! go through the engine in their place in the data set, so that a value by reference is what it would be inline.
 
+use super::comments;
 use super::metadata::{Described, PIXELS, whole};
 use super::{Fault, Parts, Place, Veil};
 use crate::deid::object::{self, encode, is_elsewhere};
@@ -119,8 +120,10 @@ pub(super) fn path(place: &Place) -> String {
 /// Frames as resources of ours: nothing of the origin's names or tags stays.
 fn renamed(behind: Parts, path: &str, numbers: &[u32]) -> Parts {
     let paths: Vec<String> = numbers.iter().map(|number| format!("{path}/frames/{number}")).collect();
-    let parts =
-        behind.parts.zip(stream::iter(paths)).map(|(part, path)| Ok(Part { path, tag: None, ..part? }));
+    let parts = behind
+        .parts
+        .zip(stream::iter(paths))
+        .map(|(part, path)| Ok(comments::without(Part { path, tag: None, ..part? })));
     Parts { partial: behind.partial, instances: behind.instances, parts: parts.boxed() }
 }
 
