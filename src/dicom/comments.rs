@@ -80,6 +80,11 @@ impl CodeStreams {
         kinds(syntax).map(|known| Self::new(known, false))
     }
 
+    /// For bytes of which nobody says what they are: what is of no known kind passes.
+    pub fn of_any() -> Self {
+        Self::new(ALL, true)
+    }
+
     fn new(known: &'static [Kind], lenient: bool) -> Self {
         Self { known, lenient, start: Some(Vec::new()), fresh: true, walker: Walker::None }
     }
@@ -92,6 +97,15 @@ impl CodeStreams {
         let mut piece = Piece::new(chunk);
         self.take(&mut piece.run(0, usize::MAX))?;
         Ok(piece.finish())
+    }
+
+    /// Takes a whole fragment and gives one of the same length, as it may go on.
+    ///
+    /// # Errors
+    /// As of [`CodeStreams::push`].
+    pub fn fragment(&mut self, fragment: Bytes) -> Result<Bytes, Fault> {
+        self.begin();
+        self.push(fragment)
     }
 
     /// A fragment begins here, and with it perhaps a frame.
@@ -194,7 +208,7 @@ impl Comments {
 
     /// For fragments of which nobody says what they are: what is of no known kind passes.
     pub fn of_any() -> Self {
-        Self::new(Some(CodeStreams::new(ALL, true)))
+        Self::new(Some(CodeStreams::of_any()))
     }
 
     fn new(streams: Option<CodeStreams>) -> Self {

@@ -32,17 +32,21 @@ pub enum Step {
 
 impl Fragments {
     /// Follows `chunk`; tells how many of its bytes belong to the pixel data and
-    /// whether it ended there.
-    pub fn advance(&mut self, chunk: &[u8]) -> Result<(usize, bool), Fault> {
+    /// whether it ended there, or what else than an item comes then.
+    pub fn advance(&mut self, chunk: &[u8]) -> (usize, Result<bool, Fault>) {
         let mut at = 0usize;
         while at < chunk.len() {
-            let (step, used) = self.step(chunk.get(at..).unwrap_or_default())?;
-            at += used;
-            if step == Step::End {
-                return Ok((at, true));
+            match self.step(chunk.get(at..).unwrap_or_default()) {
+                Ok((step, used)) => {
+                    at += used;
+                    if step == Step::End {
+                        return (at, Ok(true));
+                    }
+                }
+                Err(fault) => return (at, Err(fault)),
             }
         }
-        Ok((at, false))
+        (at, Ok(false))
     }
 
     /// What stands at the start of `rest`, which is not empty, and how many bytes of it that takes.

@@ -19,6 +19,11 @@ pub(super) fn without(part: Part) -> Part {
     }
 }
 
+/// Compressed pixels inside an item, of which nobody says what they are.
+pub(super) fn bare(value: Bytes) -> Result<Bytes, Fault> {
+    CodeStreams::of_any().push(value).map_err(|_| downstream::Fault::Nonsense.into())
+}
+
 /// Whose frame is not what its transfer syntax says has answered nonsense.
 impl Pass for CodeStreams {
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {

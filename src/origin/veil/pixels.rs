@@ -54,6 +54,7 @@ impl Veil {
             return self.rewritten(&original).await?.bulk(&self::path(place), attribute, given).await;
         }
         let (object, value) = self.value(&original, attribute).await?;
+        let value = if PIXELS.contains(&attribute.tag) { comments::bare(value)? } else { value };
         let media = media(&object, attribute);
         Ok(Parts::one(Part { media, transfer_syntax: None, path, tag: None, content: Content::bytes(value) }))
     }
