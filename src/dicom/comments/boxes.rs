@@ -123,8 +123,11 @@ fn take(left: &mut Option<u64>, taken: u64) -> bool {
     *left == Some(0)
 }
 
-/// The kind of a box and the length of what it holds, once its header is there.
-fn header(read: &[u8]) -> Result<Option<([u8; 4], Option<u64>)>, Fault> {
+/// The kind of a box and the length of what it holds, if that does not run to the end of the file.
+type Found = ([u8; 4], Option<u64>);
+
+/// What a header says, once it is there.
+fn header(read: &[u8]) -> Result<Option<Found>, Fault> {
     const BAD: Fault = Fault { kind: FaultKind::BadCodeStream, tag: Some(super::PIXELS) };
     let Some((size, rest)) = read.split_first_chunk::<4>() else { return Ok(None) };
     let Some((kind, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
