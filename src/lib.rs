@@ -11,6 +11,7 @@
 //! | change a dummy, a pseudonym, a date shift | `deid/dummy.rs`, [`deid::pseudonym`], [`deid::dates`] |
 //! | change which pixels are refused | `conformance/ps3_15/pixel_risk.tsv`, [`deid::pixel`] |
 //! | take in another transfer syntax | [`dicom::syntax`] |
+//! | change what is taken out of compressed pixels | [`dicom::comments`] |
 //! | add a destination | one file in `destination`, one arm in its `mod.rs`, one test |
 //! | add an origin of pulled resources | `origin/mod.rs`, one file beside it |
 //! | change what a search understands, matches or answers | `dicomweb/query.rs`, `dicomweb/levels.rs`, then `origin/archive/search.rs` |

@@ -91,14 +91,15 @@ fn every_leaf_of_every_output_is_what_the_plan_decided() {
 }
 
 #[test]
-fn pixels_pass_untouched() {
+fn pixels_pass_untouched_but_for_what_is_said_beside_the_picture() {
     let engine = drive::lenient("basic");
     let mut compared = 0;
     for (file, bytes) in all_files() {
         let Ok((output, _)) = drive::whole(&engine, &bytes) else { continue };
         let (before, after) = (walk(&bytes), walk(&output));
         let Some(pixels) = before.pixels() else { continue };
-        assert_eq!(after.pixels().map(|leaf| &leaf.content), Some(&pixels.content), "{file}: other pixels");
+        let kept = after.pixels().is_some_and(|after| after.content.is_blanked_of(&pixels.content));
+        assert!(kept, "{file}: other pixels");
         compared += pixels.bytes().len();
     }
     println!("{compared} bytes of pixels compared");

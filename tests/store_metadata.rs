@@ -133,7 +133,8 @@ fn stow_15_frames_become_fragments_in_order() {
     set["00280008"] = json!({"vr": "IS", "Value": [3]});
     set["7FE00010"]["vr"] = json!("OB");
     let media = "image/jls; transfer-syntax=1.2.840.10008.1.2.4.80";
-    let frames: [&[u8]; 3] = [b"\xFF\xD8first", b"\xFF\xD8second!", b"\xFF\xD8third"];
+    let frames: [&[u8]; 3] =
+        [b"\xFF\xD8\xFF\xDA\0\x02first", b"\xFF\xD8\xFF\xDA\0\x02second!", b"\xFF\xD8\xFF\xDA\0\x02third"];
     let mut parts = vec![json_part(&[set])];
     parts.extend(frames.iter().map(|frame| bulk("frames", media, frame)));
     let answer = server.send(post_json(&parts).header("Accept", RESPOND));

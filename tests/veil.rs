@@ -17,6 +17,7 @@ use stow::{burned_in, ct, large_ct};
 use support::http::{Request, Response};
 use support::multipart::{self, Part, write};
 use support::server::Server;
+use support::{build, samples};
 
 const DICOM: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
 const FRAMES: &str = "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*";
@@ -214,4 +215,65 @@ fn guessing_names_makes_no_load() {
         assert_eq!(rig.get(&format!("studies/2.25.9{number}/metadata"), JSON).unwrap().status, 404);
     }
     assert!(rig.double.asked().len() - before <= 2, "one walk at the most");
+}
+
+/// A JPEG-LS stream that says whose it is, in a comment and in Exif.
+fn named_frame() -> Vec<u8> {
+    let said = b"\xFF\xE1\0\x12Exif\0\0Rigpatient\xFF\xFE\0\x11Rigpatient^Rosa";
+    let bare = samples::code_stream(JPEG_LS, &[1, 2, 3, 4]);
+    [&bare[..2], said, &bare[2..]].concat()
+}
+
+const JPEG_LS: &str = "1.2.840.10008.1.2.4.80";
+
+#[test]
+fn seq_07_neither_instances_nor_frames_nor_bulk_data_say_beside_the_picture_whose_it_is() {
+    let rig = rig(|target| {
+        let mut file = samples::ct(JPEG_LS, 1);
+        file.elements.retain(|element| element.tag != (0x7fe0, 0x0010));
+        file.elements.push(build::fragments(&[&named_frame()]));
+        match target {
+            target if target.ends_with("/metadata") => found(&set()),
+            target if target.contains("/frames/") => {
+                let media = format!("image/jls; transfer-syntax={JPEG_LS}");
+                let head = "multipart/related; type=\"image/jls\"; boundary=XX";
+                ok(head, related(&media, &[named_frame()]))
+            }
+            _ => instances(&[file.sorted().write()]),
+        }
+    });
+    let place = rig.place();
+    let len = named_frame().len();
+    for (path, accept) in [
+        (place.clone(), DICOM),
+        (format!("{place}/frames/1"), FRAMES),
+        (format!("{place}/frames/1"), "multipart/related; type=\"image/jls\""),
+        (format!("{place}/bulk/7FE00010"), "multipart/related; type=\"image/jls\""),
+    ] {
+        // That no mark is in it is looked for there.
+        let answer = rig.get(&path, accept).unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        let part = multipart::read(answer.header("content-type").unwrap(), &answer.body).unwrap().remove(0);
+        let at = multipart::find(&part.body, b"\xFF\xD8\xFF\xE1").unwrap();
+        assert!(
+            part.body[at..]
+                .starts_with(&[b"\xFF\xD8\xFF\xE1\0\x12", &[0; 16][..], b"\xFF\xFE\0\x11"].concat())
+        );
+        assert!(path == place || part.body.len() == len, "{path}");
+    }
+    assert!(rig.double.asked().iter().any(|asked| asked.contains("/frames/")));
+}
+
+#[test]
+fn a_frame_that_is_not_of_its_syntax_is_nonsense() {
+    let rig = rig(|target| match target {
+        target if target.contains("/frames/") => {
+            let media = format!("image/jls; transfer-syntax={JPEG_LS}");
+            let body = related(&media, &[b"Rigpatient^Rosa".to_vec()]);
+            ok("multipart/related; type=\"image/jls\"; boundary=XX", body)
+        }
+        _ => found(&set()),
+    });
+    let answer = rig.get(&format!("{}/frames/1", rig.place()), FRAMES);
+    assert!(answer.is_none_or(|answer| answer.status == 502));
 }

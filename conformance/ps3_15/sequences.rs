@@ -2,8 +2,8 @@
 
 use crate::drive;
 use crate::instance::{PHOTOGRAPHY, anywhere, basic, ct, item, of_class, out, reference};
-use crate::support::build::{Length, bytes, sequence, text};
-use crate::support::samples;
+use crate::support::build::{Length, bytes, fragments, sequence, text};
+use crate::support::{samples, syntax};
 
 #[test]
 fn seq_01_02_03_05_old_values_signatures_icons_and_photos_go() {
@@ -61,4 +61,16 @@ fn seq_06_positions_maker_notes_and_owners_of_cameras_go() {
     let left: Vec<_> =
         walked.leaves.iter().filter(|leaf| leaf.bytes().windows(4).any(|window| window == b"Rosa")).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn seq_07_comments_and_application_data_in_compressed_pixels_go() {
+    let jpeg = b"\xff\xd8\xff\xe1\0\x0cExif\0\0Rosa\xff\xe2\0\x0bICC Rosa \xff\xfe\0\x06Rosa\xff\xda\0\x02\x01\xff\xd9Rosa";
+    let mut file = samples::ct(syntax::JPEG_BASELINE, 1);
+    file.elements.retain(|element| element.tag != (0x7fe0, 0x0010));
+    file.elements.push(fragments(&[jpeg]));
+    let walked = out(&drive::lenient("basic"), &file.sorted());
+    let pixels = walked.pixels().unwrap().bytes();
+    assert!(pixels.len() >= jpeg.len() && pixels.starts_with(b"\xff\xd8\xff\xe1\0\x0c"));
+    assert!(!pixels.windows(4).any(|window| window == b"Rosa"), "{pixels:?}");
 }

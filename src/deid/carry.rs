@@ -6,10 +6,12 @@ use super::engine::{Decision, Engine, Fate, Place, Subject};
 use super::receipt::Counts;
 use super::refusal::Refusal;
 use super::stamp;
+use crate::dicom::comments::Comments;
 use crate::dicom::token::Token;
 use crate::dicom::walker::Walker;
 use crate::dicom::writer::Writer;
 use crate::dicom::{Encoding, dictionary, value};
+use bytes::Bytes;
 use dicom_core::{Tag, VR};
 
 /// One data set on its way from old to new.
@@ -145,7 +147,7 @@ impl<'a> Carrier<'a> {
         Ok(())
     }
 
-    /// Encapsulated pixels inside an item: as they are or not at all.
+    /// Encapsulated pixels inside an item: without what is said beside the picture, or not at all.
     fn fragments(&mut self, tag: Tag, vr: VR, raw: &[u8]) -> Result<(), Refusal> {
         if self.at_root(tag) {
             return Ok(());
@@ -154,7 +156,8 @@ impl<'a> Carrier<'a> {
             Decision::Keep => {
                 self.counts.kept += 1;
                 self.claim_block(tag);
-                self.out.fragments(tag, vr, raw);
+                let bare = Comments::of_any().push(Bytes::copy_from_slice(raw))?;
+                self.out.fragments(tag, vr, &bare);
             }
             _ => self.counts.removed += 1,
         }

@@ -7,6 +7,7 @@ use super::engine::{Decision, Engine, Place, Subject};
 use super::facts::Gather;
 use super::refusal::Refusal;
 use super::stamp::{self, Prior};
+use crate::dicom::comments::CodeStreams;
 use crate::dicom::dictionary;
 use crate::dicom::fault::FaultKind;
 use dicom_core::header::Header as _;
@@ -64,6 +65,16 @@ pub fn elsewhere(tag: Tag, vr: VR) -> InMemElement {
 /// True for a value that stands elsewhere.
 pub fn is_elsewhere(element: &InMemElement) -> bool {
     matches!(element.value(), Value::PixelSequence(pixels) if pixels.fragments().is_empty())
+}
+
+/// Encapsulated pixels without what is said beside the picture.
+fn bare(element: &InMemElement) -> Result<InMemElement, Refusal> {
+    let Value::PixelSequence(pixels) = element.value() else { return Ok(element.clone()) };
+    let mut streams = CodeStreams::of_any();
+    let fragments = pixels.fragments().iter().map(|fragment| streams.fragment(fragment.clone().into()));
+    let fragments = fragments.map(|bytes| bytes.map(Vec::from)).collect::<Result<Vec<_>, _>>()?;
+    let pixels = PixelFragmentSequence::new(pixels.offset_table().to_vec(), fragments);
+    Ok(DataElement::new(element.tag(), element.vr(), pixels))
 }
 
 fn is_encapsulated(value: &Value<InMemDicomObject, InMemFragment>) -> bool {
@@ -177,7 +188,7 @@ impl Driver<'_> {
             Value::PixelSequence(_) => {
                 let place = Place { path: &self.path, creator };
                 Ok(match self.engine.element(self.subject, place, tag, vr, &[])? {
-                    Decision::Keep => Some(element.clone()),
+                    Decision::Keep => Some(bare(element)?),
                     // What stands in place of a value does not stand elsewhere.
                     Decision::Value(bytes, _) if is_elsewhere(element) => Some(valued(tag, vr, bytes)),
                     Decision::Empty if is_elsewhere(element) => Some(DataElement::empty(tag, vr)),

@@ -9,6 +9,7 @@ use super::receipt::{Counts, Originals, Phi, Receipt, Refused};
 use super::refusal::Refusal;
 use super::stamp::{self, Prior};
 use crate::dicom::bulk::BulkFilter;
+use crate::dicom::comments::Comments;
 use crate::dicom::instance::{BulkHeader, Event, Head, Limits};
 use crate::dicom::splitter::Splitter;
 use crate::dicom::token::Token;
@@ -55,7 +56,29 @@ pub struct Rewriter {
 
 enum Stage {
     Head,
-    Bulk { instance: Box<Instance>, passing: bool, filter: BulkFilter },
+    Bulk { instance: Box<Instance>, passing: bool, filter: Pixels },
+}
+
+/// What happens to pixels on their way.
+enum Pixels {
+    Native(BulkFilter),
+    Compressed(Comments),
+}
+
+impl Pixels {
+    fn push(&mut self, chunk: Bytes) -> Result<Bytes, Fault> {
+        match self {
+            Self::Native(filter) => Ok(filter.push(chunk)),
+            Self::Compressed(comments) => comments.push(chunk),
+        }
+    }
+
+    fn finish(&mut self) -> Bytes {
+        match self {
+            Self::Native(filter) => filter.finish(),
+            Self::Compressed(_) => Bytes::new(),
+        }
+    }
 }
 
 /// What is known once the head went out.
@@ -142,7 +165,10 @@ impl Rewriter {
                 Event::Head(head) => self.head(&head, out)?,
                 Event::Bulk(bytes) => {
                     if let Stage::Bulk { passing: true, filter, .. } = &mut self.stage {
-                        self.tally.goes_out(filter.push(bytes), out);
+                        match filter.push(bytes) {
+                            Ok(bytes) => self.tally.goes_out(bytes, out),
+                            Err(fault) => return Err(self.refused(fault.into())),
+                        }
                     }
                 }
                 Event::Tail(bytes) => self.tail(&bytes, out).map_err(|refusal| self.refused(refusal))?,
@@ -170,7 +196,10 @@ impl Rewriter {
         }
         let native = head.bulk.is_none_or(|bulk| bulk.len.is_some());
         let subject = self.engine.admit(facts, head.bulk.is_some(), native).map_err(named)?;
-        let filter = filter(head, &subject.facts, subject.facts.overlay_bits).map_err(named)?;
+        let filter = match native {
+            true => Pixels::Native(filter(head, &subject.facts, subject.facts.overlay_bits).map_err(named)?),
+            false => Pixels::Compressed(Comments::of(head.transfer_syntax.uid)),
+        };
         let instance = Instance {
             subject,
             encoding: head.encoding,

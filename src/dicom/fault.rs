@@ -33,6 +33,9 @@ pub enum FaultKind {
     OutOfOrder,
     /// Bytes follow the end of the data set.
     TrailingBytes,
+    /// Compressed pixels are not what the transfer syntax says, so that nobody can tell what stands
+    /// beside the picture in them (PS3.5 A.4).
+    BadCodeStream,
 }
 
 impl FaultKind {
@@ -51,6 +54,7 @@ impl FaultKind {
             Self::InflatesTooLarge => "the deflated data set inflates to more than the limit",
             Self::OutOfOrder => "an attribute stands after the pixel data where it must precede it",
             Self::TrailingBytes => "bytes follow the end of the data set",
+            Self::BadCodeStream => "the compressed pixels are not what the transfer syntax says",
         }
     }
 }

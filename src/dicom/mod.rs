@@ -9,10 +9,12 @@
 //! | bring any encoding to the one we keep | [`plain`] |
 //! | know where things stand in a stored file | [`layout`] |
 //! | know where each frame stands | [`frames`], [`image`] |
+//! | change what is taken out of compressed pixels | [`comments`] |
 //! | read text of any character set | [`text`] |
 //! | know what a transfer syntax means to us | [`syntax`] |
 
 pub mod bulk;
+pub mod comments;
 pub mod detect;
 pub mod dictionary;
 pub mod fault;

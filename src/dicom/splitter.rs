@@ -165,9 +165,10 @@ impl Inner {
             }
             Stage::Fragments(fragments) => {
                 let mut rest = piece;
-                let (used, ended) = fragments.advance(&rest)?;
+                let (used, ended) = fragments.advance(&rest);
+                // What stands before a fault is looked at, however the chunks were cut.
                 emit(rest.split_to(used.min(rest.len())), out);
-                if ended {
+                if ended? {
                     self.stage = Stage::Tail { held: Vec::new() };
                 }
                 Ok(rest)

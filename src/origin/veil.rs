@@ -7,10 +7,11 @@
 //! | change what a search may ask | `keys`, then `deid::search` |
 //! | change how results are found and shown | `search`, `results` |
 //! | change metadata | `metadata` |
-//! | change when pixels may pass | `verdicts`, `pixels` |
+//! | change when pixels may pass, and what of frames | `verdicts`, `pixels`, `comments` |
 //! | change instances on their way | `instances` |
 //! | change pictures | `rendered` |
 
+mod comments;
 mod instances;
 mod keys;
 mod metadata;

@@ -92,7 +92,7 @@ fn judge(leaf: &Leaf, fate: &Fate, out: Option<&Leaf>, block_kept: bool) -> Opti
         matches!(&out.content, Content::Value(v) if v.is_empty()) || out.content == Content::Sequence(0)
     });
     let fine = match fate {
-        Fate::Same => same,
+        Fate::Same => out.is_some_and(|out| out.content.is_blanked_of(&leaf.content)),
         Fate::Gone | Fate::Stamp => true,
         Fate::Empty => empty,
         Fate::Other => out.is_some() && (!same || leaf.bytes().is_empty()),

@@ -133,8 +133,8 @@ fn frm_06_float_pixels_are_served_the_same_way() {
 
 #[test]
 fn frames_without_a_table_are_found_and_tables_are_believed_only_if_true() {
-    let stream = |number: u8| vec![0xFF, 0xD8, 0xFF, number, 1, 2, 3, 4, 0xFF, 0xD9];
-    let (first, second) = (stream(0xE0), stream(0xE1));
+    let stream = |number: u8| vec![0xFF, 0xD8, 0xFF, 0xDA, 0, 3, number, 4, 0xFF, 0xD9];
+    let (first, second) = (stream(1), stream(2));
     let halves = (second[..4].to_vec(), second[4..].to_vec());
     let right = [0u32.to_le_bytes(), 18u32.to_le_bytes()].concat();
     let wrong = [0u32.to_le_bytes(), 4u32.to_le_bytes()].concat();

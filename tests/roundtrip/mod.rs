@@ -218,7 +218,7 @@ impl Seen {
     pub fn picture(&self, number: u32) -> Vec<u8> {
         let mut more = samples::picture(4, 4, 8);
         more.push(self.references((0x0008, 0x2112)));
-        more.push(fragments(&[b"\xff\xd8 not a picture \xff\xd9"]));
+        more.push(fragments(&[b"\xff\xd8\xff\xda\0\x02 not a picture \xff\xd9"]));
         let mut file = self.result("1.2.840.10008.5.1.4.1.1.7", "OT", number, more);
         (file.declared, file.body) = (syntax::JPEG_BASELINE.to_owned(), syntax::JPEG_BASELINE.to_owned());
         file.write()

@@ -6,7 +6,7 @@ use super::build::{
 };
 use super::{Tag, syntax};
 
-/// Encapsulated transfer syntaxes of PS3.6 Table A-1 that an instance can be stored in; the payload of a sample is arbitrary, as fragments pass untouched.
+/// Encapsulated transfer syntaxes of PS3.6 Table A-1 that an instance can be stored in; the payload of a sample is arbitrary, behind what its kind begins with.
 pub const ENCAPSULATED: [&str; 38] = [
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
@@ -111,12 +111,26 @@ pub fn ct(uid: &str, number: u32) -> Part10 {
     elements.extend(picture(4, 4, 16));
     let pixels: Vec<u8> = (0..32).collect();
     elements.push(if ENCAPSULATED.contains(&uid) {
-        fragments(&[&pixels])
+        fragments(&[&code_stream(uid, &pixels)])
     } else {
         bytes(PIXELS, b"OW", &pixels)
     });
     elements.push(bytes((0xfffc, 0xfffc), b"OB", &[0; 10]));
     Part10::new(uid, elements).sorted()
+}
+
+/// These bytes as a frame: where the kind of a code stream is looked at, between the markers that it needs.
+pub fn code_stream(uid: &str, bytes: &[u8]) -> Vec<u8> {
+    let kind = uid.strip_prefix("1.2.840.10008.1.2.4.").and_then(|kind| kind.parse::<u16>().ok());
+    let (head, end): (&[u8], &[u8]) = match kind {
+        Some(50..=81) => (b"\xff\xd8\xff\xda\0\x02", b"\xff\xd9"),
+        Some(90..=93 | 201..=203) => {
+            (b"\xff\x4f\xff\x51\0\x02\xff\x90\0\x0a\0\0\0\0\0\0\0\x01\xff\x93", b"\xff\xd9")
+        }
+        Some(110..=112) => (b"\xff\x0a", b""),
+        _ => (b"", b""),
+    };
+    [head, bytes, end].concat()
 }
 
 const PIXELS: Tag = (0x7fe0, 0x0010);

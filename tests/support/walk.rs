@@ -17,6 +17,21 @@ pub enum Content {
     Fragments(Vec<Vec<u8>>),
 }
 
+impl Content {
+    /// The same, or compressed pixels of the same lengths in which bytes were written over at most: by zeros or blanks,
+    /// by the ones of a JFIF header of its own, or by the mark of colours that are to be ignored.
+    pub fn is_blanked_of(&self, before: &Content) -> bool {
+        let (Content::Fragments(after), Content::Fragments(before)) = (self, before) else {
+            return self == before;
+        };
+        let blank = |(after, before): (&u8, &u8)| after == before || matches!(after, 0 | 1 | b' ' | 0xFF);
+        let alike = |(after, before): (&Vec<u8>, &Vec<u8>)| {
+            after.len() == before.len() && after.iter().zip(before).all(blank)
+        };
+        after.len() == before.len() && after.iter().zip(before).all(alike)
+    }
+}
+
 /// One element that was met, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {

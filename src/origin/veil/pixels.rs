@@ -1,6 +1,7 @@
 //! Frames and bulk data. Pixels pass as the origin gives them once the verdict about their instance is known; other values
 //! go through the engine in their place in the data set, so that a value by reference is what it would be inline.
 
+use super::comments;
 use super::metadata::{Described, PIXELS, whole};
 use super::verdicts::Frame;
 use super::{Fault, Parts, Place, Veil};
@@ -57,6 +58,7 @@ impl Veil {
             return self.rewritten(&original).await?.bulk(&self::path(place), attribute, given).await;
         }
         let (object, value) = self.value(&original, attribute).await?;
+        let value = if PIXELS.contains(&attribute.tag) { comments::bare(value)? } else { value };
         let media = media(&object, attribute);
         Ok(Parts::one(Part { media, transfer_syntax: None, path, tag: None, content: Content::bytes(value) }))
     }
@@ -131,7 +133,7 @@ fn renamed(behind: Parts, path: &str, numbers: &[u32], bytes: u64) -> Parts {
         } else {
             part.content
         };
-        Ok(Part { path, tag: None, content, ..part })
+        Ok(comments::without(Part { path, tag: None, content, ..part }))
     });
     Parts { partial: behind.partial, instances: behind.instances, parts: parts.boxed() }
 }
