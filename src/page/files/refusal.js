@@ -7,7 +7,7 @@ import { t, has, known } from './parts.js';
 const BY_PROFILE = ['pixels', 'private-sop-class'];
 
 /** Refusals whose sentence says itself what to do. */
-const SAID = ['dicomdir', 'key-destroyed'];
+const SAID = ['dicomdir', 'key-destroyed', 'patient-erased', 'study-erased'];
 
 /** Who can do something: `operator`, `source`, or nobody else. */
 export const who = (code) => (BY_PROFILE.includes(code) ? 'operator' : !has(`refused.${code}`) || SAID.includes(code) ? '' : 'source');
