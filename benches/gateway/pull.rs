@@ -120,7 +120,7 @@ const RELAY: &str = "through a relay that looks at nothing";
 fn throughput(table: &mut Table, what: &str, times: [Vec<f64>; 3]) {
     let rate = |time: f64| format!("{:.0} MiB/s", 200.0 * 513.0 / 1024.0 / time);
     let [ours, direct, relay] = times.map(median);
-    for (through, time, goal) in [("through the veil", ours, "≥ 0.8"), (RELAY, relay, "the limit here")] {
+    for (through, time, goal) in [("through the veil", ours, "≥ 0.8"), (RELAY, relay, "-")] {
         let direct_rate = format!("Orthanc direct {}", rate(direct));
         table.row(
             &format!("{what}, {through}"),
@@ -136,7 +136,7 @@ fn latency(table: &mut Table, times: &[Vec<f64>; 3]) {
     let ms = |figures: &[f64], share| 1000.0 * quantile(figures.to_vec(), share);
     let [ours, direct, relay] = times;
     for (through, figures, goals) in
-        [("through the veil", ours, ["≤ + 1 ms", "≤ 1.3"]), (RELAY, relay, ["the limit here"; 2])]
+        [("through the veil", ours, ["≤ + 1 ms", "≤ 1.3"]), (RELAY, relay, ["-"; 2])]
     {
         let (fast, slow) = ((ms(figures, 0.5), ms(direct, 0.5)), (ms(figures, 0.99), ms(direct, 0.99)));
         table.row(
