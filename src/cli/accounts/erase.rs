@@ -27,8 +27,9 @@ pub(super) fn run(
         // Before anything is erased: an archive that cannot be used is a mistake in the settings.
         let archive =
             Archive::open(&desk.config.archive, desk.db.clone()).map_err(serve::Failure::Archive)?;
-        let erased = desk.db.erase(&desk.hand, &desk.master, project, whom).await;
-        let erased = erased.map_err(|fault| wrong(project, fault))?;
+        let found = desk.db.project(project).await.map_err(|fault| wrong(project, fault))?;
+        let erased = desk.db.erase(&desk.hand, &desk.master, &found.id, whom).await;
+        let erased = erased.map_err(|fault| wrong(named, fault))?;
         let left = archive.remove(erased.objects.iter().map(String::as_str)).await;
         if desk.config.archive == Site::Memory && !erased.objects.is_empty() {
             stdio::say("the archive is in the memory of the gateway: the bytes go when that ends");
