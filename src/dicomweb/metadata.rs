@@ -9,6 +9,8 @@ use std::fmt;
 const SOP_CLASS: Tag = Tag(0x0008, 0x0016);
 /// SOP Instance UID.
 const SOP_INSTANCE: Tag = Tag(0x0008, 0x0018);
+/// Lowest group of an instance's own attributes: command, file meta and directory elements are below (PS3.5 7.1, PS3.3 F.3).
+const FIRST_GROUP: u16 = 0x0008;
 /// Specific Character Set.
 pub(super) const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 
@@ -134,8 +136,13 @@ impl At {
 impl MetadataInstance {
     /// An instance of these elements; without group 0002, which metadata must not carry
     /// and is made anew from the bulk data (PS3.18 10.5.1.4).
+    /// Elements of a directory are no instance's and are refused: at the start of a data set they would make its byte
+    /// order doubtful.
     pub(super) fn new(elements: Vec<Element>) -> Result<Self, At> {
         let elements = arranged(elements)?;
+        if let Some(first) = elements.first().filter(|first| first.tag.group() < FIRST_GROUP) {
+            return Err(At(MetadataFaultKind::BadTag, Some(first.tag)));
+        }
         let (sop_class, sop_instance) = (uid_of(&elements, SOP_CLASS), uid_of(&elements, SOP_INSTANCE));
         let missing = |tag| At(MetadataFaultKind::MissingUid, Some(tag));
         let sop_class = sop_class.ok_or(missing(SOP_CLASS))?;
@@ -237,6 +244,14 @@ mod tests {
         let missing = |tag| Err(At(MetadataFaultKind::MissingUid, Some(tag)));
         assert_eq!(MetadataInstance::new(vec![element(SOP_CLASS, b"1.2")]), missing(SOP_INSTANCE));
         assert_eq!(MetadataInstance::new(vec![element(SOP_CLASS, b"")]), missing(SOP_CLASS));
+    }
+
+    #[test]
+    fn elements_of_a_directory_are_refused_with_their_tag() {
+        let place = Tag(0x0004, 0x0005);
+        let elements =
+            vec![element(SOP_CLASS, b"1.2"), element(SOP_INSTANCE, b"2.25.1"), element(place, b"A ")];
+        assert_eq!(MetadataInstance::new(elements), Err(At(MetadataFaultKind::BadTag, Some(place))));
     }
 
     #[test]
