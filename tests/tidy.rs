@@ -81,7 +81,12 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("stripe::", &["billing"], "Stripe only in billing"),
     ("stripe_billing::", &["billing"], "Stripe only in billing"),
     ("stripe_checkout::", &["billing"], "Stripe only in billing"),
-    ("tokio_rustls::", &["sink", "serve"], "TLS only where syslog is sent and where clients are listened to"),
+    ("hyper::client", &["downstream"], "HTTP calls only in downstream"),
+    (
+        "tokio_rustls::",
+        &["downstream", "sink", "serve"],
+        "TLS only where servers are asked, syslog is sent, and clients are listened to",
+    ),
     ("jsonwebtoken::", &["oidc"], "tokens of an issuer only in oidc"),
     ("prometheus_client::", &["metrics"], "what is counted stands in one list"),
     ("opentelemetry", &["otlp"], "traces leave by one door"),

@@ -102,7 +102,7 @@ fn slices(table: &mut Table) {
     }
     let (mut whole, mut one, mut frames) =
         ([const { vec![] }; 3], [const { vec![] }; 3], [const { vec![] }; 3]);
-    for _ in 0..5 {
+    for _ in 0..15 {
         for (at, side) in sides.iter_mut().enumerate() {
             let study = format!("studies/{}", side.study);
             whole[at].push(side.get(&study, INSTANCES));

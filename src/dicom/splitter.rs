@@ -109,7 +109,7 @@ enum Stage {
 
 /// Chunks are copied into the head in windows of this size, so that a huge chunk is
 /// not copied only to be cut.
-const WINDOW: usize = 64 * 1024;
+const WINDOW: usize = 8 * 1024;
 
 impl Inner {
     fn new(limits: Limits) -> Self {

@@ -7,7 +7,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 use std::time::Duration;
 
 /// How long an unused connection is kept: servers close idle ones, and the sooner we do, the rarer both happen at once.
-const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(5);
 
 /// A client that connects within `connect`, and trusts the authorities in `ca` (PEM) besides the system's.
 ///

@@ -8,7 +8,9 @@
 //! | change when a server that does not answer is left alone | `breaker` |
 //! | change which URLs that it names are followed | `address` |
 //! | change what a server is told of whose work it does, and what is counted of it | `asked` |
+//! | change on which connections resources are asked for, how their bytes come in | `wires`, `wire` |
 //! | change how any HTTP client is set up | `client` |
+//! | change whose certificates are believed | [`trust`] |
 //! | change how spans are sent to a collector | `collector`, then `otlp` |
 //! | ask another server for a small JSON document | [`document`] |
 //! | show an exchange as it was, to whoever examines a server | [`probe`] |
@@ -27,6 +29,9 @@ mod places;
 pub mod probe;
 mod read;
 mod store;
+pub mod trust;
+mod wire;
+mod wires;
 
 pub use body::{Feed, Feeder};
 pub use client::for_objects;
@@ -43,6 +48,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+use wires::Wires;
 
 /// How the gateway names itself to the downstream server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +108,8 @@ pub enum Unusable {
 #[derive(Clone)]
 pub struct Downstream {
     http: reqwest::Client,
+    /// For what is pulled.
+    wires: Wires,
     settings: Arc<Settings>,
     root: Arc<reqwest::Url>,
     places: Places,
@@ -114,13 +122,15 @@ impl Downstream {
     /// # Errors
     /// The settings cannot be used.
     pub fn new(settings: Settings) -> Result<Self, Unusable> {
+        let headers = headers(&settings.headers)?;
         let builder = client::builder(settings.connect, settings.ca.as_deref())?
             .pool_max_idle_per_host(settings.concurrent)
-            .default_headers(headers(&settings.headers)?);
+            .default_headers(headers.clone());
         let http = builder.build().map_err(|_| Unusable::Tls)?;
         let places = Places::new(settings.concurrent);
         let root = Arc::new(address::root(&settings.url).ok_or(Unusable::Url)?);
-        Ok(Self { http, settings: Arc::new(settings), root, places, breaker: Arc::default() })
+        let wires = Wires::new(&root, &settings, headers)?;
+        Ok(Self { http, wires, settings: Arc::new(settings), root, places, breaker: Arc::default() })
     }
 
     /// The configured root.

@@ -5,6 +5,7 @@ use super::asked::Asked;
 use super::fault::{self, Fault};
 use super::multipart::ReplyParts;
 use super::places::Lease;
+use super::wires::{Answer, Flow};
 use super::{Downstream, retry_after};
 use crate::dicomweb::media::MediaType;
 use bytes::Bytes;
@@ -92,14 +93,12 @@ impl Downstream {
             request =
                 request.header("Range", format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         }
-        let answer = timeout(self.settings.answer, request.send()).await;
-        match answer
-            .map_err(|_| Fault::TimedOut)
-            .and_then(|sent| sent.map_err(|error| fault::of_error(&error)))
-        {
-            Ok(response) => {
+        let request = request.build().map_err(|_| Fault::Unsupported)?;
+        let answer = timeout(self.settings.answer, self.wires.ask(request)).await;
+        match answer.map_err(|_| Fault::TimedOut).flatten() {
+            Ok(answer) => {
                 pass.answered();
-                reply(response, place, self.settings.answer, range)
+                reply(answer, place, self.settings.answer, range)
             }
             Err(fault) => {
                 if fault.is_silence() {
@@ -112,12 +111,12 @@ impl Downstream {
 }
 
 fn reply(
-    response: reqwest::Response,
+    answer: Answer,
     place: Lease,
     silence: Duration,
     asked: Option<&Range<u64>>,
 ) -> Result<Reply, Fault> {
-    let (status, headers) = (response.status(), response.headers());
+    let (status, headers) = (answer.head.status, &answer.head.headers);
     let nothing = status == StatusCode::NO_CONTENT;
     if !nothing && !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         return Err(Fault::of_status(status.as_u16(), retry_after(headers)));
@@ -138,14 +137,14 @@ fn reply(
     };
     Ok(Reply {
         media: text(headers, CONTENT_TYPE).and_then(|text| MediaType::parse(text).ok()),
-        length: response.content_length(),
+        length: answer.length,
         partial: part && range.is_none(),
         range,
         remaining: headers.get_all(WARNING).iter().find_map(|value| remaining(value.to_str().ok()?)),
         nothing,
         date: text(headers, DATE).and_then(date),
         framed: nothing || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
-        body: body(response, place, silence),
+        body: body(answer.flow, place, silence),
     })
 }
 
@@ -172,16 +171,15 @@ fn remaining(warning: &str) -> Option<u64> {
     before.split_whitespace().next_back()?.parse().ok()
 }
 
-fn body(response: reqwest::Response, place: Lease, silence: Duration) -> BodyStream {
+fn body(flow: Flow, place: Lease, silence: Duration) -> BodyStream {
     place.rests();
-    let next = move |(mut response, place): (reqwest::Response, Lease)| async move {
+    let next = move |(mut flow, place): (Flow, Lease)| async move {
         place.works();
-        let chunk = timeout(silence, response.chunk()).await.map_err(|_| Fault::TimedOut)?;
+        let chunk = timeout(silence, flow.chunk()).await.map_err(|_| Fault::TimedOut)?;
         place.rests();
-        let chunk = chunk.map_err(|error| fault::of_error(&error))?;
-        Ok(chunk.map(|bytes| (bytes, (response, place))))
+        Ok(chunk?.map(|bytes| (bytes, (flow, place))))
     };
-    stream::try_unfold((response, place), next).boxed()
+    stream::try_unfold((flow, place), next).boxed()
 }
 
 impl Reply {

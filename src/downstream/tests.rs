@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+mod wires;
+
 const TYPE: &str = "application/dicom+json";
 
 /// A client for the server at this URL, patient for 200 ms.

@@ -2,7 +2,7 @@
 //! state of the files holds for new connections; one that cannot be used changes nothing.
 
 use crate::config::Tls;
-use crate::sink::certificates;
+use crate::downstream::trust::certificates;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;

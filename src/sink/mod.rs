@@ -12,7 +12,6 @@ mod run;
 mod syslog;
 
 pub use run::{Source, run};
-pub use syslog::certificates;
 
 use crate::audit::chain::Sealed;
 use crate::secret::Secret;

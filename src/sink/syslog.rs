@@ -7,8 +7,9 @@
 
 use super::{Address, Fault, Settings, Unusable, dicom};
 use crate::audit::chain::Sealed;
+use crate::downstream::trust::certificates;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
@@ -151,12 +152,6 @@ fn authorities(pem: Option<&[u8]>) -> Result<RootCertStore, Unusable> {
     let mut store = RootCertStore::empty();
     let (added, _) = store.add_parsable_certificates(certificates);
     if added == 0 { Err(none) } else { Ok(store) }
-}
-
-/// The certificates of a PEM file; nothing if there are none, or one is broken.
-pub fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let all: Option<Vec<_>> = CertificateDer::pem_slice_iter(pem).map(Result::ok).collect();
-    all.filter(|all| !all.is_empty())
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 /// Bytes among which the names must stand.
 const MOST: usize = 256 << 10;
 
+/// Bytes that are looked at more at a time.
+const WINDOW: usize = 4 << 10;
+
 const DEPTH: usize = 64;
 
 /// Implicit VR Little Endian: what a file without a named syntax has (PS3.5 10.1).
@@ -40,14 +43,15 @@ impl Arrival {
     /// Reads as much as it takes; `asked` is what was asked for.
     pub(super) async fn of(mut bytes: ByteStream, asked: &Place) -> Result<Self, Fault> {
         let (mut held, mut chunks) = (Vec::new(), Vec::new());
+        let wanted = asked.instance.is_none();
         let names = loop {
             let chunk = bytes.try_next().await?;
-            let complete = chunk.is_none() || held.len() > MOST;
-            if let Some(chunk) = chunk {
-                held.extend_from_slice(chunk.get(..chunk.len().min(2 * MOST)).unwrap_or_default());
-                chunks.push(chunk);
-            }
-            if let Some(names) = names(&held, complete, asked.instance.is_none())? {
+            let found = match &chunk {
+                Some(chunk) => look(&mut held, chunk, wanted)?,
+                None => Some(names(&held, true, wanted)?.ok_or(downstream::Fault::Nonsense)?),
+            };
+            chunks.extend(chunk);
+            if let Some(names) = found {
                 break names;
             }
         };
@@ -61,6 +65,17 @@ impl Arrival {
         let bytes = stream::iter(chunks.into_iter().map(Ok)).chain(bytes).boxed();
         Ok(Self { syntax: names.syntax, path, bytes })
     }
+}
+
+/// What is told once a chunk came; no more of it is held than that takes.
+fn look(held: &mut Vec<u8>, chunk: &[u8], wanted: bool) -> Result<Option<Names>, Fault> {
+    for window in chunk.chunks(WINDOW) {
+        held.extend_from_slice(window);
+        if let Some(names) = names(held, held.len() > MOST, wanted)? {
+            return Ok(Some(names));
+        }
+    }
+    Ok(None)
 }
 
 /// What the bytes tell; `None`: more are needed. The names of series and instance are looked for if they are `wanted`.

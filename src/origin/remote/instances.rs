@@ -48,8 +48,8 @@ impl Remote {
 
 impl RemoteOrigin {
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
-        let count = self.remote.count(place).await?;
-        let Arrivals { mut partial, mut instances } = self.remote.instances(place).await?;
+        let (count, arrivals) = tokio::try_join!(self.remote.count(place), self.remote.instances(place))?;
+        let Arrivals { mut partial, mut instances } = arrivals;
         let mut none = Fault::NotFound;
         let first = loop {
             let arrival = instances.try_next().await?.ok_or(none)?;

@@ -20,6 +20,9 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
+/// Bytes that the rewriter is given at once while it has not decided: it may have to hold them.
+const UNDECIDED: usize = 64 << 10;
+
 const OTHER_SYNTAX: Fault =
     Fault::Undecodable("no instance can be given in a transfer syntax that the request takes");
 
@@ -160,6 +163,8 @@ struct Rewritten {
 /// An instance on its way, as far as it was not taken.
 struct Rest {
     source: ByteStream,
+    /// What came of it and was not taken yet.
+    left: Bytes,
     /// None at its end.
     rewriter: Option<Rewriter>,
     receipt: Option<Receipt>,
@@ -168,15 +173,23 @@ struct Rest {
 
 impl Rest {
     fn new(engine: &Engine, share: Share, source: ByteStream) -> Self {
-        Self { source, rewriter: Some(Rewriter::new(engine, Options::default())), receipt: None, share }
+        let rewriter = Some(Rewriter::new(engine, Options::default()));
+        Self { source, left: Bytes::new(), rewriter, receipt: None, share }
     }
 
     /// The next pieces; none at the end.
     async fn take(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let Some(rewriter) = self.rewriter.as_mut() else { return Ok(()) };
         let refused = |refused: Refused| Fault::Refused(refused.refusal);
-        match self.source.try_next().await? {
-            Some(chunk) => {
+        let chunk = match std::mem::take(&mut self.left) {
+            empty if empty.is_empty() => self.source.try_next().await?,
+            left => Some(left),
+        };
+        match chunk {
+            Some(mut chunk) => {
+                if rewriter.admitted().is_none() && chunk.len() > UNDECIDED {
+                    self.left = chunk.split_off(UNDECIDED);
+                }
                 self.share.hold(rewriter.will_hold(chunk.len()).saturating_mul(COPIES)).await?;
                 rewriter.push(chunk, out).map_err(refused)
             }
@@ -189,7 +202,8 @@ impl Rest {
     }
 
     fn stream(self) -> ByteStream {
-        let pieces = stream::try_unfold(self, |mut rest| async move {
+        // A rewriter is large, and would be moved with every piece.
+        let pieces = stream::try_unfold(Box::new(self), |mut rest| async move {
             if rest.rewriter.is_none() {
                 return Ok::<_, Fault>(None);
             }

@@ -1,0 +1,160 @@
+//! The connections of what is pulled, against servers on bare sockets: kept, given up, closed, secured.
+
+use super::*;
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::io::AsyncWrite;
+use tokio_rustls::TlsAcceptor;
+
+/// Answers requests that come on one connection, so many, then closes it.
+async fn serve(mut stream: impl AsyncReadExt + AsyncWrite + Unpin, many: usize, answer: &[u8]) {
+    for _ in 0..many {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => asked.push(byte),
+                Err(_) => return,
+            }
+        }
+        let _ = stream.write_all(answer).await;
+        let _ = stream.flush().await;
+    }
+    let _ = stream.shutdown().await;
+}
+
+/// A server that answers `many` requests on each connection, its connections counted.
+async fn keeping(many: usize, answer: &'static str) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&format!("http://{}/dicom-web", listener.local_addr().unwrap()));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(serve(stream, many, answer.as_bytes()));
+        }
+    });
+    Server { client, connections }
+}
+
+const KEPT: &str = "HTTP/1.1 200 X\r\nContent-Type: a/b\r\nContent-Length: 3\r\n\r\nabc";
+const CHUNKED: &str =
+    "HTTP/1.1 200 X\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_whose_body_was_read_serves_the_next_request() {
+    for answer in [KEPT, CHUNKED] {
+        let server = keeping(usize::MAX, answer).await;
+        for _ in 0..5 {
+            assert_eq!(server.get().await.unwrap(), b"abc");
+        }
+        assert_eq!(server.connections(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_body_whose_end_nobody_waited_for_the_connection_is_kept_and_of_one_given_up_it_is_not() {
+    let server = keeping(usize::MAX, CHUNKED).await;
+    for _ in 0..3 {
+        let mut body = server.client.get("studies", TYPE, None).await.unwrap().body().unwrap();
+        assert_eq!(body.try_next().await.unwrap().unwrap(), "abc");
+    }
+    assert_eq!(server.connections(), 1);
+    drop(server.client.get("studies", TYPE, None).await.unwrap());
+    let _ = server.get().await.unwrap();
+    assert!(server.connections() <= 2);
+    let long = "HTTP/1.1 200 X\r\nContent-Length: 9999\r\n\r\nabc";
+    let broken = keeping(usize::MAX, long).await;
+    for _ in 0..2 {
+        drop(broken.client.get("studies", TYPE, None).await.unwrap());
+    }
+    assert_eq!(broken.connections(), 2, "its bytes would come as those of the next answer");
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_closed_costs_no_request() {
+    let server = keeping(1, KEPT).await;
+    for _ in 0..4 {
+        assert_eq!(server.get().await.unwrap(), b"abc");
+    }
+    assert_eq!(server.connections(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_takes_is_closed() {
+    let idle = keeping(2, KEPT).await;
+    assert_eq!(idle.get().await.unwrap(), b"abc");
+    assert_eq!(idle.client.wires.kept_now(), 1);
+    tokio::time::sleep(2 * client::IDLE + Duration::from_millis(500)).await;
+    assert_eq!(idle.client.wires.kept_now(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_with_its_connection_comes_whole_however_it_is_cut() {
+    let head = "HTTP/1.1 200 X\r\nContent-Type: multipart/related; boundary=XX\r\n\r\n";
+    let long = vec![b'x'; 3 << 20];
+    let body = [b"--XX\r\n\r\n".as_slice(), &long, b"\r\n--XX--"].concat();
+    for cut in [0, 10, body.len()] {
+        let (first, rest) = body.split_at(cut);
+        let script = [head.as_bytes(), first].concat();
+        let rest = rest.to_vec();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = client(&format!("http://{}/dicom-web", listener.local_addr().unwrap()));
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(&script).await;
+            // What comes then was not read with the head.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let _ = stream.write_all(&rest).await;
+        });
+        let mut parts = client.get("studies", TYPE, None).await.unwrap().parts().unwrap();
+        let (_, part) = parts.next().await.unwrap().unwrap();
+        assert!(part.try_collect::<Vec<_>>().await.unwrap().concat() == long, "cut at {cut}");
+        assert!(parts.next().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_believed_under_its_name_and_a_known_authority() {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let ca = authority.pem().into_bytes();
+    for (name, ca, believed) in
+        [("127.0.0.1", Some(ca.clone()), true), ("pacs.example", Some(ca), false), ("127.0.0.1", None, false)]
+    {
+        let key = KeyPair::generate().unwrap();
+        let issued =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![issued.der().clone()],
+                PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
+            )
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/dicom-web", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream, 9, KEPT.as_bytes()).await;
+                }
+            }
+        });
+        let plain = client(&url);
+        let client = Downstream::new(Settings { ca, ..(*plain.settings).clone() }).unwrap();
+        let got = client.get("studies", TYPE, None).await;
+        match believed {
+            true => assert_eq!(got.unwrap().held(9).await.unwrap(), "abc"),
+            false => assert_eq!(got.err(), Some(Fault::Unreachable), "{name}"),
+        }
+    }
+}
