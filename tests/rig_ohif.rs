@@ -22,7 +22,7 @@ use session::Session;
 use std::path::Path;
 use support::Tag;
 use support::files::{File, rigs_home};
-use support::rig::{self, Viewer};
+use support::rig;
 use support::walk::walk;
 
 /// Identified instances: what lies at the origin, and what is uploaded in the browser.
@@ -56,7 +56,7 @@ impl Files {
 }
 
 /// What the viewer is to do, in the gateway's names.
-fn plan(pulled: &Pulled, viewer: &Viewer, files: &Files, folder: &Path, front: u16) -> Value {
+fn plan(pulled: &Pulled, files: &Files, folder: &Path, front: u16) -> Value {
     let study = &pulled.found("/studies")[0];
     let uid = value(study, "0020000D");
     let mut series = pulled.found(&format!("/studies/{uid}/series"));
@@ -76,22 +76,22 @@ fn plan(pulled: &Pulled, viewer: &Viewer, files: &Files, folder: &Path, front: u
         path
     });
     json!({
-        "packages": viewer.packages, "chromium": viewer.chromium, "gateway": pulled.server.url, "front": front,
+        "gateway": pulled.server.url, "front": front,
         "key": pulled.server.key, "folder": folder, "patient": value(study, "00100020"), "study": uid, "series": series,
         "uploads": uploads.collect::<Vec<_>>(), "uploaded": uploaded,
     })
 }
 
 fn shows(origin: Origin) -> Option<Session> {
-    let viewer = rig::viewer()?;
+    let browser = rig::browser(&["@ohif/app/dist/index.html"])?;
     let files = files(origin)?;
     let front = rig::free_port();
     let base = format!("http://127.0.0.1:{front}/dicom-web");
     let pulled = origin.start("viewer.toml", &[("VEILGATE_PUBLIC_BASE_URL", &base)])?;
     pulled.hold(&Files::instances(&files.study));
     let folder = tempfile::tempdir().unwrap();
-    let plan = plan(&pulled, &viewer, &files, folder.path(), front);
-    let session = Session::new(viewer.run(&plan, folder.path()), folder);
+    let plan = plan(&pulled, &files, folder.path(), front);
+    let session = Session::new(browser.run("ohif.mjs", plan.clone(), folder.path()), folder);
     drawn(&session);
     asked(&session, &plan);
     hidden(&session, &pulled, &files, &plan);

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use stow::{burned_in, ct};
-use support::files::rigs_home;
 use support::http::Request;
 use support::rig;
 use support::server::Server;
@@ -52,29 +50,17 @@ fn archive() -> Vec<u8> {
 
 /// What the driver saw; None where the browser is not installed and this is not CI.
 fn driven(server: &Server, folder: &Path) -> Option<Value> {
-    let (packages, node) = (rigs_home().join("npm/node_modules"), rigs_home().join("venv/bin/node"));
-    let chromium = Path::new("/usr/bin/chromium");
-    let parts =
-        [chromium.to_owned(), node.clone(), packages.join("playwright-core"), packages.join("axe-core")];
-    if let Some(part) = parts.iter().find(|part| !part.exists()) {
-        return rig::missing(&part.display().to_string());
-    }
+    let browser = rig::browser(&["axe-core/axe.min.js"])?;
     std::fs::write(folder.join("archive.zip"), archive()).unwrap();
     std::fs::write(folder.join("notes.txt"), "no DICOM, only words ".repeat(20)).unwrap();
     std::fs::create_dir(folder.join("downloads")).unwrap();
     let plan = json!({
-        "packages": packages, "chromium": chromium, "gateway": server.url, "key": server.key, "adminKey": ADMIN_KEY,
+        "gateway": server.url, "key": server.key, "adminKey": ADMIN_KEY,
         "folder": folder.join("downloads"), "scan": folder.join("scan"), "count": COUNT,
         "archive": folder.join("archive.zip"), "foreign": folder.join("notes.txt"),
         "shots": std::env::var("PAGE_SHOTS").unwrap_or_default(),
     });
-    let path = folder.join("plan.json");
-    std::fs::write(&path, plan.to_string()).unwrap();
-    let script = format!("{}/tests/rigs/page.mjs", env!("CARGO_MANIFEST_DIR"));
-    let done = Command::new(node).arg(script).arg(path).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
-    Some(serde_json::from_slice(&done.stdout).unwrap())
+    Some(browser.run("page.mjs", plan, folder))
 }
 
 fn text<'a>(seen: &'a Value, place: &str) -> &'a str {

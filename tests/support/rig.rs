@@ -313,33 +313,36 @@ pub fn dicomweb_client(
     Some((answer, output.status.code().unwrap_or(-1)))
 }
 
-/// OHIF's built distribution and what it takes to drive it in a browser.
-pub struct Viewer {
+/// What it takes to drive pages in a browser.
+pub struct Browser {
     /// Folder of the npm packages.
     pub packages: PathBuf,
-    pub chromium: PathBuf,
+    chromium: PathBuf,
     node: PathBuf,
 }
 
-/// The viewer; None when a piece of it is missing and this is not CI.
-pub fn viewer() -> Option<Viewer> {
+/// The browser, with these files of npm packages; None when a piece of it is missing and this is not CI.
+pub fn browser(more: &[&str]) -> Option<Browser> {
     let (home, chromium) = (rigs_home(), PathBuf::from("/usr/bin/chromium"));
     let (packages, node) = (home.join("npm/node_modules"), home.join("venv/bin/node"));
-    let pieces = [packages.join("@ohif/app/dist/index.html"), packages.join("playwright-core/package.json")];
-    if pieces.iter().chain([&chromium, &node]).all(|piece| piece.is_file()) {
-        return Some(Viewer { packages, chromium, node });
+    let driver = ["playwright-core/package.json"];
+    let packaged = driver.iter().chain(more).map(|file| packages.join(file));
+    match packaged.chain([chromium.clone(), node.clone()]).find(|piece| !piece.is_file()) {
+        Some(piece) => missing(&piece.display().to_string()),
+        None => Some(Browser { packages, chromium, node }),
     }
-    missing("the viewer (Chromium, Node.js, OHIF)")
 }
 
-impl Viewer {
-    /// Drive OHIF as this plan says (see `tests/rigs/ohif.mjs`), its files beside it; the result.
-    pub fn run(&self, plan: &serde_json::Value, folder: &Path) -> serde_json::Value {
+impl Browser {
+    /// Drive it with a script beside this as this plan says, its files in `folder`; the result.
+    pub fn run(&self, driver: &str, mut plan: serde_json::Value, folder: &Path) -> serde_json::Value {
+        plan["packages"] = self.packages.display().to_string().into();
+        plan["chromium"] = self.chromium.display().to_string().into();
         let path = folder.join("plan.json");
         std::fs::write(&path, plan.to_string()).unwrap();
-        let output = Command::new(&self.node).arg(script("ohif.mjs")).arg(path).output().unwrap();
+        let output = Command::new(&self.node).arg(script(driver)).arg(path).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ohif.mjs, its screenshots in {}: {said}", folder.display());
+        assert!(output.status.success(), "{driver}, its files in {}: {said}", folder.display());
         eprintln!("{said}");
         serde_json::from_slice(&output.stdout).unwrap()
     }

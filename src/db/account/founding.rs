@@ -97,7 +97,7 @@ impl Db {
             .execute(&mut *transaction)
             .await?;
         sqlx::query(
-            "INSERT INTO project (id, customer_id, name, sealed_secret, created_ms) VALUES ($1, $2, 'default', $3, $4)",
+            "INSERT INTO project (id, customer_id, name, sealed_secret, created_ms, changed_ms) VALUES ($1, $2, 'default', $3, $4, $4)",
         )
         .bind(&project)
         .bind(&customer)
