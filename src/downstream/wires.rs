@@ -233,9 +233,11 @@ impl Flow {
     }
 }
 
-/// Of a body whose last bytes were taken only its end may be missing: then the connection is still good.
+/// Of a body whose last bytes were taken only its end may be missing, and one that nobody wants, as a refusal's, is mostly
+/// short and there: then the connection is still good.
 impl Drop for Flow {
     fn drop(&mut self) {
-        let _ = self.poll_framed(&mut Context::from_waker(Waker::noop()));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = (0..2).all(|_| matches!(self.poll_framed(&mut cx), Poll::Ready(Ok(Some(_)))));
     }
 }

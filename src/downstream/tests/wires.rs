@@ -9,6 +9,12 @@ use tokio_rustls::TlsAcceptor;
 
 /// Answers requests that come on one connection, so many, then closes it.
 async fn serve(mut stream: impl AsyncReadExt + AsyncWrite + Unpin, many: usize, answer: &[u8]) {
+    serve_open(&mut stream, many, answer).await;
+    let _ = stream.shutdown().await;
+}
+
+/// Answers requests that come on one connection, so many.
+async fn serve_open(stream: &mut (impl AsyncReadExt + AsyncWrite + Unpin), many: usize, answer: &[u8]) {
     for _ in 0..many {
         let mut asked = Vec::new();
         while !asked.ends_with(b"\r\n\r\n") {
@@ -20,7 +26,6 @@ async fn serve(mut stream: impl AsyncReadExt + AsyncWrite + Unpin, many: usize, 
         let _ = stream.write_all(answer).await;
         let _ = stream.flush().await;
     }
-    let _ = stream.shutdown().await;
 }
 
 /// A server that answers `many` requests on each connection, its connections counted.
@@ -88,6 +93,88 @@ async fn a_connection_that_nobody_takes_is_closed() {
     assert_eq!(idle.client.wires.kept_now(), 1);
     tokio::time::sleep(2 * client::IDLE + Duration::from_millis(500)).await;
     assert_eq!(idle.client.wires.kept_now(), 0);
+}
+
+#[tokio::test]
+async fn what_comes_unasked_is_no_answer_however_busy_the_task_is_that_asks() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&format!("http://{}/dicom-web", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                serve_open(&mut stream, 1, KEPT.as_bytes()).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let _ = stream.write_all(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n").await;
+                serve_open(&mut stream, 9, KEPT.as_bytes()).await;
+            });
+        }
+    });
+    let server = Server { client, connections: Arc::default() };
+    // 128 steps may a task do before it has to wait for others: then nothing seems to come.
+    for steps in (0..128).step_by(40).chain(120..128) {
+        for _ in 0..steps {
+            tokio::task::coop::consume_budget().await;
+        }
+        assert_eq!(server.get().await.unwrap(), b"abc", "after {steps} steps");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_told_at_length_costs_no_connection() {
+    let told = "HTTP/1.1 404 X\r\nContent-Length: 3\r\n\r\nabc";
+    let chunked = "HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    for answer in [told, chunked] {
+        let server = keeping(usize::MAX, answer).await;
+        for _ in 0..4 {
+            assert_eq!(server.get().await, Err(Fault::NotFound));
+        }
+        assert_eq!(server.connections(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_must_not_be_kept_is_not() {
+    for answer in [
+        "HTTP/1.1 200 X\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.0 200 X\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nabcd",
+        "HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nabc\r\n",
+        "HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 X\r\n\r\nHTTP/1.1 200 X\r\nConnection: keep-alive\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+    ] {
+        let server = keeping(usize::MAX, answer).await;
+        for _ in 0..3 {
+            assert_eq!(server.get().await.unwrap(), b"abc", "{answer}");
+            assert_eq!(server.client.wires.kept_now(), 0, "{answer}");
+        }
+        assert_eq!(server.connections(), 3, "{answer}");
+    }
+    for answer in [
+        "HTTP/1.1 204 X\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 304 X\r\n\r\nabc",
+        "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: y\r\n\r\nabc",
+        "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX",
+        "HTTP/1.1 200 X\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    ] {
+        let server = keeping(usize::MAX, answer).await;
+        for number in 1..4 {
+            let _ = server.get().await;
+            assert_eq!(server.client.wires.kept_now(), 0, "{answer}");
+            assert!(server.connections() >= number, "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn servers_are_found_by_each_form_of_url() {
+    for host in ["localhost", "user:p%40w@127.0.0.1", "[::ffff:127.0.0.1]"] {
+        let server = keeping(9, KEPT).await;
+        let port = server.client.root.port().unwrap();
+        let client = client(&format!("http://{host}:{port}/a%20b/{{c}}|d"));
+        let got = client.get("studies?x=a|b^c\"{}", TYPE, None).await;
+        assert_eq!(got.unwrap().held(9).await.unwrap(), "abc", "{host}");
+    }
 }
 
 #[tokio::test]
