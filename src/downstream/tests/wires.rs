@@ -166,6 +166,26 @@ async fn a_connection_that_must_not_be_kept_is_not() {
     }
 }
 
+#[test]
+fn connections_of_a_runtime_that_ended_trouble_nobody() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let servers = runtime();
+    let server = servers.block_on(keeping(usize::MAX, KEPT));
+    let first = runtime();
+    let read = first.block_on(async {
+        let (read, unread) =
+            (server.client.get("studies", TYPE, None), server.client.get("studies", TYPE, None));
+        let (read, unread) = (read.await.unwrap(), unread.await.unwrap());
+        assert_eq!(read.held(9).await.unwrap(), "abc");
+        unread
+    });
+    assert_eq!(server.client.wires.kept_now(), 1);
+    drop(first);
+    drop(read);
+    assert_eq!(runtime().block_on(server.get()).unwrap(), b"abc");
+}
+
 #[tokio::test]
 async fn servers_are_found_by_each_form_of_url() {
     for host in ["localhost", "user:p%40w@127.0.0.1", "[::ffff:127.0.0.1]"] {
