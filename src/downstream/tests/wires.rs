@@ -224,44 +224,91 @@ async fn a_body_that_ends_with_its_connection_comes_whole_however_it_is_cut() {
     }
 }
 
-#[tokio::test]
-async fn a_server_is_believed_under_its_name_and_a_known_authority() {
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// TLS of a server of this name.
+fn acceptor(authority: &Authority, name: &str) -> TlsAcceptor {
+    let key = KeyPair::generate().unwrap();
+    let issued = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![issued.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A client that believes this authority, of a server that gives `answer` on each of its TLS connections.
+async fn secured(
+    acceptor: TlsAcceptor,
+    ca: Option<Vec<u8>>,
+    closes: bool,
+    answer: &'static str,
+) -> Downstream {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain = client(&format!("https://{}/dicom-web", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                serve_open(&mut stream, 1, answer.as_bytes()).await;
+                if closes {
+                    let _ = stream.shutdown().await;
+                }
+            }
+        }
+    });
+    Downstream::new(Settings { ca, ..(*plain.settings).clone() }).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_is_believed_under_its_name_and_a_known_authority() {
+    let authority = authority();
     let ca = authority.pem().into_bytes();
     for (name, ca, believed) in
         [("127.0.0.1", Some(ca.clone()), true), ("pacs.example", Some(ca), false), ("127.0.0.1", None, false)]
     {
-        let key = KeyPair::generate().unwrap();
-        let issued =
-            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![issued.der().clone()],
-                PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
-            )
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://{}/dicom-web", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    serve(stream, 9, KEPT.as_bytes()).await;
-                }
-            }
-        });
-        let plain = client(&url);
-        let client = Downstream::new(Settings { ca, ..(*plain.settings).clone() }).unwrap();
+        let client = secured(acceptor(&authority, name), ca, true, KEPT).await;
         let got = client.get("studies", TYPE, None).await;
         match believed {
             true => assert_eq!(got.unwrap().held(9).await.unwrap(), "abc"),
             false => assert_eq!(got.err(), Some(Fault::Unreachable), "{name}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_tls_does_not_end_was_cut_wherever_that_was() {
+    let authority = authority();
+    let ca = authority.pem().into_bytes();
+    for body in ["", "abc", "--XX\r\n\r\nabc", "--XX\r\n\r\nabc\r\n--XX--"] {
+        for (closes, empty) in [(true, Fault::NotFound), (false, Fault::CutOff)] {
+            let answer =
+                format!("HTTP/1.1 200 X\r\nContent-Type: multipart/related; boundary=XX\r\n\r\n{body}");
+            let acceptor = acceptor(&authority, "127.0.0.1");
+            let client = secured(acceptor, Some(ca.clone()), closes, answer.leak()).await;
+            let mut body_of = client.get("studies", TYPE, None).await.unwrap().unframed();
+            let mut got = Vec::new();
+            let ended = loop {
+                match body_of.try_next().await {
+                    Ok(Some(bytes)) => got.extend_from_slice(&bytes),
+                    ended => break ended.map(|_| ()),
+                }
+            };
+            assert_eq!(ended, if closes { Ok(()) } else { Err(Fault::CutOff) }, "{body}");
+            assert_eq!(got, body.as_bytes());
+            if body.is_empty() {
+                let mut parts = client.get("studies", TYPE, None).await.unwrap().parts().unwrap();
+                assert_eq!(parts.next().await.err(), Some(empty), "a cut is no proof that there is nothing");
+            }
         }
     }
 }
