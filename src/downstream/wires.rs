@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
@@ -217,6 +218,8 @@ impl Flow {
         if let Source::Endless(endless) = &mut self.source {
             return endless.chunk().await;
         }
+        // Thousands of small pieces come of one read: others have their turn between.
+        consume_budget().await;
         poll_fn(|cx| self.poll_framed(cx)).await
     }
 

@@ -166,6 +166,42 @@ async fn a_connection_that_must_not_be_kept_is_not() {
     }
 }
 
+#[tokio::test]
+async fn a_body_in_many_small_pieces_lets_others_work() {
+    let pieces = 50_000;
+    let body = "1\r\na\r\n".repeat(pieces);
+    let server =
+        server(move |_| says(format!("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n")))
+            .await;
+    let turns = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut body = server.client.get("studies", TYPE, None).await.unwrap().body().unwrap();
+    let (mut all, mut longest, mut since, mut seen) = (0, 0, 0, 0);
+    while let Some(piece) = body.try_next().await.unwrap() {
+        let now = turns.load(Ordering::SeqCst);
+        since = if now == seen { since + 1 } else { 0 };
+        (all, longest, seen) = (all + piece.len(), since.max(longest), now);
+    }
+    other.abort();
+    assert_eq!(all, pieces);
+    assert!(longest < 1000, "{longest} pieces at a stretch");
+}
+
+#[tokio::test]
+async fn who_does_not_finish_to_connect_cannot_be_reached() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain = client(&format!("https://{}/dicom-web", listener.local_addr().unwrap()));
+    let settings = Settings { answer: Duration::from_secs(9), ..(*plain.settings).clone() };
+    let client = Downstream::new(settings).unwrap();
+    assert_eq!(client.get("studies", TYPE, None).await.err(), Some(Fault::Unreachable), "TLS does not begin");
+}
+
 #[test]
 fn connections_of_a_runtime_that_ended_trouble_nobody() {
     let runtime =
