@@ -28,6 +28,12 @@ struct Rig {
 }
 
 fn rig(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
+    rig_at(4, script)
+}
+
+/// A gateway that asks so many things at once.
+fn rig_at(concurrent: usize, script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
+    let concurrent = concurrent.to_string();
     let double = Double::start(script);
     let folder = tempfile::tempdir().unwrap();
     let settings = [
@@ -36,6 +42,7 @@ fn rig(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Rig {
         ("VEILGATE_DOWNSTREAM_ANSWER_TIME", "1 s"),
         ("VEILGATE_DOWNSTREAM_RETRIES", "0"),
         ("VEILGATE_DOWNSTREAM_TOKEN", "T0k3n"),
+        ("VEILGATE_DOWNSTREAM_CONCURRENT", &concurrent),
     ];
     let gateway = Server::on(&folder.path().join("data"), &[], &settings);
     Rig { gateway, double, _folder: folder }
@@ -132,6 +139,21 @@ fn an_answer_that_was_cut_is_broken_off_and_never_looks_whole() {
     assert!(study(move |_| raw(endless.clone())).get("studies/2.25.71", DICOM).is_none());
     let stuck = related("application/dicom", &parts).cut(700).hanging();
     assert!(study(move |_| stuck.clone()).get("studies/2.25.71", DICOM).is_none(), "silence in the middle");
+}
+
+#[test]
+fn a_study_comes_one_request_at_a_time_from_a_server_that_does_not_count() {
+    let all = related("application/dicom", &[instance(), instance()]);
+    let rig = rig_at(1, move |target| match target.split_once('?') {
+        Some(("studies/2.25.71/instances", _)) => ok(JSON, json!([set(1), set(2)]).to_string()),
+        Some(_) => ok(JSON, json!([{"0020000D": {"vr": "UI", "Value": ["2.25.71"]}}]).to_string()),
+        None => all.clone(),
+    });
+    for _ in 0..2 {
+        let answer = rig.get("studies/2.25.71", DICOM);
+        let told = answer.map(|answer| answer.status);
+        assert_eq!(told, Some(200), "{:?}", rig.double.asked());
+    }
 }
 
 #[test]

@@ -12,8 +12,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::StatusCode;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, TRANSFER_ENCODING,
-    WARNING,
+    CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, TRANSFER_ENCODING, WARNING,
 };
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
@@ -143,13 +142,21 @@ fn reply(
         remaining: headers.get_all(WARNING).iter().find_map(|value| remaining(value.to_str().ok()?)),
         nothing,
         date: text(headers, DATE).and_then(date),
-        framed: nothing || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
+        framed: nothing || answer.length.is_some() || is_chunked(headers),
         body: body(answer.flow, place, silence),
     })
 }
 
 fn text(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// Chunks tell the end of the body; with another coding last it ends with its connection (RFC 9112 6.3, 4).
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let last =
+        headers.get_all(TRANSFER_ENCODING).iter().next_back().and_then(|codings| codings.to_str().ok());
+    let coding = last.and_then(|codings| codings.rsplit(',').next());
+    coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
 }
 
 /// A date as HTTP writes it (RFC 9110 5.6.7).

@@ -119,6 +119,11 @@ async fn a_body_that_is_not_whole_ends_in_an_error() {
     assert_eq!(whole.get().await.unwrap(), b"abc");
     let endless = server(|_| says("HTTP/1.1 200 X\r\nContent-Type: a/b\r\n\r\nabc")).await;
     assert_eq!(endless.get().await, Err(Fault::Nonsense), "nobody could tell its end from a cut");
+    for more in ["Transfer-Encoding: gzip\r\n", "Content-Length: 9\r\nTransfer-Encoding: identity\r\n"] {
+        let text = format!("HTTP/1.1 200 X\r\nContent-Type: a/b\r\n{more}\r\nabc");
+        let coded = server(move |_| says(text.clone())).await;
+        assert_eq!(coded.get().await, Err(Fault::Nonsense), "{more}: so it ends with its connection");
+    }
 }
 
 #[tokio::test]

@@ -109,8 +109,8 @@ impl Wire {
 /// A body that ends with its connection (RFC 9112 6.3, 8): nothing is left to do for HTTP, whose reader would cut it into
 /// pieces of 8 KiB.
 pub(super) struct Endless {
-    /// Pieces that were read with the head.
-    begun: VecDeque<Bytes>,
+    /// Pieces that were read with the head, or that it broke behind them.
+    begun: VecDeque<Result<Bytes, Fault>>,
     link: Link,
     block: BytesMut,
     /// Bytes of the next block.
@@ -123,15 +123,18 @@ impl Endless {
         if body.size_hint().exact().is_some() || head.headers.contains_key(TRANSFER_ENCODING) {
             return None;
         }
+        // Of one that is over, the body tells how.
+        let connection = wire.driver.0.take()?;
         let mut begun = VecDeque::new();
-        while let Poll::Ready(frame) =
+        while let Poll::Ready(Some(frame)) =
             Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop()))
         {
-            begun.push_back(frame?.ok()?.into_data().ok()?);
+            let bytes = frame.ok().and_then(|frame| frame.into_data().ok());
+            begun.push_back(bytes.ok_or(Fault::CutOff));
         }
-        let parts = wire.driver.0.take()?.into_parts();
-        begun.push_back(parts.read_buf);
-        begun.retain(|piece| !piece.is_empty());
+        let parts = connection.into_parts();
+        begun.push_back(Ok(parts.read_buf));
+        begun.retain(|piece| !piece.as_ref().is_ok_and(Bytes::is_empty));
         Some(Self { begun, link: parts.io.into_inner(), block: BytesMut::new(), size: FIRST })
     }
 
@@ -141,7 +144,7 @@ impl Endless {
     /// The connection breaks.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
         if let Some(piece) = self.begun.pop_front() {
-            return Ok(Some(piece));
+            return piece.map(Some);
         }
         if self.block.capacity() < self.size / 4 {
             self.block.reserve(self.size);

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
@@ -217,6 +218,8 @@ impl Flow {
         if let Source::Endless(endless) = &mut self.source {
             return endless.chunk().await;
         }
+        // Thousands of small pieces come of one read: others have their turn between.
+        consume_budget().await;
         poll_fn(|cx| self.poll_framed(cx)).await
     }
 
@@ -233,9 +236,11 @@ impl Flow {
     }
 }
 
-/// Of a body whose last bytes were taken only its end may be missing: then the connection is still good.
+/// Of a body whose last bytes were taken only its end may be missing, and one that nobody wants, as a refusal's, is mostly
+/// short and there: then the connection is still good.
 impl Drop for Flow {
     fn drop(&mut self) {
-        let _ = self.poll_framed(&mut Context::from_waker(Waker::noop()));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = (0..2).all(|_| matches!(self.poll_framed(&mut cx), Poll::Ready(Ok(Some(_)))));
     }
 }

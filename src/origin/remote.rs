@@ -24,6 +24,7 @@ use crate::downstream::{BodyStream, Downstream};
 use crate::raster::wish::Wish;
 use futures_util::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Most bytes of transfer syntaxes that are remembered.
 const LEARNED: u64 = 1 << 20;
@@ -34,6 +35,8 @@ pub(super) struct Remote {
     client: Downstream,
     /// Transfer syntaxes of instances, by their paths at the server.
     learned: Arc<Recent<Syntax>>,
+    /// It said lately how many instances a study or series has, when it was asked.
+    counts: Arc<AtomicBool>,
 }
 
 /// A server that holds a project's pseudonymized data, as its origin. Cheap to clone.
@@ -58,7 +61,7 @@ impl Weighed for Syntax {
 
 impl Remote {
     pub(super) fn new(client: Downstream) -> Self {
-        Self { client, learned: Arc::new(Recent::new(LEARNED)) }
+        Self { client, learned: Arc::new(Recent::new(LEARNED)), counts: Arc::default() }
     }
 
     /// The transfer syntax that an instance is kept in.
