@@ -102,17 +102,17 @@ impl Wires {
         })))
     }
 
-    /// Sends a request, and waits for the head of its answer. On a connection that was kept it is repeated on another if
-    /// that one turns out to be closed: nothing of an answer came.
+    /// Sends a request, and waits for the head of its answer. If a connection that was kept gives none, mostly because the
+    /// server had closed it, the request is sent once more, on a new one.
     ///
     /// # Errors
     /// There is no connection, or it ends before the head is complete.
     pub async fn ask(&self, request: reqwest::Request) -> Result<Answer, Fault> {
         let request = self.request(request)?;
-        while let Some(wire) = self.kept() {
-            if let Ok(answer) = self.on(wire, request.clone()).await {
-                return Ok(answer);
-            }
+        if let Some(wire) = self.kept()
+            && let Ok(answer) = self.on(wire, request.clone()).await
+        {
+            return Ok(answer);
         }
         let wire = Box::new(Wire::over(self.0.link().await?).await?);
         self.on(wire, request).await

@@ -24,7 +24,6 @@ use crate::downstream::{BodyStream, Downstream};
 use crate::raster::wish::Wish;
 use futures_util::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Most bytes of transfer syntaxes that are remembered.
 const LEARNED: u64 = 1 << 20;
@@ -35,8 +34,6 @@ pub(super) struct Remote {
     client: Downstream,
     /// Transfer syntaxes of instances, by their paths at the server.
     learned: Arc<Recent<Syntax>>,
-    /// It said lately how many instances a study or series has, when it was asked.
-    counts: Arc<AtomicBool>,
 }
 
 /// A server that holds a project's pseudonymized data, as its origin. Cheap to clone.
@@ -61,7 +58,7 @@ impl Weighed for Syntax {
 
 impl Remote {
     pub(super) fn new(client: Downstream) -> Self {
-        Self { client, learned: Arc::new(Recent::new(LEARNED)), counts: Arc::default() }
+        Self { client, learned: Arc::new(Recent::new(LEARNED)) }
     }
 
     /// The transfer syntax that an instance is kept in.

@@ -10,7 +10,6 @@ use crate::origin::part::{Content, Part, Parts};
 use crate::origin::{Fault, Place};
 use crate::raster::decode::decodes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use std::sync::atomic::Ordering;
 
 const ACCEPT: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
 
@@ -41,19 +40,6 @@ impl Remote {
         Ok(Arrivals { partial, instances: stream::try_unfold(parts, next).boxed() })
     }
 
-    /// How many instances stand below a place, and they themselves: asked for together, if the server counts them. To count
-    /// those of another takes requests that would wait for the place of an answer whose bytes nobody takes yet.
-    async fn counted(&self, place: &Place) -> Result<(u64, Arrivals), Fault> {
-        if self.counts.load(Ordering::Relaxed) {
-            let (said, arrivals) = tokio::try_join!(self.said(place), self.instances(place))?;
-            if let Some(count) = said {
-                return Ok((count, arrivals));
-            }
-        }
-        let count = self.count(place).await?;
-        Ok((count, self.instances(place).await?))
-    }
-
     /// One instance, as the server keeps it.
     pub(in crate::origin) async fn instance(&self, place: &Place) -> Result<Arrival, Fault> {
         self.instances(place).await?.instances.try_next().await?.ok_or(Fault::NotFound)
@@ -62,7 +48,8 @@ impl Remote {
 
 impl RemoteOrigin {
     pub(super) async fn instances(&self, place: &Place, wishes: &[SyntaxWish]) -> Result<Parts, Fault> {
-        let (count, Arrivals { mut partial, mut instances }) = self.remote.counted(place).await?;
+        let count = self.remote.count(place).await?;
+        let Arrivals { mut partial, mut instances } = self.remote.instances(place).await?;
         let mut none = Fault::NotFound;
         let first = loop {
             let arrival = instances.try_next().await?.ok_or(none)?;

@@ -14,7 +14,6 @@ use crate::origin::{Fault, Page, Place, Remaining};
 use dicom_core::{Tag, VR};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
 
 const JSON: &str = "application/dicom+json";
 
@@ -165,23 +164,16 @@ impl Remote {
 
     /// How many instances stand below a place: as the server counts them, else as a search finds them.
     pub(in crate::origin) async fn count(&self, place: &Place) -> Result<u64, Fault> {
-        match self.said(place).await? {
-            Some(count) => Ok(count),
-            None => self.below(place).try_fold(0, |count, _| async move { Ok(count + 1) }).await,
-        }
-    }
-
-    /// How many instances stand below a place, if the server counts them.
-    pub(super) async fn said(&self, place: &Place) -> Result<Option<u64>, Fault> {
         if place.instance.is_some() {
-            return Ok(Some(1));
+            return Ok(1);
         }
         let (query, related) = counted(place);
         let page = self.page(&query).await?;
-        let Some(result) = page.results.first() else { return Ok(None) };
-        let said = result.values(related).first().and_then(number);
-        self.counts.store(said.is_some(), Ordering::Relaxed);
-        Ok(said)
+        let said = page.results.first().and_then(|result| result.values(related).first().and_then(number));
+        match said {
+            Some(count) => Ok(count),
+            None => self.below(place).try_fold(0, |count, _| async move { Ok(count + 1) }).await,
+        }
     }
 
     /// The instances below a place, page by page.
