@@ -8,6 +8,7 @@ pub(super) use picture::{MOST, picture};
 
 use super::{Service, State, source};
 use crate::audit::action::Action;
+use crate::budget::{Budget, Share};
 use crate::deid::engine::Engine;
 use crate::deid::preview::{self, Line, Preview};
 use crate::deid::receipt::Phi;
@@ -28,8 +29,12 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 use tokio::sync::Semaphore;
 
-/// Previews at the same time: each holds a head, the new one, and what is told of both.
+/// Previews in work at the same time: each holds the new head and what is told of both. Nobody has a place while his bytes
+/// come in: he may be slow.
 static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(4));
+
+/// What all previews hold of what came in, pictures too.
+static HELD: LazyLock<Budget> = LazyLock::new(|| Budget::new(2 * MOST));
 
 /// Tells what would become of the one instance in the body. Of its pixels nothing is read.
 pub(super) async fn preview(
@@ -45,19 +50,20 @@ pub(super) async fn preview(
 
 async fn told(service: &Service, caller: Caller, request: Request) -> Result<Response, Problem> {
     caller.may_have_back()?;
+    let (limits, mut held) = (service.limits, HELD.share());
+    let head = head(request.into_body().into_data_stream(), limits, &mut held).await?;
     let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
-    let limits = service.limits;
-    let head = head(request.into_body().into_data_stream(), limits).await?;
     let work = tokio::task::spawn_blocking(move || written(&caller.engine, &head, limits));
     let text = work.await.map_err(|_| Problem::Internal("a preview failed"))??;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The head of the instance. What comes behind it is not waited for.
-async fn head(mut body: BodyDataStream, limits: Limits) -> Result<Head, Problem> {
+async fn head(mut body: BodyDataStream, limits: Limits, held: &mut Share) -> Result<Head, Problem> {
     let (mut splitter, mut events, mut empty) = (Splitter::new(limits), Vec::new(), true);
     while let Some(chunk) = source::next(&mut body).await? {
         empty = false;
+        held.hold((splitter.held() + chunk.len()) as u64).await?;
         splitter.push(chunk, &mut events).map_err(fault)?;
         if let Some(head) = found(&mut events) {
             return Ok(head);

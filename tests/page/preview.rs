@@ -5,7 +5,9 @@ use super::support::server::{Server, terminate, wait};
 use super::support::{files, samples, syntax, walk};
 use super::{one, stow, used, with};
 use serde_json::Value;
-use std::time::Duration;
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 fn preview(body: Vec<u8>) -> Request {
     Request::new("POST", "/v1/preview").header("Content-Type", "application/dicom").body(body)
@@ -120,6 +122,31 @@ fn pictures_are_refused_and_bounded() {
     let told = server.send(Request::new("GET", "/api/profile")).json();
     let most = told["limits"]["picture"].as_u64().unwrap() as usize;
     assert_eq!(server.send(image("before", stow::large_ct(1, most))).status, 413);
+}
+
+/// Who is slow delays himself: nobody waits for what of him is not here yet.
+#[test]
+fn slow_senders_keep_nobody_from_pictures_and_previews() {
+    let server = Server::start();
+    let slow = |path: &str| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nContent-Length: 500000\r\n\r\n",
+            server.key
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&stow::ct(1)[..400]).unwrap();
+        stream
+    };
+    let senders: Vec<_> =
+        (0..12).map(|number| slow(["/v1/preview", "/v1/preview/image?side=after"][number % 2])).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    for request in [preview(stow::ct(2)), image("after", stow::ct(2))] {
+        assert_eq!(server.send(request).status, 200);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(senders);
 }
 
 #[test]

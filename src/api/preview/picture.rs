@@ -1,9 +1,10 @@
 //! POST /v1/preview/image: one frame of an instance as it came in, or as it would go out. Bounded in size, as the whole
 //! instance is held while its picture is made, and then forgotten.
 
-use super::{State, fault, refusal, source};
+use super::{HELD, State, fault, refusal, source};
 use crate::api::ask::parameter;
 use crate::audit::action::Action;
+use crate::budget::Share;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::Refused;
 use crate::deid::rewriter::{Options, Rewriter};
@@ -29,7 +30,7 @@ const SIDE: u32 = 1600;
 
 static DECODERS: LazyLock<Decoders> = LazyLock::new(Decoders::default);
 
-/// Pictures in work at the same time: each holds its instance, and once more as it goes out.
+/// Pictures in work at the same time: each holds its instance as it goes out, too.
 static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 
 /// Which of the two.
@@ -49,8 +50,9 @@ pub(in crate::api) async fn picture(
     let made = async {
         caller.may_have_back()?;
         let (side, frame) = wanted(query.as_deref().unwrap_or_default())?;
+        let (limits, mut held) = (service.limits, HELD.share());
+        let chunks = whole(request.into_body().into_data_stream(), &mut held).await?;
         let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
-        let (chunks, limits) = (whole(request.into_body().into_data_stream()).await?, service.limits);
         let work = tokio::task::spawn_blocking(move || file(&caller.engine, chunks, side, limits));
         let file = work.await.map_err(|_| Problem::Internal("a preview failed"))??;
         let png = still(file, frame, SIDE, DECODERS.clone()).await?;
@@ -75,13 +77,14 @@ fn wanted(query: &str) -> Result<(Side, u32), Problem> {
     Ok((side, frame))
 }
 
-async fn whole(mut body: BodyDataStream) -> Result<Vec<Bytes>, Problem> {
+async fn whole(mut body: BodyDataStream, held: &mut Share) -> Result<Vec<Bytes>, Problem> {
     let (mut chunks, mut size) = (Vec::new(), 0);
     while let Some(chunk) = source::next(&mut body).await? {
         size += chunk.len() as u64;
         if size > MOST {
             return Err(Problem::BodyTooLarge { limit: MOST });
         }
+        held.hold(size).await?;
         chunks.push(chunk);
     }
     if chunks.is_empty() { Err(Problem::EmptyBody) } else { Ok(chunks) }

@@ -142,6 +142,8 @@ function line(id, submit, more = []) {
     event.preventDefault();
     const form = event.target;
     const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
+    // Through that day, as whoever chose it counts days.
+    if (fields.expires) fields.expires = new Date(`${fields.expires}T23:59:59`).toISOString();
     if (await submit(fields)) form.reset();
   };
   return h('form', { class: 'line', key: id, onSubmit: send }, [

@@ -33,6 +33,9 @@ export class Refusal extends Error {
   }
 }
 
+/** Whether the server answers at all, whatever it says. */
+export const answers = () => fetch('/health', { cache: 'no-store', credentials: 'omit' }).then(() => true, () => false);
+
 export function keep(name, value) {
   session[name] = value;
   const slot = name === 'key' ? KEY : ADMIN;

@@ -55,8 +55,11 @@ export const previewDialog = {
     onUnmounted(() => forget(pictures.value));
 
     const found = computed(() => {
+      // A tag as the table writes it, or without its brackets: that one.
+      const tag = /^\(?([\da-f]{4}),\s*([\da-f]{4})\)?$/i.exec(wanted.value.trim())?.slice(1).join(',').toUpperCase();
       const words = wanted.value.toLowerCase().replace(/[(),\s]+/g, ' ').trim().split(' ').filter(Boolean);
       const fits = (line) => {
+        if (tag) return line.tag === `(${tag})`;
         const all = `${line.keyword} ${line.tag.replace(/[(),]/g, '')} ${line.tag} ${line.old ?? ''} ${line.new ?? ''} ${line.creator ?? ''}`.toLowerCase();
         return words.every((word) => all.includes(word)) || all.includes(wanted.value.toLowerCase().trim());
       };

@@ -5,7 +5,7 @@
 // frame after something else did.
 
 import { ref } from './vue.js';
-import { session, choosing, refreshUsage, Refusal } from './api.js';
+import { session, answers, choosing, refreshUsage, Refusal } from './api.js';
 import { HEAD, look, isLeftover } from './look.js';
 import { isZip, files as filesOf, crc32 } from './zip.js';
 
@@ -15,9 +15,10 @@ const AT_ONCE = 4;
 /** Files checked at the same time. */
 const CHECKS = 24;
 
-/** Tries of one file when the network fails, and the pause before the second, in milliseconds; it doubles. */
+/** Tries of one file when the network fails, and the pause before the second, in ms, which doubles; while nobody answers none counts. */
 const TRIES = 5;
 const PAUSE = 1000;
+const AWAY = 3000;
 
 /** Time over which the speed is measured, in milliseconds. */
 const WINDOW = 30_000;
@@ -361,12 +362,15 @@ function pace(answer) {
   }
 }
 
-/** The network or the server failed: waits longer each time, and gives up in the end. */
-function stumble(item, fault) {
+/** The network or the server failed: waits longer each time, and gives up in the end, but not while nobody answers. */
+async function stumble(item, fault) {
   item.detail = fault?.message ?? '';
   item.why = fault?.status ? 'server' : fault instanceof Refusal ? 'network' : 'unreadable';
+  const away = item.why === 'network' && !(await answers());
+  if (!UNDER_WAY.includes(item.state)) return;
+  if (away) item.tries--;
   if (item.why === 'unreadable' || item.tries >= TRIES) return leave(item, 'failed');
-  again(item, item.why === 'network' ? 'network' : 'busy', (fault.retryAfter || 0) * 1000 || PAUSE * 2 ** (item.tries - 1));
+  again(item, item.why === 'network' ? 'network' : 'busy', away ? AWAY : (fault.retryAfter || 0) * 1000 || PAUSE * 2 ** (item.tries - 1));
 }
 
 function again(item, why, pause) {
@@ -393,8 +397,4 @@ window.addEventListener('online', () => {
   if (queue.hold?.why === 'network') queue.hold = null;
   draw();
   pump();
-});
-
-window.addEventListener('beforeunload', (event) => {
-  if (queue.running || count(...UNDER_WAY) > 0 || unsaved() > 0) event.preventDefault();
 });

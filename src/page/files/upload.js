@@ -144,3 +144,7 @@ export const uploadView = {
 
 const promises = () => h('ul', { class: 'promises' }, ['local', 'nothing', 'standard'].map((name, index) =>
   h('li', [icon(['file', 'bin', 'shield'][index]), h('div', [h('h3', t(`promise.${name}.title`)), h('p', t(`promise.${name}`))])])));
+
+window.addEventListener('beforeunload', (event) => {
+  if (queue.running || q.count(...q.UNDER_WAY) > 0 || q.unsaved() > 0) event.preventDefault();
+});
