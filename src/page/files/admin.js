@@ -79,7 +79,7 @@ export const adminView = {
       if (answer) made.value = { project: project.id, key: answer.key, copied: false };
       return answer;
     };
-    const revoke = (key) => window.confirm(t('admin.really', { name: key.name })) && change('DELETE', `/keys/${key.id}`);
+    const revoke = (key) => window.confirm(t('admin.really', { name: key.name })) && ((made.value = null), change('DELETE', `/keys/${key.id}`));
     const copied = () => (made.value = { ...made.value, copied: true });
 
     watch(() => session.adminKey, (key) => key || forget());

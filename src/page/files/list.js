@@ -69,7 +69,7 @@ function row(item, { index, size, top, isOpen, toggle, measure, open }) {
       item.state === 'done' && act(t('act.save'), () => saveOne(item), { glyph: 'download' }),
       ['ready', 'done', 'refused', 'failed', 'cancelled'].includes(item.state) && act(t('act.preview'), () => open(item), { glyph: 'eye' }),
       ['failed', 'cancelled'].includes(item.state) && act(t('act.retry'), () => q.retry([item]), { glyph: 'again' }),
-      item.state === 'unfit' && item.why === 'foreign' && act(t('act.anyway'), () => q.sendAnyway(item), { glyph: 'upload' }),
+      item.state === 'unfit' && item.why === 'foreign' && act(t('act.anyway'), () => (q.sendAnyway(item), q.count('ready') === 1 && q.start()), { glyph: 'upload' }),
       q.UNDER_WAY.includes(item.state) ? act(t('act.cancel'), () => q.cancelOne(item), { glyph: 'stop' }) : act(t('act.remove'), () => take(item), { glyph: 'cross' }),
     ]),
     isOpen && h('div', { class: 'told', onToggleCapture: measure }, [

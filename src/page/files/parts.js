@@ -92,7 +92,12 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-export const notice = (kind, ...content) => h('div', { class: ['notice', kind], role: kind === 'bad' ? 'alert' : 'status' }, [icon(kind === 'good' ? 'check' : 'warn'), h('div', content)]);
+/** A word beside what it is about; of a fault, where it can be seen. */
+export const notice = (kind, ...content) => h('div', {
+  class: ['notice', kind],
+  role: kind === 'bad' ? 'alert' : 'status',
+  onVnodeMounted: ({ el }) => kind === 'bad' && el.scrollIntoView({ block: 'nearest' }),
+}, [icon(kind === 'good' ? 'check' : 'warn'), h('div', content)]);
 
 /** Tabs of a list: arrow keys, Home and End go from one to the next, as the ARIA pattern has it. `shown` names the one that is shown. */
 export function tabs(names, shown, choose, label) {

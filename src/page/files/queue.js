@@ -142,7 +142,7 @@ async function check(item) {
   const bytes = await item.head().catch(() => null);
   if (item.state !== 'checking') return;
   if (bytes && item.file && isZip(bytes)) return expand(item);
-  const why = bytes ? look(bytes, item.size, session.about?.limits.instance ?? Infinity) : 'unreadable';
+  const why = item.locked ? 'locked' : bytes ? look(bytes, item.size, session.about?.limits.instance ?? Infinity) : 'unreadable';
   if (why) return unfit(item, why);
   queue.bytes += item.size;
   put(item, 'ready');
@@ -156,7 +156,7 @@ async function expand(item) {
   const folder = item.path.replace(/\.zip$/i, '');
   drop(item);
   const wanted = found.map((entry) => [`${folder}/${entry.name}`, entry]).filter(([path]) => !isLeftover(path));
-  await inTurns(wanted.map(([path, { size, open, head }]) => enter(path, size, '', { open, head })));
+  await inTurns(wanted.map(([path, { size, open, head, encrypted }]) => enter(path, size, '', { open, head, locked: encrypted })));
 }
 
 function unfit(item, why) {

@@ -124,7 +124,8 @@ function bar() {
     queue.running && queue.hold ? notice('warn', t(`hold.${queue.hold.why}`)) : queue.running && queue.paced ? notice('warn', t('hold.rate')) : null,
     session.moved && done > 0 && notice('warn', t('list.moved')),
     queue.already > 0 && notice('', n('list.already', queue.already)),
-    !queue.running && beyond(waiting),
+    waiting + done > 0 && h('p', { class: 'dim' }, t('list.names')),
+    !queue.running && queue.stopped !== 'spent' && beyond(waiting),
     queue.stopped === 'spent' && notice('bad', t('stopped.spent'), session.about?.billing ? h('a', { href: '#account' }, t('usage.upgrade')) : null),
   ]);
 }
