@@ -43,13 +43,20 @@ fn says(bytes: impl Into<Vec<u8>>) -> Act {
 }
 
 async fn server(script: impl Fn(usize) -> Act + Send + 'static) -> Server {
+    listening(move |number, stream| act(stream, script(number))).await
+}
+
+/// A server that does this with its n-th connection (from 0).
+async fn listening<F: Future<Output = ()> + Send + 'static>(
+    serve: impl Fn(usize, TcpStream) -> F + Send + 'static,
+) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(&format!("http://{}/dicom-web", listener.local_addr().unwrap()));
     let connections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&connections);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(act(stream, script(count.fetch_add(1, Ordering::SeqCst))));
+            tokio::spawn(serve(count.fetch_add(1, Ordering::SeqCst), stream));
         }
     });
     Server { client, connections }

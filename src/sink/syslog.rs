@@ -7,7 +7,7 @@
 
 use super::{Address, Fault, Settings, Unusable, dicom};
 use crate::audit::chain::Sealed;
-use crate::downstream::trust::certificates;
+use crate::downstream::trust::{self, certificates};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -132,11 +132,7 @@ fn frame(time: &str, host: IpAddr, message: &dicom::Message) -> String {
 }
 
 fn config(settings: &Settings) -> Result<ClientConfig, Unusable> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| Unusable::Tls)?
-        .with_root_certificates(authorities(settings.ca.as_deref())?);
+    let builder = trust::client(authorities(settings.ca.as_deref())?).ok_or(Unusable::Tls)?;
     let Some(identity) = &settings.identity else { return Ok(builder.with_no_client_auth()) };
     let certificates = certificates(&identity.certificates).ok_or(Unusable::Identity)?;
     let key = PrivateKeyDer::from_pem_slice(identity.key.expose().as_bytes());
