@@ -156,7 +156,7 @@ fn a_running_server_verifies_from_the_command_line_and_has_a_witness() {
     let (status, said) = verify(&data, &["--data", "."]);
     assert!(status == Some(0) && said.contains("10 entries up to number 10"), "{said}");
     let (status, said) = verify(&data, &["--data", "nowhere"]);
-    assert!(status == Some(1) && said.contains("the database in the data folder"), "{said}");
+    assert!(status == Some(3) && said.contains("the database in the data folder"), "{said}");
     assert!(!data.join("nowhere").exists());
 }
 

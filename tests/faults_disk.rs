@@ -9,6 +9,9 @@ mod support;
 
 use faults::disk::Disk;
 use faults::{catalogued, is_whole, serves, start};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 use stow::{RESPOND, ct, large_ct, push, stored};
 use support::http::{Request, Response};
 
@@ -116,4 +119,36 @@ fn a_read_only_data_folder_ends_the_start_with_a_word() {
     serves(&server);
     is_whole(&server);
     drop(server);
+}
+
+#[test]
+fn a_full_disk_under_the_receipt_ends_the_run_with_3_and_no_output_without_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inputs, out, receipts) =
+        (folder.path().join("in"), folder.path().join("out"), folder.path().join("receipts"));
+    std::fs::create_dir(&inputs).unwrap();
+    for number in 0..3000 {
+        std::fs::write(inputs.join(format!("{number}.dcm")), ct(number)).unwrap();
+    }
+    let Some(disk) = Disk::mount(&receipts, 1) else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+    command.args(["deid", "--receipt"]).arg(receipts.join("lines.jsonl")).arg("--out").arg(&out).arg(&inputs);
+    let ended = command.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(3), "{said}");
+    assert!(said.contains("cannot write the receipt; stopped: no storage space"), "{said}");
+    let lines = std::fs::read_to_string(receipts.join("lines.jsonl")).unwrap();
+    let told = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["output"].as_str().unwrap().to_owned()
+    };
+    let told: BTreeSet<String> = lines.lines().map(told).collect();
+    assert!(lines.ends_with('\n') && (1000..3000).contains(&told.len()), "{}", told.len());
+    assert_eq!(names_below(&out), told);
+    drop(disk);
+}
+
+fn names_below(folder: &Path) -> BTreeSet<String> {
+    let files =
+        walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|it| it.file_type().is_file());
+    files.map(|it| it.path().strip_prefix(folder).unwrap().display().to_string()).collect()
 }

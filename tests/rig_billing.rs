@@ -274,7 +274,7 @@ fn without_settings_nothing_is_sold_and_a_placeholder_is_no_secret() {
         .unwrap();
     let said = String::from_utf8_lossy(&publishable.stderr);
     assert!(
-        publishable.status.code() == Some(1) && said.contains("sk_") && !said.contains("pk_test"),
+        publishable.status.code() == Some(3) && said.contains("sk_") && !said.contains("pk_test"),
         "{said}"
     );
     let folder = tempfile::tempdir().unwrap();

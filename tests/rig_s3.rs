@@ -282,7 +282,7 @@ fn a_start_says_what_is_wrong_with_the_bucket_and_shows_no_secret() {
         command.envs(settings(url, endpoint, key)).stdout(Stdio::null());
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(said.contains(words) && !said.contains(&key.0) && !said.contains(&key.1), "{words}: {said}");
     }
 }

@@ -229,7 +229,7 @@ fn files_that_cannot_be_used_are_told_at_the_start() {
         command.env("VEILGATE_TLS_CERTIFICATE_FILE", "cert.pem").env("VEILGATE_TLS_KEY_FILE", "key.pem");
         command.envs(more.chunks(2).map(|pair| (pair[0], pair[1])));
         let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(start(&[]).contains("tls.certificate_file: cannot be read"));

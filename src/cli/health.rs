@@ -14,31 +14,40 @@ use std::time::Duration;
 /// Longest reason that is passed on.
 const LONGEST: usize = 200;
 
-/// Asks, and ends with 0 if the answer is 200.
+/// Asks; ends with 0 if the answer is 200, else with 1 and why in one line.
 ///
 /// # Errors
-/// Why it is not ready, in one line.
+/// The command line is wrong, or the system gives no threads.
 pub fn run(args: &HealthArgs) -> Result<Exit, Failure> {
     let root = match &args.url {
         Some(url) => url.clone(),
-        None => own(args)?,
+        None => match super::serve::load(&args.serve) {
+            Ok(config) => url(&config)?,
+            Err(_) => return Ok(not_ready("the settings have mistakes: see `veilgate doctor`")),
+        },
     };
     let root = Links::new(&root).map_err(|bad| Failure::Usage(format!("--url: {bad}")))?;
     let ca = args.ca.as_deref().map(certificates).transpose()?;
     let patience = Duration::from_secs(args.timeout);
     let path = if args.live { "/health" } else { "/ready" };
-    let reply = block_on(async {
-        let probe = Probe::quick(root.root(), patience, ca.as_deref());
-        let probe = probe.map_err(unusable)?;
-        let asked = probe.ask(Ask { path: path.to_owned(), ..Ask::default() }).await;
-        asked.map_err(|fault| Failure::Machine(said(&fault)))
+    let asked = block_on(async {
+        let probe = Probe::quick(root.root(), patience, ca.as_deref()).map_err(unusable)?;
+        Ok(probe.ask(Ask { path: path.to_owned(), ..Ask::default() }).await)
     })?;
-    if reply.status == 200 {
-        stdio::print(if args.live { "alive\n" } else { "ready\n" })?;
-        return Ok(Exit::Done);
+    match asked {
+        Ok(reply) if reply.status == 200 => {
+            stdio::print(if args.live { "alive\n" } else { "ready\n" })?;
+            Ok(Exit::Done)
+        }
+        Ok(reply) => Ok(not_ready(&format!("status {}{}", reply.status, reason(&reply)))),
+        Err(fault) => Ok(not_ready(said(&fault))),
     }
-    stdio::say(&format!("not ready: status {}{}", reply.status, reason(&reply)));
-    Ok(Exit::Refused)
+}
+
+/// Status 1, as containers expect it, whatever the reason.
+fn not_ready(why: &str) -> Exit {
+    stdio::say(&format!("not ready: {why}"));
+    Exit::Refused
 }
 
 fn unusable(unusable: Unusable) -> Failure {
@@ -49,13 +58,12 @@ fn unusable(unusable: Unusable) -> Failure {
 }
 
 /// The words of the client are about a downstream server.
-fn said(fault: &Fault) -> String {
+fn said(fault: &Fault) -> &'static str {
     match fault {
-        Fault::TimedOut => "not ready: the gateway does not answer in time",
-        Fault::Unreachable => "not ready: the gateway cannot be reached",
-        _ => "not ready: the gateway broke the connection",
+        Fault::TimedOut => "the gateway does not answer in time",
+        Fault::Unreachable => "the gateway cannot be reached",
+        _ => "the gateway broke the connection",
     }
-    .to_owned()
 }
 
 /// What our own answer says of the reason; other servers' words are left out.
@@ -69,13 +77,7 @@ fn reason(reply: &Reply) -> String {
     }
 }
 
-/// The address that the settings of this machine's gateway say. A mistake in them is one line here.
-fn own(args: &HealthArgs) -> Result<String, Failure> {
-    let config = super::serve::load(&args.serve)
-        .map_err(|_| Failure::Machine("the settings have mistakes: see `veilgate doctor`".to_owned()))?;
-    url(&config)
-}
-
+/// The address that the settings of this machine's gateway say.
 fn url(config: &Config) -> Result<String, Failure> {
     match here(config.listen) {
         address if address.port() == 0 => {

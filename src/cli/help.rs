@@ -36,7 +36,8 @@ Outcomes (in the last line, and per file in the receipt):
   skipped    clearly no DICOM, found in a folder or an archive
   failed     could not be read or written
 
-Exit status: 0 all done or skipped; 1 some refused or failed; 2 wrong usage.
+Exit status: 0 all done or skipped; 1 some refused or failed; 2 wrong usage; 3 the receipt or
+the mapping cannot be written (a full disk), so the rest was not begun.
 
 Examples:
   veilgate deid ct.dcm --out clean/
@@ -91,7 +92,7 @@ Examples:
   veilgate completions powershell >> $PROFILE";
 
 pub const MAN: &str = "\
-Exit status: 0; 1 the folder cannot be written.
+Exit status: 0; 3 the folder cannot be written.
 
 Examples:
   veilgate man > veilgate.1
@@ -143,7 +144,7 @@ set them back to an older backup unseen, as who hands out an old export can; who
 signing key can write all anew. A checkpoint or receipt that is kept elsewhere exposes both:
 keep one now and then.
 
-Exit status: 0 whole; 1 findings, or it cannot be read to its end; 2 wrong usage.
+Exit status: 0 whole; 1 findings; 2 wrong usage; 3 it cannot be read to its end.
 
 Examples:
   veilgate audit verify --data /var/lib/veilgate
@@ -156,7 +157,7 @@ Examples:
 pub const AUDIT_EXPORT: &str = "\
 The export is itself an act of `operator` in the chain, and holds that entry too.
 
-Exit status: 0; 1 the database or the file fails; 2 wrong usage, or the file is there already.
+Exit status: 0; 2 wrong usage, or the file is there already; 3 the database or the file fails.
 
 Examples:
   veilgate audit export --out chain.jsonl
@@ -164,7 +165,7 @@ Examples:
 
 #[cfg(feature = "server")]
 pub const AUDIT_CHECKPOINT: &str = "\
-Exit status: 0; 1 the chain has no entry, or the database fails; 2 wrong usage.
+Exit status: 0; 1 the chain has no entry; 2 wrong usage; 3 the database fails.
 
 Example, a checkpoint a day, kept on another machine:
   veilgate audit checkpoint | ssh auditor 'cat >> kept.jsonl'";
@@ -175,8 +176,8 @@ The chain is verified first; of one that is not whole nothing is deleted. The cl
 stands in the place of the entries, and is printed. The seal is an act of `operator` in the
 chain.
 
-Exit status: 0 sealed, or nothing is that old; 1 the chain is not whole, or the database
-fails; 2 wrong usage.
+Exit status: 0 sealed, or nothing is that old; 1 the chain is not whole; 2 wrong usage; 3 the
+database fails.
 
 Examples:
   veilgate audit seal --before 2026-01-01
@@ -184,7 +185,7 @@ Examples:
 
 #[cfg(feature = "server")]
 pub const AUDIT_PUBLIC_KEY: &str = "\
-Exit status: 0; 1 the database fails; 2 wrong usage.
+Exit status: 0; 2 wrong usage; 3 the database fails.
 
 Example:
   veilgate audit public-key > audit-key.pem";

@@ -62,7 +62,8 @@ pub enum Failure {
     /// The command line, or a file that it names, is wrong: status 2.
     #[error("{0}")]
     Usage(String),
-    /// The machine would not (no space, no permission): status 1.
+    /// The machine would not (no space, no permission, no database): status 3, so that it is told from what was
+    /// found or refused.
     #[error("{0}")]
     Machine(String),
     /// Standard output is closed or full.
@@ -74,10 +75,10 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Machine(_) => 1,
+            Self::Machine(_) => 3,
             // Whoever closes the pipe has read enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) => 1,
+            Self::Output(_) => 3,
         }
     }
 }

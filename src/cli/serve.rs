@@ -38,7 +38,7 @@ Prints its URL, and that of its page, when it is ready. SIGTERM and SIGINT let r
 Settings, each from a flag, else the environment, else the file (TOML; dots are tables;
 the file's name may also come from {CONFIG_VARIABLE}), else its default:
 {settings}
-Exit status: 0 stopped on request; 1 could not start; 2 wrong usage or settings.
+Exit status: 0 stopped on request; 2 wrong usage or settings; 3 could not start.
 
 Examples:
   veilgate serve

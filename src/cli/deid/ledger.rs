@@ -83,9 +83,8 @@ impl Ledger {
                 Failure::Machine(format!("cannot write the {what}: {}", stdio::why(&error)))
             }
         };
-        let closed = books.record.map_or(Ok(()), Record::close);
         let mapped = books.mapping.map_or(Ok(()), Mapping::close);
-        books.broken.map_or(closed, Err).map_err(failed("receipt; stopped"))?;
+        books.broken.map_or(Ok(()), Err).map_err(failed("receipt; stopped"))?;
         mapped.map_err(failed("mapping"))?;
         Ok(books.summary)
     }
@@ -128,7 +127,11 @@ impl Books {
         if let Some(mapping) = &mut self.mapping {
             mapping.note(receipt);
         }
-        self.write(&Entry { about, verdict, reason: None, done: Some((receipt, &name)) })
+        let written = self.write(&Entry { about, verdict, reason: None, done: Some((receipt, &name)) });
+        if written.is_err() && verdict == Verdict::Done {
+            self.shelf.take_back(&name)?;
+        }
+        written
     }
 
     fn not(&mut self, about: &About, reason: &Reason) -> io::Result<()> {

@@ -11,7 +11,7 @@ use dicom_core::Tag;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// One line. What does not apply is left out.
@@ -66,9 +66,11 @@ pub struct Entry<'a> {
     pub done: Option<(&'a Receipt, &'a Path)>,
 }
 
-/// The open receipt file.
+/// The open receipt file. Nothing waits in a buffer: a line stands in the file, whole, before the next input is settled.
 pub struct Record {
-    file: BufWriter<File>,
+    file: File,
+    /// Bytes of whole lines.
+    len: u64,
     profile: String,
     plan: String,
 }
@@ -77,16 +79,23 @@ impl Record {
     /// Makes the file, for the owner's eyes only. It must not be there yet.
     pub fn create(path: &Path, plan: &Plan) -> Result<Self, Failure> {
         let file = files::create(path, "--receipt ")?;
-        Ok(Self {
-            file: BufWriter::new(file),
-            profile: plan.profile().name.clone(),
-            plan: plan.id().to_owned(),
-        })
+        Ok(Self { file, len: 0, profile: plan.profile().name.clone(), plan: plan.id().to_owned() })
     }
 
-    /// Writes a line.
+    /// Writes a line; of one that cannot be written whole nothing stays.
     pub fn write(&mut self, entry: &Entry<'_>) -> io::Result<()> {
-        let line = Line {
+        let mut line = serde_json::to_vec(&self.line(entry))?;
+        line.push(b'\n');
+        let written = self.file.write_all(&line);
+        match written {
+            Ok(()) => self.len += line.len() as u64,
+            Err(_) => self.file.set_len(self.len)?,
+        }
+        written
+    }
+
+    fn line<'a>(&'a self, entry: &'a Entry<'a>) -> Line<'a> {
+        Line {
             path: entry.about.path.to_string_lossy(),
             output: entry.done.map(|(_, name)| name.to_string_lossy()),
             outcome: entry.verdict,
@@ -99,14 +108,7 @@ impl Record {
             profile: &self.profile,
             plan: &self.plan,
             engine: env!("CARGO_PKG_VERSION"),
-        };
-        serde_json::to_writer(&mut self.file, &line)?;
-        self.file.write_all(b"\n")
-    }
-
-    /// Writes what is still held.
-    pub fn close(mut self) -> io::Result<()> {
-        self.file.flush()
+        }
     }
 }
 

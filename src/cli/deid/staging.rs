@@ -112,6 +112,11 @@ impl Shelf {
             Err(error) => Err(Reason::unwritable(&error.error)),
         }
     }
+
+    /// Removes an output that was placed just now: it could not be put on record.
+    pub fn take_back(&self, name: &Path) -> io::Result<()> {
+        fs::remove_file(self.folder.join(name))
+    }
 }
 
 /// True if both files hold the same bytes.

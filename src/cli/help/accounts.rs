@@ -4,7 +4,7 @@ pub const CUSTOMER: &str = "\
 These commands work on the database itself, also beside a running server. Each change is
 written into the audit chain `gateway`.
 
-Exit status: 0 done; 1 the database fails; 2 no such customer, or wrong usage.
+Exit status: 0 done; 2 no such customer, or wrong usage; 3 the database fails.
 
 Examples:
   veilgate customer add clinic-a --tier pro
@@ -17,7 +17,7 @@ What it does not have of its own is what the server's settings say; changes hold
 next request on. Each change is written into the project's audit chain.
 With another --downstream-url the credentials for the old one are forgotten.
 
-Exit status: 0 done; 1 the database fails; 2 no such project, or wrong usage.
+Exit status: 0 done; 2 no such project, or wrong usage; 3 the database fails.
 
 Examples:
   veilgate project add clinic-a trial-7 --profile research
@@ -33,8 +33,8 @@ start, from a folder or bucket that others share after a day. With --study the p
 known if the archive holds another study of theirs. It works beside a running gateway.
 POST /v1/pseudonym tells a patient's pseudonym. What was forwarded or given back is elsewhere.
 
-Exit status: 0 erased; 1 the database fails, or objects could not be removed yet; 2 nothing is
-known under this pseudonym, or wrong usage.
+Exit status: 0 erased; 2 nothing is known under this pseudonym, or wrong usage; 3 the database
+fails, or objects could not be removed yet.
 
 Examples:
   veilgate project erase trial-7 --patient PS-4711 --confirm PS-4711
@@ -51,8 +51,8 @@ CSV in UTF-8 with the header patient_id,issuer,pseudonym. The issuer (Issuer of 
 0010,0021) is empty where instances have none. One pseudonym names one patient: 1 to 64
 printable ASCII characters without \\ ^ =.
 
-Exit status: 0 done; 1 the database fails; 2 no such project, mistakes in the table (each with
-its line), or wrong usage.
+Exit status: 0 done; 2 no such project, mistakes in the table (each with its line), or wrong
+usage; 3 the database fails.
 
 Examples:
   veilgate project pseudonyms import trial-7 subjects.csv
@@ -64,7 +64,7 @@ keys at once, so that rotating them changes no pseudonym. A rotated key and the 
 have one name: call them by id or prefix then.
 Every key may push and pull. Only one with --right reidentify may ask for originals.
 
-Exit status: 0 done; 1 the database fails; 2 no such key, or wrong usage.
+Exit status: 0 done; 2 no such key, or wrong usage; 3 the database fails.
 
 Examples:
   veilgate key add trial-7 scanner-3 --expires 2027-01-31
@@ -79,14 +79,14 @@ that file to all gateways of the database and start them anew.
 A rotation that breaks off loses nothing: run it again. Backups of the database need the
 master key of their time.
 
-Exit status: 0 done; 1 it cannot be done; 2 wrong usage.
+Exit status: 0 done; 2 wrong usage; 3 it cannot be done.
 
 Examples:
   veilgate master-key rotate
   (umask 077; openssl rand -hex 32 > new.key) && veilgate master-key rotate --new-file new.key";
 
 pub const DB: &str = "\
-Exit status: 0 done; 1 the database fails or was made by a newer version; 2 wrong usage.
+Exit status: 0 done; 2 wrong usage; 3 the database fails or was made by a newer version.
 
 Examples:
   veilgate db migrate --data /var/lib/veilgate
