@@ -9,6 +9,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
+use tempfile::TempDir;
 
 /// Measures 200 slices; skipped where Orthanc is not installed.
 pub fn run(table: &mut Table) {
@@ -40,12 +41,13 @@ pub fn run(table: &mut Table) {
 pub struct Orthanc {
     /// Host and port.
     pub address: String,
-    pid: String,
+    /// All that it stores; goes with it.
+    folder: TempDir,
 }
 
 impl Drop for Orthanc {
     fn drop(&mut self) {
-        let _ = Command::new(script("stop-rig.sh")).arg(&self.pid).output();
+        let _ = Command::new(script("stop-rig.sh")).arg(self.folder.path()).output();
     }
 }
 
@@ -57,10 +59,10 @@ impl Orthanc {
     /// Starts one, if it is installed.
     pub fn start() -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let output = Command::new(script("start-orthanc.sh")).arg(port.to_string()).output().ok()?;
-        let line = String::from_utf8(output.stdout).ok()?;
-        let pid = line.split("pid=").nth(1)?.split_whitespace().next()?.to_owned();
-        Some(Self { address: format!("127.0.0.1:{port}"), pid })
+        let folder = tempfile::tempdir().ok()?;
+        let mut start = Command::new(script("start-orthanc.sh"));
+        let started = start.arg(port.to_string()).arg(folder.path()).output().ok()?;
+        started.status.success().then(|| Self { address: format!("127.0.0.1:{port}"), folder })
     }
 
     /// Store, anonymize, retrieve, then forget both studies outside the measured time.
