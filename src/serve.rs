@@ -160,7 +160,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let meter = meter(&config, &service, installation.id.clone());
     let issuer = config.oidc.clone().map(Verifier::new).transpose().map_err(|_| Failure::Issuer)?;
     let accounts = Accounts::new(db.clone(), keys, issuer, defaults);
-    let terms = Terms { keeper, quotas: config.accounts.quotas, gateway: folder::name()? };
+    let terms = Terms::new(keeper, config.accounts.quotas, folder::name()?);
     let writer = Writer::start(db.clone(), terms);
     let metrics = scrape(&config, db.clone(), writer.clone());
     let app = app(service, &config.layers, accounts, (admin, metrics), writer.clone());

@@ -69,12 +69,8 @@ async fn settled(address: &Address) -> f64 {
     let (hand, key) = (Hand::system(keeper.clone()), FreshKey::random().expect("random bytes"));
     db.found(&hand, &master, &ProjectKey::from_bytes([2; 32]), &key).await.expect("founding");
     let owner = db.key_owner(key.sha256).await.expect("key").expect("key");
-    let terms = Terms {
-        keeper,
-        quotas: Quotas { free: None, pro: None, enterprise: Some(1 << 40) },
-        gateway: "bench".to_owned(),
-    };
-    let writer = Writer::start(db, terms);
+    let quotas = Quotas { free: None, pro: None, enterprise: Some(1 << 40) };
+    let writer = Writer::start(db, Terms::new(keeper, quotas, "bench".to_owned()));
     let (count, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let tasks: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -89,6 +85,7 @@ async fn settled(address: &Address) -> f64 {
                         project: owner.project.clone(),
                         key: owner.key.clone(),
                         action: Action::Store,
+                        reserves: true,
                     };
                     writer.reserve(ticket.clone(), 1).await.expect("reserved");
                     writer.settle(settlement(ticket)).await.expect("settled");

@@ -11,6 +11,7 @@ mod own;
 mod project;
 mod rights;
 mod rotation;
+mod used;
 
 pub use claimed::Claimed;
 pub use customer::{Customer, CustomerWish, Quota};
@@ -22,6 +23,7 @@ pub use own::{Login, OwnProfile, Places, Route, Source};
 pub(super) use project::touch;
 pub use project::{Project, ProjectSettings, ProjectWish};
 pub use rights::{Right, Rights};
+pub(super) use used::{Marks, mark_used};
 
 use super::chain::{self, Keeper};
 use super::seal::{MasterKey, hex};
@@ -32,7 +34,6 @@ use crate::audit::value::{Id, Time};
 use serde::{Serialize, Serializer};
 use sqlx::{Any, Executor};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 /// What a customer pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,22 +129,6 @@ impl Hand {
 
 /// Bytes of randomness in the names of entries.
 const ID_BYTES: usize = 16;
-
-/// A key is marked as used at most once in so many milliseconds.
-const USED: i64 = 60_000;
-
-/// Marks API keys as used.
-pub(super) async fn mark_used(transaction: &mut Write, keys: &BTreeSet<&str>, now: i64) -> Result<(), Fault> {
-    for key in keys {
-        sqlx::query("UPDATE api_key SET used_ms = $2 WHERE id = $1 AND (used_ms IS NULL OR used_ms < $3)")
-            .bind((*key).to_owned())
-            .bind(now)
-            .bind(now.saturating_sub(USED))
-            .execute(&mut **transaction)
-            .await?;
-    }
-    Ok(())
-}
 
 /// Checks under a lock that `master` is the key that seals at present: what is sealed under another would be lost with
 /// it. Held until the transaction ends, so that no rotation comes in between.

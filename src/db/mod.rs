@@ -215,6 +215,8 @@ impl Db {
             Address::File(file) => {
                 let pool = |most, pragmas: &'static str| {
                     pool(most)
+                        // A file does not hang up, and whether it can still be read the next statement tells.
+                        .test_before_acquire(false)
                         .after_connect(move |connection, _| {
                             Box::pin(async move { connection.execute(pragmas).await.map(drop) })
                         })

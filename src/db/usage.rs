@@ -2,7 +2,7 @@
 //! is `writer`'s.
 
 use super::account::Tier;
-use super::{Db, Fault, Write, now, signed, unsigned};
+use super::{Db, Fault, Write, now, unsigned};
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -89,27 +89,34 @@ pub struct Usage {
     pub read_bytes: u64,
 }
 
-/// A customer's month, locked.
+/// A customer's month, locked: what it holds, before anything is added.
 pub(super) struct Locked {
-    pub(super) used: u64,
-    pub(super) reserved: u64,
-    pub(super) read: u64,
-    pub(super) read_bytes: u64,
-    pub(super) quota: Option<u64>,
+    taken: u64,
+    quota: Option<u64>,
     pub(super) stripe_customer: Option<String>,
 }
 
 impl Locked {
-    /// Instances that nobody used or reserved; `None` for no bound.
-    pub(super) fn left(&self) -> Option<u64> {
-        let taken = self.used.saturating_add(self.reserved);
+    /// Instances that nobody used or reserved, `added` included; `None` for no bound.
+    pub(super) fn left(&self, added: &Added) -> Option<u64> {
+        let taken = self.taken.saturating_add_signed(added.used.saturating_add(added.reserved));
         self.quota.map(|quota| quota.saturating_sub(taken))
     }
 }
 
-const CUSTOMER: &str =
-    "SELECT tier, paid_tier, paid_until_ms, quota, stripe_customer FROM customer WHERE id = $1";
+/// What is added to a month.
+#[derive(Debug, Default)]
+pub(super) struct Added {
+    pub(super) used: i64,
+    /// Less than nothing where more is given back.
+    pub(super) reserved: i64,
+    pub(super) read: i64,
+    pub(super) read_bytes: i64,
+}
 
+const CUSTOMER: &str = "SELECT tier, paid_tier, paid_until_ms, quota FROM customer WHERE id = $1";
+
+/// Takes the first four columns.
 fn standing(row: &AnyRow, quotas: &Quotas) -> Result<(Tier, Option<u64>), Fault> {
     let (tier, paid): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
     let tier = Tier::effective(&tier, paid.as_deref(), row.try_get(2)?, now());
@@ -124,52 +131,53 @@ pub(super) async fn lock(
     customer: &str,
     month: &Month,
 ) -> Result<Locked, Fault> {
-    const LOCK: &str = "UPDATE usage SET used = used WHERE customer_id = $1 AND month = $2 \
-        RETURNING used, reserved, read_instances, read_bytes";
+    // With what stands of the customer: one question fewer.
+    const LOCK: &str = "UPDATE usage SET used = used WHERE customer_id = $1 AND month = $2 RETURNING \
+        (SELECT tier FROM customer WHERE id = $1), (SELECT paid_tier FROM customer WHERE id = $1), \
+        (SELECT paid_until_ms FROM customer WHERE id = $1), (SELECT quota FROM customer WHERE id = $1), \
+        (SELECT stripe_customer FROM customer WHERE id = $1), used + reserved";
     let locking = || sqlx::query(LOCK).bind(customer.to_owned()).bind(month.0.clone());
     let mut row = locking().fetch_optional(&mut **transaction).await?;
     if row.is_none() {
-        sqlx::query(
-            "INSERT INTO usage (customer_id, month, used, reserved) VALUES ($1, $2, 0, 0) \
-             ON CONFLICT (customer_id, month) DO NOTHING",
-        )
-        .bind(customer)
-        .bind(month.as_str())
-        .execute(&mut **transaction)
-        .await?;
+        begin(transaction, customer, month).await?;
         row = locking().fetch_optional(&mut **transaction).await?;
     }
     let row = row.ok_or(Fault::Missing)?;
-    let owner = sqlx::query(CUSTOMER).bind(customer).fetch_one(&mut **transaction).await?;
-    Ok(Locked {
-        used: unsigned(row.try_get(0)?),
-        reserved: unsigned(row.try_get(1)?),
-        read: unsigned(row.try_get(2)?),
-        read_bytes: unsigned(row.try_get(3)?),
-        quota: standing(&owner, quotas)?.1,
-        stripe_customer: owner.try_get(4)?,
-    })
+    let quota = standing(&row, quotas)?.1;
+    Ok(Locked { quota, stripe_customer: row.try_get(4)?, taken: unsigned(row.try_get(5)?) })
 }
 
-/// Writes a locked month back.
-pub(super) async fn store(
-    transaction: &mut Write,
-    customer: &str,
-    month: &Month,
-    locked: &Locked,
-) -> Result<(), Fault> {
+async fn begin(transaction: &mut Write, customer: &str, month: &Month) -> Result<(), Fault> {
     sqlx::query(
-        "UPDATE usage SET used = $3, reserved = $4, read_instances = $5, read_bytes = $6 \
-         WHERE customer_id = $1 AND month = $2",
+        "INSERT INTO usage (customer_id, month, used, reserved) VALUES ($1, $2, 0, 0) \
+         ON CONFLICT (customer_id, month) DO NOTHING",
     )
     .bind(customer)
     .bind(month.as_str())
-    .bind(signed(locked.used))
-    .bind(signed(locked.reserved))
-    .bind(signed(locked.read))
-    .bind(signed(locked.read_bytes))
     .execute(&mut **transaction)
     .await?;
+    Ok(())
+}
+
+/// Adds to a month, which begins if it is new. What is only counted needs no lock before.
+pub(super) async fn add(
+    transaction: &mut Write,
+    customer: &str,
+    month: &Month,
+    added: &Added,
+) -> Result<(), Fault> {
+    const ADD: &str = "UPDATE usage SET used = used + $3, \
+        reserved = CASE WHEN reserved + $4 < 0 THEN 0 ELSE reserved + $4 END, \
+        read_instances = read_instances + $5, read_bytes = read_bytes + $6 WHERE customer_id = $1 AND month = $2";
+    let adding = || {
+        let (customer, month) = (customer.to_owned(), month.0.clone());
+        let query = sqlx::query(ADD).bind(customer).bind(month).bind(added.used).bind(added.reserved);
+        query.bind(added.read).bind(added.read_bytes)
+    };
+    if adding().execute(&mut **transaction).await?.rows_affected() == 0 {
+        begin(transaction, customer, month).await?;
+        adding().execute(&mut **transaction).await?;
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod debts;
 mod recover;
 mod sent;
 
+use super::account::Marks;
 use super::chain::Keeper;
 use super::crosswalk::Entries;
 use super::usage::{Month, Quotas};
@@ -20,6 +21,7 @@ use crate::audit::event::Event;
 use crate::metrics::metrics;
 use debts::Debts;
 use sent::Sent;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -42,6 +44,14 @@ pub struct Terms {
     pub quotas: Quotas,
     /// This gateway's own name, new at each start.
     pub gateway: String,
+    marks: Arc<Marks>,
+}
+
+impl Terms {
+    /// Chains under `keeper`, months of `quotas`, reservations of `gateway`.
+    pub fn new(keeper: Keeper, quotas: Quotas, gateway: String) -> Self {
+        Self { keeper, quotas, gateway, marks: Arc::default() }
+    }
 }
 
 /// The one who writes. Cheap to clone.
@@ -66,6 +76,8 @@ pub struct Ticket {
     pub key: String,
     /// What the request wants: to store or to retrieve.
     pub action: Action,
+    /// Whether something may be reserved under this name.
+    pub reserves: bool,
 }
 
 /// What one request leaves behind.

@@ -200,7 +200,7 @@ pub(super) async fn quota(State(writer): State<Writer>, mut request: Request, ne
         request.extensions_mut().insert(Allowance::unlimited());
         return next.run(request).await;
     }
-    let Some(ticket) = ticket(&request, Action::Store) else {
+    let Some(ticket) = ticket(&request, Action::Store, true) else {
         return Problem::Internal("a request without caller reached the quota").into_response();
     };
     let held = Held::new(&writer, &ticket);
@@ -217,8 +217,8 @@ pub(super) async fn quota(State(writer): State<Writer>, mut request: Request, ne
     response
 }
 
-/// In whose month a request counts; nothing if nobody knows who calls.
-pub(super) fn ticket(request: &Request, action: Action) -> Option<Ticket> {
+/// In whose month a request counts, and whether it reserves there; nothing if nobody knows who calls.
+pub(super) fn ticket(request: &Request, action: Action, reserves: bool) -> Option<Ticket> {
     let (caller, id) = (request.extensions().get::<Caller>()?, request.extensions().get::<RequestId>()?);
     Some(Ticket {
         id: id.own.clone(),
@@ -227,6 +227,7 @@ pub(super) fn ticket(request: &Request, action: Action) -> Option<Ticket> {
         project: caller.project.clone(),
         key: caller.key.clone(),
         action,
+        reserves,
     })
 }
 

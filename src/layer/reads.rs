@@ -38,7 +38,7 @@ pub(super) async fn reads(State(reads): State<Reads>, request: Request, next: Ne
         response.extensions_mut().remove::<Tally>();
         return response;
     }
-    let Some(ticket) = ticket(&request, Action::Retrieve) else {
+    let Some(ticket) = ticket(&request, Action::Retrieve, reads.spend) else {
         return Problem::Internal("a request without caller reached the meter of reads").into_response();
     };
     let mut response = match reads.spend {

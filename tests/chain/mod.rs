@@ -96,7 +96,7 @@ impl Scene {
 
     pub fn writer(&self) -> Writer {
         let quotas = Quotas { free: None, pro: None, enterprise: None };
-        Writer::start(self.db.clone(), Terms { keeper: self.keeper(), quotas, gateway: "test".to_owned() })
+        Writer::start(self.db.clone(), Terms::new(self.keeper(), quotas, "test".to_owned()))
     }
 
     /// Lets the writer append; the receipt of the last entry.

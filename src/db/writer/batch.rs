@@ -8,7 +8,7 @@ use crate::audit::digest::Digest;
 use crate::audit::event::Event;
 use crate::db::chain::{self, Keeper, Tip};
 use crate::db::crosswalk::{self, Entries};
-use crate::db::usage::{self, Locked, Month};
+use crate::db::usage::{self, Added, Locked, Month};
 use crate::db::{Db, Fault, Write, account, catalog, now, signed, unsigned};
 use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,7 @@ struct Batch<'a> {
     transaction: Write,
     now: i64,
     months: BTreeMap<Customer, Locked>,
+    added: BTreeMap<Customer, Added>,
     tips: BTreeMap<String, Tip>,
     /// New entries by project.
     events: BTreeMap<String, Vec<(i64, Event)>>,
@@ -55,13 +56,16 @@ type Prepared = (Write, Vec<Pending>, Chained);
 
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
-    let prepared = timeout(PATIENCE, prepare(db, terms, asks)).await;
+    let keys = terms.marks.missing(keys(asks), now());
+    let prepared = timeout(PATIENCE, prepare(db, terms, asks, &keys)).await;
     let (transaction, pending, chained) = prepared.unwrap_or(Err(SILENT))?;
     commit(db, &terms.keeper, transaction, &chained).await?;
+    terms.marks.made(&keys, now());
     Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
 }
 
-async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Prepared, Fault> {
+/// Does all but commit; `keys` are marked as used.
+async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask], keys: &BTreeSet<&str>) -> Result<Prepared, Fault> {
     // A reservation that is lost with the power is lost with its request; one given back must not come back.
     let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..) | Ask::Sent { .. } | Ask::Flush));
     let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
@@ -70,6 +74,7 @@ async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Prepared, Faul
         transaction,
         now: now(),
         months: BTreeMap::new(),
+        added: BTreeMap::new(),
         tips: BTreeMap::new(),
         events: BTreeMap::new(),
         names: BTreeMap::new(),
@@ -79,14 +84,14 @@ async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Prepared, Faul
     for ask in asks {
         pending.push(batch.take(ask).await?);
     }
+    for ((customer, month), added) in &batch.added {
+        usage::add(&mut batch.transaction, customer, month, added).await?;
+    }
     for (project, names) in &batch.names {
         crosswalk::insert(&mut batch.transaction, project, names).await?;
     }
     let chained = batch.chain().await?;
-    for ((customer, month), locked) in &batch.months {
-        usage::store(&mut batch.transaction, customer, month, locked).await?;
-    }
-    account::mark_used(&mut batch.transaction, &keys(asks), batch.now).await?;
+    account::mark_used(&mut batch.transaction, keys, batch.now).await?;
     Ok((batch.transaction, pending, chained))
 }
 
@@ -105,9 +110,11 @@ impl Batch<'_> {
             let tip = chain::lock(&mut self.transaction, &self.terms.keeper, project).await?;
             self.tips.insert(project.to_owned(), tip);
         }
-        let mut customers: Vec<Customer> = asks.iter().filter_map(|ask| customer(ask)).collect();
-        customers.sort_unstable();
-        customers.dedup();
+        // What is only counted is locked by the adding itself.
+        if !asks.iter().any(|ask| minds_quota(ask)) {
+            return Ok(());
+        }
+        let customers: BTreeSet<Customer> = asks.iter().filter_map(|ask| customer(ask)).collect();
         for (customer, month) in customers {
             let locked = usage::lock(&mut self.transaction, &self.terms.quotas, &customer, &month).await?;
             self.months.insert((customer, month), locked);
@@ -125,8 +132,8 @@ impl Batch<'_> {
                 Pending::Reply(Ok(Reply::Done))
             }
             Ask::Sent { customer, month, bytes } => {
-                let month = self.month(customer, month)?;
-                month.read_bytes = month.read_bytes.saturating_add(*bytes);
+                let added = self.added(customer, month);
+                added.read_bytes = added.read_bytes.saturating_add(signed(*bytes));
                 Pending::Reply(Ok(Reply::Done))
             }
             Ask::Flush => Pending::Reply(Ok(Reply::Done)),
@@ -135,20 +142,27 @@ impl Batch<'_> {
         })
     }
 
-    fn month(&mut self, customer: &str, month: &Month) -> Result<&mut Locked, Fault> {
-        self.months.get_mut(&(customer.to_owned(), month.clone())).ok_or(Fault::Missing)
+    fn added(&mut self, customer: &str, month: &Month) -> &mut Added {
+        self.added.entry((customer.to_owned(), month.clone())).or_default()
+    }
+
+    /// What is left of a ticket's month; `None` for no bound.
+    fn left(&mut self, ticket: &Ticket) -> Result<Option<u64>, Fault> {
+        let month = (ticket.customer.clone(), ticket.month.clone());
+        let added = self.added.entry(month.clone()).or_default();
+        Ok(self.months.get(&month).ok_or(Fault::Missing)?.left(added))
     }
 
     async fn reserve(&mut self, ticket: &Ticket, wanted: u64) -> Result<Option<u64>, Fault> {
         let gateway = self.terms.gateway.clone();
         let made = self.now;
-        let month = self.month(&ticket.customer, &ticket.month)?;
-        let granted = month.left().map(|left| left.min(wanted));
+        let granted = self.left(ticket)?.map(|left| left.min(wanted));
         if granted == Some(0) {
             return Ok(granted);
         }
         let amount = granted.unwrap_or_default();
-        month.reserved = month.reserved.saturating_add(amount);
+        let added = self.added(&ticket.customer, &ticket.month);
+        added.reserved = added.reserved.saturating_add(signed(amount));
         sqlx::query(
             "INSERT INTO reservation (id, gateway, customer_id, month, project_id, api_key_id, amount, made_ms, action) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -168,17 +182,20 @@ impl Batch<'_> {
         Ok(granted)
     }
 
-    /// Gives a reservation back; how many instances it held, or nothing if it is gone.
+    /// Gives a reservation back; how many instances it held, or nothing if it is gone or never was.
     async fn give_back(&mut self, ticket: &Ticket) -> Result<Option<u64>, Fault> {
+        if !ticket.reserves {
+            return Ok(None);
+        }
         let row = sqlx::query("DELETE FROM reservation WHERE id = $1 RETURNING amount")
             .bind(&ticket.id)
             .fetch_optional(&mut *self.transaction)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let amount = unsigned(row.try_get(0)?);
-        let month = self.month(&ticket.customer, &ticket.month)?;
-        month.reserved = month.reserved.saturating_sub(amount);
-        Ok(Some(amount))
+        let amount: i64 = row.try_get(0)?;
+        let added = self.added(&ticket.customer, &ticket.month);
+        added.reserved = added.reserved.saturating_sub(amount);
+        Ok(Some(unsigned(amount)))
     }
 
     async fn settle(&mut self, settlement: &Settlement, recovery: bool) -> Result<Pending, Fault> {
@@ -205,15 +222,17 @@ impl Batch<'_> {
     /// dead gateway's and given back.
     async fn count(&mut self, ticket: &Ticket, settlement: &Settlement) -> Result<bool, Fault> {
         let used = settlement.used;
-        let month = self.month(&ticket.customer, &ticket.month)?;
-        if month.left().is_some_and(|left| left < used) {
+        if used > 0 && self.left(ticket)?.is_some_and(|left| left < used) {
             return Ok(false);
         }
-        month.used = month.used.saturating_add(used);
-        month.read = month.read.saturating_add(settlement.read);
-        let Some(stripe) = month.stripe_customer.clone().filter(|_| settlement.charged && used > 0) else {
+        let added = self.added(&ticket.customer, &ticket.month);
+        added.used = added.used.saturating_add(signed(used));
+        added.read = added.read.saturating_add(signed(settlement.read));
+        if !settlement.charged || used == 0 {
             return Ok(true);
-        };
+        }
+        let month = self.months.get(&(ticket.customer.clone(), ticket.month.clone()));
+        let Some(stripe) = month.and_then(|month| month.stripe_customer.clone()) else { return Ok(true) };
         sqlx::query(
             "INSERT INTO usage_line (id, customer_id, stripe_customer, at_s, instances) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -248,6 +267,17 @@ fn keys<'a>(asks: &[&'a Ask]) -> BTreeSet<&'a str> {
         _ => None,
     };
     asks.iter().filter_map(key).collect()
+}
+
+/// Whether an ask changes what is left of a month.
+fn minds_quota(ask: &Ask) -> bool {
+    match ask {
+        Ask::Reserve(..) | Ask::Release(_) => true,
+        Ask::Settle(settlement) | Ask::Recover(settlement) => {
+            settlement.used > 0 || settlement.ticket.as_ref().is_some_and(|ticket| ticket.reserves)
+        }
+        Ask::Sent { .. } | Ask::Flush => false,
+    }
 }
 
 /// Whose month an ask changes.

@@ -82,6 +82,7 @@ impl Db {
                 project: row.try_get(3)?,
                 key: row.try_get(4)?,
                 action: super::action(&row.try_get::<String, _>(5)?),
+                reserves: true,
             })
         };
         rows.iter().map(ticket).collect()

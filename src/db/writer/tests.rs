@@ -39,7 +39,7 @@ impl Rig {
     fn terms(&self, gateway: &str) -> Terms {
         let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(3600));
         let quotas = Quotas { free: Some(50), pro: Some(10_000), enterprise: None };
-        Terms { keeper, quotas, gateway: gateway.to_owned() }
+        Terms::new(keeper, quotas, gateway.to_owned())
     }
 
     /// A database that does not answer: its connections are closed.
@@ -58,6 +58,7 @@ impl Rig {
             project: self.project.clone(),
             key: "key".to_owned(),
             action: Action::Store,
+            reserves: true,
         }
     }
 
@@ -122,6 +123,34 @@ async fn two_hundred_requests_at_once_never_exceed_the_quota_by_one() {
     assert_eq!(left, Some(120 - delivered), "what failed was given back");
     let lines = rig.number("SELECT CAST(COALESCE(SUM(instances), 0) AS BIGINT) FROM usage_line").await;
     assert_eq!(lines, i64::try_from(delivered).unwrap(), "billing counts what usage counts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_and_stores_at_once_on_two_gateways_are_all_counted() {
+    let rig = std::sync::Arc::new(rig(Some(1000)).await);
+    let writers = [rig.writer("one"), rig.writer("one")];
+    let requests = (0..120).map(|number: u64| {
+        let (rig, writer) = (rig.clone(), writers[usize::from(number % 4 > 1)].clone());
+        tokio::spawn(async move {
+            let ticket = rig.ticket(&format!("r{number}"));
+            if number % 2 == 0 {
+                let ticket = Ticket { reserves: false, ..ticket };
+                let read = Settlement { read: 3, ..rig.settlement(Some(ticket), 0) };
+                writer.settle(read).await.unwrap();
+                writer.sent(&rig.customer, &Month::now(), 10);
+            } else {
+                writer.reserve(ticket.clone(), 2).await.unwrap();
+                writer.settle(rig.settlement(Some(ticket), 1)).await.unwrap();
+            }
+        })
+    });
+    for request in requests.collect::<Vec<_>>() {
+        request.await.unwrap();
+    }
+    for writer in writers {
+        writer.flush().await.unwrap();
+    }
+    assert_eq!((rig.used_and_reserved().await, rig.read().await), ((60, 0), (180, 600)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,7 +44,7 @@ async fn rig() -> Rig {
     let archive = Archive::open(&Site::Folder(folder.path().join("archive")), db.clone()).unwrap();
     let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(3600));
     let quotas = Quotas { free: None, pro: None, enterprise: None };
-    let writer = Writer::start(db.clone(), Terms { keeper, quotas, gateway: "one".to_owned() });
+    let writer = Writer::start(db.clone(), Terms::new(keeper, quotas, "one".to_owned()));
     Rig { folder, db, project, writer, archive }
 }
 
@@ -125,6 +125,7 @@ async fn without_commit_the_answer_is_withheld_and_the_objects_are_withdrawn() {
             project,
             key: "key-1".to_owned(),
             action: Action::Store,
+            reserves: true,
         });
         response.extensions_mut().insert(Tally { custody: Custody::Stored(stored), ..Tally::default() });
         response
@@ -147,6 +148,7 @@ async fn what_is_read_is_counted_with_its_entry() {
             project,
             key: "key-1".to_owned(),
             action: Action::Retrieve,
+            reserves: false,
         });
         response.extensions_mut().insert(Tally { read: 3, ..Tally::default() });
         response

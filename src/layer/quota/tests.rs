@@ -39,7 +39,7 @@ impl Rig {
         db.change_customer(&hand, "default", wish).await.unwrap();
         let owner = db.key_owner([3; 32]).await.unwrap().unwrap();
         let keeper = Keeper::new(SigningKey::from_seed(&[5; 32]), 10, Duration::from_secs(60));
-        let terms = Terms { keeper, quotas: QUOTAS, gateway: "g".to_owned() };
+        let terms = Terms::new(keeper, QUOTAS, "g".to_owned());
         let caller = Caller { customer: owner.customer, ..caller(&project, &owner.key, owner.tier) };
         let writer = Writer::start(db.clone(), terms);
         Self { db, writer, caller, read: Arc::default(), _folder: folder }
