@@ -178,6 +178,18 @@ fn administration_tells_and_forgets(seen: &Value) {
         json!([["reidentify"], true]),
         "set when the key is made, with an end"
     );
+    let plan = (text(seen, "/notes/plan/0"), text(seen, "/notes/plan/1"));
+    assert_eq!(plan, ("confirm: ¿Pasar clinic-b al plan Pro?", "free"), "no is no");
+    let profile = ["/notes/profile/0", "/notes/profile/1", "/notes/profile/2"].map(|place| text(seen, place));
+    assert!(
+        profile[0].contains("«trial-9»") && profile[1] == "research" && profile[2].starts_with("research")
+    );
+    let own =
+        ["/notes/ownProfile/0", "/notes/ownProfile/1", "/notes/ownProfile/2"].map(|place| text(seen, place));
+    assert!(
+        own[0].contains("burned_in") && own[1] == "research" && own[2].contains("burned_in = \"pass\""),
+        "{own:?}"
+    );
     // Shown to whoever signed in; not after signing out, not while a wrong key is tried, not after; the form is there.
     assert_eq!(seen["notes"]["adminShown"], json!([true, false, false, 1, false, 1]));
     assert_eq!(seen["notes"]["secretAgain"], 0, "a new key is shown once");

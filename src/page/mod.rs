@@ -8,7 +8,7 @@
 //! | change what a picked file must be | `files/look.js`, `files/zip.js` |
 //! | change what is taken home | `files/results.js` |
 //! | change how a refusal reads | `files/refusal.js` |
-//! | change what is shown | the view: `files/upload.js`, `list.js`, `preview.js`, `account.js`, `admin.js` |
+//! | change what is shown | the view: `files/upload.js`, `list.js`, `preview.js`, `account.js`, `admin.js`, `project.js` |
 //!
 //! There is no build step: the browser gets these files as they are. Vue stands beside them with its licence, in its
 //! ready build without a template compiler, which would need `unsafe-eval`; so views are render functions.
@@ -54,6 +54,7 @@ const FILES: &[(&str, &str, &[u8])] = files![
     "/page/account.js" JS "account.js",
     "/page/receipt.js" JS "receipt.js",
     "/page/admin.js" JS "admin.js",
+    "/page/project.js" JS "project.js",
     "/page/vue.js" JS "vue.js",
     "/page/vue.LICENSE.txt" TEXT "vue.LICENSE.txt",
     "/page/veil.svg" SVG "veil.svg",

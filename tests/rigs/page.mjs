@@ -84,12 +84,12 @@ async function save(page, name, click) {
   result.downloads[name] = path;
 }
 
-/** The question that a click brings up, which is answered with no; '' if none comes. */
-async function asked(page, click) {
+/** The question that a click brings up, which is answered with no unless told otherwise; '' if none comes. */
+async function asked(page, click, answer = 'dismiss') {
   let text = '';
   const listener = (dialog) => {
     text = `${dialog.type()}: ${dialog.message()}`;
-    dialog.dismiss();
+    dialog[answer]();
   };
   page.on('dialog', listener);
   await click();
@@ -394,6 +394,23 @@ const steps = {
     const { projects } = await admin('GET', `/customers/${customers.find((one) => one.name === 'clinic-b').id}/projects`);
     const [desk] = (await admin('GET', `/projects/${projects[0].id}/keys`)).keys;
     result.notes.rights = [desk.rights, desk.expires !== null];
+    const plans = page.locator('section dl select').first();
+    result.notes.plan = [await asked(page, () => plans.selectOption('pro')), await plans.inputValue()];
+    const profile = async () => (await admin('GET', `/projects/${projects[0].id}`)).profile;
+    const save = () => asked(page, () => section.locator('details .button').click(), 'accept');
+    await section.locator('summary').click();
+    await section.locator('details select').selectOption('research');
+    result.notes.profile = [await save(), await profile(), await section.locator('dd').first().textContent()];
+    await section.locator('summary').click();
+    await section.locator('details select').selectOption('own');
+    await section.locator('textarea').fill('burned_in = "perhaps"');
+    await look(page, 'admin-profile');
+    await save();
+    await page.locator('.notice.bad').waitFor();
+    result.notes.ownProfile = [await page.locator('.notice.bad').textContent(), await profile()];
+    await section.locator('textarea').fill('name = "ours"\nburned_in = "pass"\n');
+    await save();
+    result.notes.ownProfile.push(await profile());
     await page.goBack();
     await page.locator('#new-customer').waitFor();
     await page.goForward();

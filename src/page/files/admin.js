@@ -4,6 +4,7 @@
 import { h, ref, watch, onMounted } from './vue.js';
 import { session, keep, admin } from './api.js';
 import { t, n, known, number, moment, button, notice, fault } from './parts.js';
+import { profileChoice, profileName } from './project.js';
 
 const TIERS = ['free', 'pro', 'enterprise'];
 
@@ -80,6 +81,12 @@ export const adminView = {
       return answer;
     };
     const revoke = (key) => window.confirm(t('admin.really', { name: key.name })) && ((made.value = null), change('DELETE', `/keys/${key.id}`));
+    /** Asks first: whoever goes through the list with the arrow keys would change it at every step. */
+    const tier = (customer, now, choice) => {
+      const asked = { name: customer.name, tier: t(`tier.${choice.value}`) };
+      if (window.confirm(t('admin.tierReally', asked))) return change('PATCH', `/customers/${customer.id}`, { tier: choice.value });
+      choice.value = now;
+    };
     const copied = () => (made.value = { ...made.value, copied: true });
 
     watch(() => session.adminKey, (key) => key || forget());
@@ -90,7 +97,7 @@ export const adminView = {
       h('h1', t('admin.title')),
       wrong.value && notice('bad', wrong.value),
       !session.adminKey ? signIn(enter, busy.value)
-        : chosen.value ? one(chosen.value, made.value, { change, addKey, revoke, copied })
+        : chosen.value ? one(chosen.value, made.value, { change, addKey, revoke, tier, copied })
         : customers.value && !customers.value.some((it) => it.id === props.place) && all(customers.value, change),
     ]);
   },
@@ -155,13 +162,14 @@ function line(id, submit, more = []) {
 
 function one({ customer, projects }, made, acts) {
   const { usage } = customer;
+  const tier = customer.given_tier ?? customer.tier;
   return [
     h('div', h('a', { class: 'button', href: '#admin' }, t('admin.back'))),
     h('section', { class: 'card' }, [
       h('h2', `${t('admin.customer')}: ${customer.name}`),
       h('dl', [
-        h('dt', t('admin.tier')), h('dd', h('select', { value: customer.given_tier ?? customer.tier, 'aria-label': t('admin.tier'), onChange: (event) => acts.change('PATCH', `/customers/${customer.id}`, { tier: event.target.value }) },
-          TIERS.map((tier) => h('option', { value: tier }, t(`tier.${tier}`))))),
+        h('dt', t('admin.tier')), h('dd', h('select', { value: tier, 'aria-label': t('admin.tier'), onChange: (event) => acts.tier(customer, tier, event.target) },
+          TIERS.map((one) => h('option', { value: one }, t(`tier.${one}`))))),
         h('dt', t('usage.title')), h('dd', `${number(usage.used)} / ${quota(usage.quota)}`),
       ]),
       typeof usage.quota === 'number' && h('progress', { value: usage.used, max: usage.quota || 1, 'aria-label': t('usage.title') }),
@@ -173,7 +181,6 @@ function one({ customer, projects }, made, acts) {
 
 function section(project, made, acts) {
   const { head } = project;
-  const profile = project.profile === null ? t('admin.server') : project.profile.includes('\n') ? 'TOML' : project.profile;
   const state = (key) => (key.revoked ? 'revoked' : key.expires && new Date(key.expires) < new Date() ? 'expired' : 'active');
   const rows = project.keys.map((key) => h('tr', { key: key.id }, [
     h('th', { scope: 'row' }, [h('div', key.name), h('div', { class: 'mono dim' }, `${key.prefix}…`)]),
@@ -187,7 +194,7 @@ function section(project, made, acts) {
   return h('section', { class: 'card', key: project.id }, [
     h('h2', `${t('admin.project')}: ${project.name}`),
     h('dl', [
-      h('dt', t('admin.profile')), h('dd', profile),
+      h('dt', t('admin.profile')), h('dd', [profileName(project.profile), h(profileChoice, { project, change: acts.change })]),
       h('dt', t('admin.chain')), h('dd', [`${n('admin.entries', head.body.sequence)}, ${t('admin.signed', { date: moment(head.body.time) })}`, h('div', { class: 'mono dim' }, head.body.hash)]),
     ]),
     h('h3', t('admin.keys')),
