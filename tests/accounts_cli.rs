@@ -227,7 +227,7 @@ fn an_sqlite_url_of_the_vaults_variable_names_the_database() {
 fn what_cannot_be_done_is_told_with_its_exit_status() {
     let scene = Scene::new();
     let nothing = scene.run(&["customer", "list"]);
-    assert!(nothing.status == 1 && nothing.err.contains("database"), "{nothing:?}");
+    assert!(nothing.status == 3 && nothing.err.contains("database"), "{nothing:?}");
     assert!(!scene.path("data").exists(), "a command makes no data folder");
     let server = start(&scene.path(""), &[]);
     for (arguments, part) in [

@@ -12,6 +12,7 @@ use crate::audit::verify::Verifier;
 use crate::cli::args::{AuditExportArgs, AuditSealArgs, AuditStoreArgs, StoreArgs};
 use crate::cli::store::block_on;
 use crate::cli::{Exit, Failure, files, stdio};
+use crate::db::Fault;
 use crate::db::chain::{Export, Keeper};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -33,9 +34,17 @@ pub(super) fn checkpoint(args: &AuditStoreArgs) -> Result<Exit, Failure> {
     block_on(async {
         let store = Store::open(&args.store).await?;
         let project = store.project(args).await?;
-        let checkpoint = store.db.keep_checkpoint(&store.keeper().await?, &project).await?;
-        stdio::print(&format!("{}\n", checkpoint.canonical()))?;
-        Ok(Exit::Done)
+        match store.db.keep_checkpoint(&store.keeper().await?, &project).await {
+            Ok(checkpoint) => {
+                stdio::print(&format!("{}\n", checkpoint.canonical()))?;
+                Ok(Exit::Done)
+            }
+            Err(Fault::Missing) => {
+                stdio::say("the chain has no entry yet");
+                Ok(Exit::Refused)
+            }
+            Err(fault) => Err(fault.into()),
+        }
     })
 }
 
