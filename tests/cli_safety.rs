@@ -136,6 +136,30 @@ fn archives_are_read_in_place_and_their_names_cannot_lead_out() {
     assert_eq!(scene.read("plain-out/1.dcm"), scene.read("a/b/out/deep/study.zip/s/1.dcm"));
 }
 
+/// An archive may hold more than one file of one name; the packer of these tests refuses to make one.
+#[test]
+fn entries_of_one_name_in_an_archive_are_all_handled() {
+    let scene = Scene::new();
+    let (one, two) = (ct(1), ct(2));
+    let whole = zip(&[("CT-A.dcm", &one), ("CT-B.dcm", &two), ("CT-C.dcm", b"text")]);
+    let same = |at: &[u8]| [b"CT-B.dcm", b"CT-C.dcm"].iter().any(|name| at == &name[..]);
+    let mut archive = whole.clone();
+    for at in (0..whole.len() - 8).filter(|at| same(&whole[*at..at + 8])) {
+        archive[at..at + 8].copy_from_slice(b"CT-A.dcm");
+    }
+    scene.file("in/x.zip", &archive);
+    let run = scene.deid(&["in", "--out", "out", "--receipt", "r"]);
+    assert!(run.status == 1 && run.err.contains("2 done, 1 refused"), "{run:?}");
+    assert_eq!(scene.names("out"), ["x.zip/CT-A.dcm", "x.zip/CT-A~2.dcm"]);
+    let outputs: Vec<_> = scene.receipt("r").iter().map(|line| line["output"].clone()).collect();
+    assert_eq!(outputs, ["x.zip/CT-A.dcm".into(), "x.zip/CT-A~2.dcm".into(), serde_json::Value::Null]);
+    scene.file("plain/1", &one);
+    scene.file("plain/2", &two);
+    assert_eq!(scene.deid(&["plain", "--out", "plain-out"]).status, 0);
+    assert_eq!(scene.read("plain-out/1"), scene.read("out/x.zip/CT-A.dcm"));
+    assert_eq!(scene.read("plain-out/2"), scene.read("out/x.zip/CT-A~2.dcm"));
+}
+
 #[test]
 fn a_damaged_archive_is_refused_and_the_rest_goes_on() {
     let scene = Scene::new();

@@ -4,13 +4,15 @@
 use super::outcome::Reason;
 use super::source::{About, Content, Source, is_called_dcm};
 use std::fs::File;
-use std::io::{self, BufReader};
-use std::ops::Range;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zip::ZipArchive;
-use zip::read::ZipFile;
-use zip::result::ZipError;
+use std::vec;
+use zip::ZipReadOptions;
+use zip::read::{Config, ZipFile, ZipFileEntry};
+use zip::result::{ZipError, ZipResult};
+// `ZipArchive` knows entries by their names, so it tells only the last of those with one name.
+use zip::unstable::read::ZipIterable;
 
 /// How a ZIP archive begins (APPNOTE 4.3.7).
 pub const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
@@ -22,28 +24,28 @@ pub fn is_archive(first: &[u8]) -> bool {
     first.starts_with(&SIGNATURE) || first.starts_with(&EMPTY)
 }
 
-/// An archive opened for reading.
-pub type Archive = ZipArchive<BufReader<File>>;
+/// An entry as the archive's directory tells it.
+pub type Entry = ZipFileEntry<'static>;
 
 /// The entries of one archive, as sources.
 pub struct Listing {
     about: About,
     path: Arc<Path>,
-    archive: Archive,
-    left: Range<usize>,
+    left: vec::IntoIter<Entry>,
 }
 
 impl Listing {
     /// Reads the directory of an archive.
     pub fn open(file: File, about: &About) -> Result<Self, Reason> {
-        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| reason(&error))?;
-        let left = 0..archive.len();
-        Ok(Self { about: about.clone(), path: about.path.as_path().into(), archive, left })
+        let left = entries(file).map_err(|error| reason(&error))?.into_iter();
+        Ok(Self { about: about.clone(), path: about.path.as_path().into(), left })
     }
 
-    fn source(&self, index: usize, name: Option<&str>) -> Source {
+    fn source(&self, entry: Entry, name: Option<&str>) -> Source {
         let (relative, content) = match name.and_then(inside) {
-            Some(relative) => (relative, Content::Entry { archive: Arc::clone(&self.path), index }),
+            Some(relative) => {
+                (relative, Content::Entry { archive: Arc::clone(&self.path), entry: Box::new(entry) })
+            }
             None => (PathBuf::from("entry"), Content::Unreadable(unsafe_name())),
         };
         let path = self.about.path.join(name.map_or(Path::new("?"), |_| relative.as_path()));
@@ -57,14 +59,17 @@ impl Iterator for Listing {
 
     fn next(&mut self) -> Option<Source> {
         loop {
-            let index = self.left.next()?;
-            let name = self.archive.name_for_index(index).and_then(Result::ok);
+            let entry = self.left.next()?;
+            let name = entry.name().ok().map(|name| name.into_owned());
             if !name.as_deref().is_some_and(|name| name.ends_with(['/', '\\'])) {
-                let name = name.map(|name| name.into_owned());
-                return Some(self.source(index, name.as_deref()));
+                return Some(self.source(entry, name.as_deref()));
             }
         }
     }
+}
+
+fn entries(file: File) -> ZipResult<Vec<Entry>> {
+    ZipIterable::try_new(BufReader::new(file), Config::default())?.files()?.collect()
 }
 
 /// The entry's path below the output folder; `None` for a name that leads out of it.
@@ -89,26 +94,24 @@ fn reason(error: &ZipError) -> Reason {
     }
 }
 
-/// The archive a worker read last, so that its directory is read once per worker.
+/// The archive a worker read last, so that it is not opened for each of its entries.
 #[derive(Default)]
 pub struct Last {
-    open: Option<(Arc<Path>, Archive)>,
+    open: Option<(Arc<Path>, BufReader<File>)>,
 }
 
 impl Last {
-    /// The entry at `index` of the archive at `path`, ready to be read.
-    pub fn entry(&mut self, path: &Arc<Path>, index: usize) -> Result<ZipFile<'_, BufReader<File>>, Reason> {
+    /// An entry of the archive at `path`, ready to be read.
+    pub fn entry(&mut self, path: &Arc<Path>, entry: Entry) -> Result<ZipFile<'_, BufReader<File>>, Reason> {
         let (_, archive) = match self.open.take().filter(|(open, _)| open == path) {
             Some(open) => self.open.insert(open),
-            None => self.open.insert((Arc::clone(path), open(path).map_err(|error| reason(&error))?)),
+            None => {
+                let file = File::open(path).map_err(|error| Reason::unreadable(&error))?;
+                self.open.insert((Arc::clone(path), BufReader::new(file)))
+            }
         };
-        archive.by_index(index).map_err(|error| reason(&error))
+        entry.with_reader(archive, ZipReadOptions::new()).map_err(|error| reason(&error))
     }
-}
-
-fn open(path: &Path) -> Result<Archive, ZipError> {
-    let file: io::Result<File> = File::open(path);
-    ZipArchive::new(BufReader::new(file?))
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ pub enum Content {
     Entry {
         /// The archive.
         archive: Arc<Path>,
-        /// Its place in the archive's directory.
-        index: usize,
+        /// Which one.
+        entry: Box<archive::Entry>,
     },
     /// Nothing that can be read.
     Unreadable(Reason),

@@ -50,9 +50,9 @@ impl<'a> Worker<'a> {
         match source.content {
             Content::Unreadable(reason) => Outcome::Not(reason),
             Content::File(mut file) => self.read(&mut file, meant, true),
-            Content::Entry { archive, index } => {
+            Content::Entry { archive, entry } => {
                 let mut last = std::mem::take(&mut self.last);
-                let outcome = match last.entry(&archive, index) {
+                let outcome = match last.entry(&archive, *entry) {
                     Ok(mut entry) => {
                         let outcome = self.read(&mut entry, meant, false);
                         self.progress.advance(entry.compressed_size());
