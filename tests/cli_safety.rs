@@ -245,6 +245,43 @@ fn a_large_file_needs_little_memory() {
     assert!(std::fs::metadata(scene.path("out/big")).unwrap().len() > u64::from(len));
 }
 
+/// The system kills a process at the write that makes a file larger than it may be: here that of a receipt's line.
+#[test]
+fn a_run_that_is_killed_while_it_writes_a_line_leaves_no_output_without_its_line() {
+    let scene = Scene::new();
+    (0..60).for_each(|number| scene.file(&format!("in/{number:02}"), &ct(number)));
+    assert_eq!(scene.deid(&["in", "--out", "whole"]).status, 0);
+    let most = scene.tree("whole").values().map(Vec::len).max().unwrap() + 10_000;
+    let binary = env!("CARGO_BIN_EXE_veilgate");
+    let bound = format!("--fsize={most}");
+    let mut command = Command::new("prlimit");
+    command.args([&bound, binary, "deid", "--key-file", "key", "in", "--out", "out", "--receipt", "r"]);
+    let ended = command.current_dir(scene.path("")).stderr(Stdio::null()).status().unwrap();
+    assert!(ended.code().is_none(), "killed: {ended:?}");
+    let text = scene.text("r");
+    let whole = &text[..text.rfind('\n').unwrap()];
+    let told = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["output"].clone();
+    let told: Vec<_> = whole.lines().map(told).collect();
+    let mut stands = scene.names("out");
+    stands.retain(|name| !name.starts_with(".veilgate-"));
+    assert!(stands.len() > 5 && stands.len() < 60, "{}", stands.len());
+    assert_eq!(stands, told);
+}
+
+#[test]
+fn a_line_is_taken_back_when_its_output_cannot_stand() {
+    let scene = Scene::new();
+    (1..=3).for_each(|number| scene.file(&format!("in/{number}"), &ct(number)));
+    assert_eq!(scene.deid(&["in/2", "--out", "out"]).status, 0);
+    scene.file("out/1/folder", b"");
+    let run = scene.deid(&["in", "--out", "out", "--receipt", "r"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    let lines = scene.receipt("r");
+    let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["refused", "unchanged", "done"]);
+    assert_eq!(lines[0]["reason"]["text"], "a folder is there already under the output's name");
+}
+
 #[test]
 fn a_run_that_is_killed_leaves_whole_files_and_can_be_repeated() {
     let scene = Scene::new();

@@ -15,7 +15,7 @@ use crate::deid::plan::Plan;
 use crate::deid::receipt::Receipt;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tempfile::TempPath;
 
@@ -85,7 +85,7 @@ impl Ledger {
         };
         let mapped = books.mapping.map_or(Ok(()), Mapping::close);
         books.broken.map_or(Ok(()), Err).map_err(failed("receipt; stopped"))?;
-        mapped.map_err(failed("mapping"))?;
+        mapped.map_err(failed("mapping; the outputs stand"))?;
         Ok(books.summary)
     }
 
@@ -108,30 +108,27 @@ impl Books {
         }
     }
 
+    /// The line comes first: a run may be killed at any time, and then no output stands without its line.
     fn ready(&mut self, about: &About, receipt: &Receipt, output: TempPath) -> io::Result<()> {
         let name = self.naming.give(&about.relative, &receipt.names);
-        match self.shelf.place(output, &name) {
-            Ok(verdict) => self.placed(about, verdict, receipt, name),
-            Err(reason) => self.not(about, &reason),
+        let line = |verdict| Entry { about, verdict, reason: None, done: Some((receipt, &name)) };
+        self.write(&line(Verdict::Done))?;
+        let verdict = match self.shelf.place(output, &name) {
+            Ok(verdict) => verdict,
+            Err(reason) => {
+                self.take_line_back()?;
+                return self.not(about, &reason);
+            }
+        };
+        if verdict != Verdict::Done {
+            self.take_line_back()?;
+            self.write(&line(verdict))?;
         }
-    }
-
-    fn placed(
-        &mut self,
-        about: &About,
-        verdict: Verdict,
-        receipt: &Receipt,
-        name: PathBuf,
-    ) -> io::Result<()> {
         self.summary.count(verdict, receipt.bytes_in, None);
         if let Some(mapping) = &mut self.mapping {
             mapping.note(receipt);
         }
-        let written = self.write(&Entry { about, verdict, reason: None, done: Some((receipt, &name)) });
-        if written.is_err() && verdict == Verdict::Done {
-            self.shelf.take_back(&name)?;
-        }
-        written
+        Ok(())
     }
 
     fn not(&mut self, about: &About, reason: &Reason) -> io::Result<()> {
@@ -141,5 +138,9 @@ impl Books {
 
     fn write(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         self.record.as_mut().map_or(Ok(()), |record| record.write(entry))
+    }
+
+    fn take_line_back(&mut self) -> io::Result<()> {
+        self.record.as_mut().map_or(Ok(()), Record::take_back)
     }
 }

@@ -11,7 +11,7 @@ use dicom_core::Tag;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// One line. What does not apply is left out.
@@ -71,6 +71,8 @@ pub struct Record {
     file: File,
     /// Bytes of whole lines.
     len: u64,
+    /// Bytes of those before the last one.
+    before: u64,
     profile: String,
     plan: String,
 }
@@ -79,7 +81,7 @@ impl Record {
     /// Makes the file, for the owner's eyes only. It must not be there yet.
     pub fn create(path: &Path, plan: &Plan) -> Result<Self, Failure> {
         let file = files::create(path, "--receipt ")?;
-        Ok(Self { file, len: 0, profile: plan.profile().name.clone(), plan: plan.id().to_owned() })
+        Ok(Self { file, len: 0, before: 0, profile: plan.profile().name.clone(), plan: plan.id().to_owned() })
     }
 
     /// Writes a line; of one that cannot be written whole nothing stays.
@@ -88,10 +90,17 @@ impl Record {
         line.push(b'\n');
         let written = self.file.write_all(&line);
         match written {
-            Ok(()) => self.len += line.len() as u64,
+            Ok(()) => (self.before, self.len) = (self.len, self.len + line.len() as u64),
             Err(_) => self.file.set_len(self.len)?,
         }
         written
+    }
+
+    /// Takes the last line back: what it told did not come about.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        self.file.set_len(self.before)?;
+        self.len = self.file.seek(SeekFrom::Start(self.before))?;
+        Ok(())
     }
 
     fn line<'a>(&'a self, entry: &'a Entry<'a>) -> Line<'a> {

@@ -98,7 +98,7 @@ impl Shelf {
     pub fn place(&mut self, output: TempPath, name: &Path) -> Result<Verdict, Reason> {
         let path = self.folder.join(name);
         if let Some(parent) = path.parent().filter(|parent| !self.made.contains(*parent)) {
-            fs::create_dir_all(parent).map_err(|error| Reason::unwritable(&error))?;
+            fs::create_dir_all(parent).map_err(|error| not_made(&error))?;
             self.made.insert(parent.to_owned());
         }
         match output.persist_noclobber(&path) {
@@ -106,16 +106,24 @@ impl Shelf {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 match same(&error.path, &path) {
                     Ok(true) => Ok(Verdict::Unchanged),
+                    _ if path.is_dir() => {
+                        Err(Reason::of("exists", "a folder is there already under the output's name"))
+                    }
                     _ => Err(Reason::of("exists", "another file is there already under the output's name")),
                 }
             }
             Err(error) => Err(Reason::unwritable(&error.error)),
         }
     }
+}
 
-    /// Removes an output that was placed just now: it could not be put on record.
-    pub fn take_back(&self, name: &Path) -> io::Result<()> {
-        fs::remove_file(self.folder.join(name))
+/// Why there is no folder for an output.
+fn not_made(error: &io::Error) -> Reason {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            Reason::of("exists", "a file is there already under the name of the output's folder")
+        }
+        _ => Reason::unwritable(error),
     }
 }
 
@@ -168,6 +176,11 @@ mod tests {
         assert_eq!(shelf.place(write(&staging, b"other"), name).unwrap_err().code, "exists");
         assert_eq!(shelf.place(write(&staging, b"longer"), name).unwrap_err().code, "exists");
         assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"first");
+        let told = |outcome: Result<Verdict, Reason>| outcome.unwrap_err().text;
+        assert!(told(shelf.place(write(&staging, b"first"), Path::new("a"))).starts_with("a folder is there"));
+        for below in ["a/b.dcm/c", "a/b.dcm/c/d"] {
+            assert!(told(shelf.place(write(&staging, b"x"), Path::new(below))).starts_with("a file is there"));
+        }
         assert_eq!(names(folder.path()), ["a"], "temporary files are gone");
     }
 
