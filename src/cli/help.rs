@@ -36,8 +36,9 @@ Outcomes (in the last line, and per file in the receipt):
   skipped    clearly no DICOM, found in a folder or an archive
   failed     could not be read or written
 
-Exit status: 0 all done or skipped; 1 some refused or failed; 2 wrong usage; 3 the receipt or
-the mapping cannot be written (a full disk), so the rest was not begun.
+Exit status: 0 all done or skipped; 1 some refused or failed; 2 wrong usage; 3 the receipt
+cannot be written (a full disk), so the rest was not begun; or the mapping cannot, which is
+written at the end: the outputs stand then.
 
 Examples:
   veilgate deid ct.dcm --out clean/

@@ -63,11 +63,51 @@ fn insert(pairs: &mut BTreeSet<(String, String)>, old: &str, new: &str) {
 fn write(folder: &Path, name: &str, pairs: &BTreeSet<(String, String)>) -> io::Result<()> {
     let owner_only = Permissions::from_mode(0o600);
     let file = tempfile::Builder::new().prefix(".veilgate-").permissions(owner_only).tempfile_in(folder)?;
-    let mut csv = csv::Writer::from_writer(file);
+    let file = rows(file, pairs).map_err(cause)?;
+    file.persist_noclobber(folder.join(name)).map(drop).map_err(|error| error.error)
+}
+
+fn rows<W: io::Write>(to: W, pairs: &BTreeSet<(String, String)>) -> csv::Result<W> {
+    let mut csv = csv::Writer::from_writer(to);
     csv.write_record(["id_old", "id_new"])?;
     for (old, new) in pairs {
         csv.write_record([old, new])?;
     }
-    let file = csv.into_inner().map_err(|error| io::Error::from(error.error().kind()))?;
-    file.persist_noclobber(folder.join(name)).map(drop).map_err(|error| error.error)
+    csv.flush()?;
+    csv.into_inner().map_err(|error| io::Error::from(error.error().kind()).into())
+}
+
+/// What the machine says: wrapped, it would be told as some error.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::ErrorKind::InvalidData.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct FullDisk;
+
+    impl io::Write for FullDisk {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such_however_much_there_is_to_write() {
+        for many in [1, 5000] {
+            let pairs = (0..many).map(|number| (format!("old {number}"), format!("new {number}"))).collect();
+            let error = rows(FullDisk, &pairs).map(drop).map_err(cause).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{many}");
+        }
+    }
 }
