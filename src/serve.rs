@@ -142,6 +142,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if let Some(seen) = doctor::nowhere(&config, address) {
         tracing::warn!("{seen}: {}", doctor::NAME_IT);
     }
+    for customer in config.accounts.short_keys() {
+        tracing::warn!("{}: {}", doctor::short(customer), doctor::LENGTHEN);
+    }
     let archive = archive(&config, db.clone(), started).await?;
     #[cfg(feature = "otlp")]
     let traces = config.otlp.as_ref().map(Export::start).transpose()?;

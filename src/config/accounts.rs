@@ -9,10 +9,11 @@ use crate::db::seal::{MasterKey, unhex};
 use crate::db::usage::Quotas;
 use crate::layer::Rates;
 use crate::secret::Secret;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Fewest characters of an admin key, and of a token for metrics.
+/// Fewest characters of an admin key, and of a token for metrics. API keys may have less, for the vault's sake.
 const ADMIN_KEY: usize = 16;
 
 /// Who may have how much, and how it is accounted for.
@@ -34,6 +35,14 @@ pub struct Accounts {
     pub admin_key: Option<Secret>,
     /// Token that opens the metrics, too.
     pub metrics_token: Option<Secret>,
+}
+
+impl Accounts {
+    /// Customers with a key in the settings that is shorter than an admin key must be, each once: somebody may guess it.
+    pub fn short_keys(&self) -> BTreeSet<&str> {
+        let short = self.keys.iter().filter(|it| it.key.text.expose().len() < ADMIN_KEY);
+        short.map(|it| it.customer.as_str()).collect()
+    }
 }
 
 /// A URL as SQLAlchemy takes it too, whose driver (`postgresql+driver://`) says nothing here.

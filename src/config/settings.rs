@@ -50,7 +50,7 @@ const GATEWAY: &[Setting] = &[
     secret(
         "api_keys",
         "VEILGATE_API_KEYS",
-        "API keys besides those in the database, CUSTOMER:KEY separated by commas; each customer is made if it is new (tier free, project default), and a key that stands here no more is revoked at the next start.",
+        "API keys besides those in the database, CUSTOMER:KEY separated by commas; each customer is made if it is new (tier free, project default), and a key that stands here no more is revoked at the next start. Of one with less than 16 characters the log and `veilgate doctor` warn.",
     )
     .or(&["DCM_API_KEYS"]),
     plain(

@@ -18,7 +18,7 @@ mod process;
 mod servers;
 mod settings;
 
-pub(super) use settings::{NAME_IT, nowhere};
+pub(super) use settings::{LENGTHEN, NAME_IT, nowhere, short};
 
 use crate::config::Config;
 use clock::Clocks;

@@ -18,6 +18,14 @@ pub(in crate::serve) fn nowhere(config: &Config, address: SocketAddr) -> Option<
         .then(|| format!("answers name {}, which no client reaches", crate::serve::origin(config, address)))
 }
 
+/// What is seen of a customer whose key in the settings is short.
+pub(in crate::serve) fn short(customer: &str) -> String {
+    format!("api_keys: a key of {customer} has less than 16 characters and may be guessed")
+}
+
+/// What to do about it.
+pub(in crate::serve) const LENGTHEN: &str = "give it a random one, as of openssl rand -hex 32";
+
 /// What may not be meant so.
 pub(super) fn examine(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -37,6 +45,8 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
             "give it TLS and an https:// downstream.url, unless that network is yours alone",
         ));
     }
+    let short = config.accounts.short_keys().into_iter().map(short);
+    found.extend(short.map(|seen| Finding::warning(CHECK, seen, LENGTHEN)));
     if found.is_empty() {
         found.push(Finding::ok(CHECK, "without mistakes"));
     }
