@@ -45,7 +45,10 @@ fn a_key_that_was_revoked_or_has_expired_is_refused_before_the_body() {
     let shown = told(&server, &["key", "show", "gone"]);
     assert!(shown["used"].is_string() && !shown.to_string().contains(&gone), "{shown}");
     assert!(told(&server, &["key", "revoke", "gone"])["revoked"].is_string());
-    let late = text(&told(&server, &["key", "add", "default", "late", "--expires", "2020-01-01"]), "key");
+    let made = told(&server, &["key", "add", "default", "late", "--expires", "1h"]);
+    let late = text(&made, "key");
+    let end = ["key", "rotate", &text(&made, "id"), "--old-expires", "2020-01-01"];
+    told(&server, &end);
     for key in [gone, late] {
         let request = push(&[ct(1)]).header("X-API-Key", &key).expect_continue();
         let answer = server.send_bare(request);
@@ -53,7 +56,7 @@ fn a_key_that_was_revoked_or_has_expired_is_refused_before_the_body() {
         assert!(answer.header("www-authenticate").is_some());
     }
     let listed = String::from_utf8(run(&server, &["key", "list"]).stdout).unwrap();
-    assert!(listed.lines().count() == 4 && listed.starts_with("NAME"), "{listed}");
+    assert!(listed.lines().count() == 5 && listed.starts_with("NAME"), "{listed}");
 }
 
 #[test]
@@ -245,6 +248,9 @@ fn what_cannot_be_done_is_told_with_its_exit_status() {
         (vec!["project", "set", "default", "--downstream-url", "ftp://x"], "--downstream-url"),
         (vec!["key", "add", "nothing", "x"], "there is no such entry"),
         (vec!["key", "add", "default", "x", "--expires", "soon"], "--expires"),
+        (vec!["key", "add", "default", "x", "--expires", "2020-01-01"], "--expires: that is past"),
+        (vec!["key", "add", "default", "x", "--expires", "0d"], "--expires: that is past"),
+        (vec!["key", "rotate", "first", "--expires", "2020-01-01"], "--expires: that is past"),
     ] {
         let (status, message) = refused(&server, &arguments);
         assert!(status == Some(2) && message.contains(part), "{arguments:?}: {message}");

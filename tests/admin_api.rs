@@ -113,6 +113,8 @@ fn what_is_wrong_is_told_by_status_and_never_repeats_a_secret() {
         (422, "PATCH", project, json!({"destination": "forward"})),
         (422, "PATCH", project, json!({"downstream_url": "http://user:s3cret-word@pacs"})),
         (422, "POST", "/projects/default/keys", json!({"name": "x", "expires": "soon"})),
+        (422, "POST", "/projects/default/keys", json!({"name": "x", "expires": "2020-01-01"})),
+        (422, "POST", "/keys/first/rotate", json!({"expires": "2020-01-01T00:00:00Z"})),
         (413, "POST", "/customers", json!({"name": "x".repeat(65 << 10)})),
     ] {
         let answer = admin(&server, method, path, &body);

@@ -18,7 +18,7 @@ pub use customer::{Customer, CustomerWish, Quota};
 pub(super) use destroy::secret;
 pub use environment::EnvironmentKey;
 pub use founding::Installation;
-pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, moment};
+pub use key::{ApiKey, FreshKey, KeyOwner, KeyWish, is_ahead, moment};
 pub use own::{Login, OwnProfile, Places, Route, Source};
 pub(super) use project::touch;
 pub use project::{Project, ProjectSettings, ProjectWish};

@@ -1,6 +1,6 @@
 //! API keys over the admin API. A key itself is in the answer that makes it, and nowhere else.
 
-use super::{State, moment, read};
+use super::{State, end, moment, read};
 use crate::db::account::{ApiKey, Hand, KeyWish, Rights};
 use crate::problem::{Account, Problem};
 use crate::secret::Secret;
@@ -56,7 +56,7 @@ pub(super) async fn add(
     let New { name, expires, rate, rights } = read(body).await?;
     let rights = Rights::parse(rights.iter().map(String::as_str));
     let rights = rights.ok_or_else(|| Account::member("rights", "the one word is reidentify"))?;
-    let wish = KeyWish { name, expires: moment("expires", expires.as_ref())?, rate, rights };
+    let wish = KeyWish { name, expires: end("expires", expires.as_ref())?, rate, rights };
     admin.db.add_key(&hand, &project, &wish).await.map(made).map_err(Problem::of_account)
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn rotate(
     body: Body,
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     let Rotation { expires, old_expires } = read(body).await?;
-    let expires = moment("expires", expires.as_ref())?;
+    let expires = end("expires", expires.as_ref())?;
     let old_expires = moment("old_expires", old_expires.as_ref())?;
     let rotated = admin.db.rotate_key(&hand, &key, expires, old_expires).await;
     rotated.map(made).map_err(Problem::of_account)

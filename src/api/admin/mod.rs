@@ -69,5 +69,12 @@ fn moment(name: &'static str, text: Option<&String>) -> Result<Option<i64>, Prob
     text.map(|text| crate::db::account::moment(text).ok_or_else(|| Account::member(name, WHEN))).transpose()
 }
 
+/// When a new key is to end: not before it was made.
+fn end(name: &'static str, text: Option<&String>) -> Result<Option<i64>, Problem> {
+    let end = moment(name, text)?;
+    let ahead = end.is_none_or(crate::db::account::is_ahead);
+    if ahead { Ok(end) } else { Err(Account::member(name, "that is past, so the key would open nothing")) }
+}
+
 const WHEN: &str =
     "give a UTC date or time, as 2027-01-31 or 2027-01-31T12:00:00Z, or a time from now, as 30d or 12h";

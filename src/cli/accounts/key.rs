@@ -1,6 +1,6 @@
 //! `veilgate key`.
 
-use super::{at_desk, list, moment_of, show, value, wrong};
+use super::{at_desk, end_of, list, moment_of, show, value, wrong};
 use crate::cli::args::{AccountArgs, KeyCommand};
 use crate::cli::{Exit, Failure, stdio};
 use crate::db::account::{ApiKey, KeyWish, Rights};
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
     match command {
         KeyCommand::Add { project, name, expires, rate, rights, common } => {
-            let expires = moment_of("--expires", expires.as_ref())?;
+            let expires = end_of("--expires", expires.as_ref())?;
             let wish = KeyWish { name: name.clone(), expires, rate: *rate, rights: self::rights(rights)? };
             let made = at_desk(&common.store, async |desk| {
                 let made = desk.db.add_key(&desk.hand, project, &wish).await;
@@ -46,7 +46,7 @@ pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
             show(common, &value(&revoked))
         }
         KeyCommand::Rotate { key, expires, old_expires, common } => {
-            let expires = moment_of("--expires", expires.as_ref())?;
+            let expires = end_of("--expires", expires.as_ref())?;
             let old = moment_of("--old-expires", old_expires.as_ref())?;
             let made = at_desk(&common.store, async |desk| {
                 let made = desk.db.rotate_key(&desk.hand, key, expires, old).await;

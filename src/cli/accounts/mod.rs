@@ -17,7 +17,7 @@ use super::args::{AccountArgs, StoreArgs};
 use super::store::{block_on, settings};
 use super::{Exit, Failure, stdio};
 use crate::config::Config;
-use crate::db::account::{Hand, moment};
+use crate::db::account::{Hand, is_ahead, moment};
 use crate::db::seal::MasterKey;
 use crate::db::{Db, Fault};
 use crate::serve;
@@ -65,6 +65,13 @@ pub(super) fn wrong(called: &str, fault: Fault) -> Failure {
 fn moment_of(flag: &str, text: Option<&String>) -> Result<Option<i64>, Failure> {
     let wrong = || Failure::Usage(format!("{flag}: give 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h or 5m"));
     text.map(|text| moment(text).ok_or_else(wrong)).transpose()
+}
+
+/// When a new key is to end: not before it was made.
+fn end_of(flag: &str, text: Option<&String>) -> Result<Option<i64>, Failure> {
+    let past = || Failure::Usage(format!("{flag}: that is past, so the key would open nothing"));
+    let end = moment_of(flag, text)?;
+    if end.is_none_or(is_ahead) { Ok(end) } else { Err(past()) }
 }
 
 fn value(entry: &impl Serialize) -> Value {

@@ -85,6 +85,11 @@ pub fn moment(text: &str) -> Option<i64> {
     now().checked_add(number.checked_mul(unit)?).filter(|at| time(*at).is_ok())
 }
 
+/// True of a moment that is still to come: a key that is to end before opens nothing.
+pub fn is_ahead(at: i64) -> bool {
+    at > now()
+}
+
 fn written(text: &str) -> Option<i64> {
     let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let at = match DateTime::parse_from_rfc3339(text) {
