@@ -68,8 +68,8 @@ pub struct Line {
     pub outcome: Outcome,
     /// A short, stable word for what decided.
     pub code: &'static str,
-    /// It counts by itself, as in a receipt's `Counts`: it was not written by the gateway, and does not stand in a sequence
-    /// that goes, is emptied or replaced as a whole. What was added counts.
+    /// It counts by itself, as in a receipt's `Counts`: it was there, was not written by the gateway, and does not stand in
+    /// a sequence that goes, is emptied or replaced as a whole.
     pub counted: bool,
     /// The clause, row or rule that decided.
     pub reason: String,
@@ -215,6 +215,7 @@ impl Line {
         let (code, reason) = if stamp::is_stamp(stamp) { WRITTEN } else { dummy };
         Self {
             code,
+            counted: false,
             reason: reason.to_owned(),
             new: Some(Phi::new(element.text.clone())),
             ..Self::bare(element)

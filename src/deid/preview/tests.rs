@@ -54,8 +54,8 @@ fn what_counts_is_what_the_rewriter_counts() {
             creators += private.filter(gone).count();
             inside += told.lines.iter().filter(gone).filter(|line| !line.counted).count();
             let of = |removed: bool| {
-                let old = told.lines.iter().filter(|it| it.counted && it.outcome != Outcome::Added);
-                old.filter(|it| (it.outcome == Outcome::Removed) == removed).count() as u32
+                let counted = told.lines.iter().filter(|it| it.counted);
+                counted.filter(|it| (it.outcome == Outcome::Removed) == removed).count() as u32
             };
             let counts = rewritten_with_counts(&engine, bytes.clone()).1;
             let others = counts.kept + counts.emptied + counts.replaced + counts.uids + counts.shifted;

@@ -65,7 +65,7 @@ export const previewDialog = {
       };
       return (told.value?.attributes ?? []).filter((line) => (!chosen.value || line.outcome === chosen.value) && fits(line));
     });
-    const counts = computed(() => Object.fromEntries(FATES.map((name) => [name, (told.value?.attributes ?? []).filter((line) => line.counted && line.outcome === name).length])));
+    const counts = computed(() => Object.fromEntries(FATES.map((name) => [name, (told.value?.attributes ?? []).filter((line) => (line.counted || name === 'added') && line.outcome === name).length])));
 
     const look = (name) => {
       tab.value = name;
