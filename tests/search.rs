@@ -246,12 +246,14 @@ fn qido_24_25_33_fields_are_added_by_name_tag_or_all_but_not_of_lower_levels() {
 fn cap_01_05_searches_are_described_with_their_parameters() {
     let rig = start();
     for (path, allow) in [
-        ("/studies", "OPTIONS, GET, HEAD, POST"),
-        ("/studies/2.25.1", "OPTIONS, GET, HEAD, POST"),
-        ("/studies/2.25.1/series/2.25.2/instances", "OPTIONS, GET, HEAD"),
-        ("/instances", "OPTIONS, GET, HEAD"),
+        ("/dicom-web", "OPTIONS"),
+        ("/dicom-web/studies", "OPTIONS, GET, HEAD, POST"),
+        ("/dicom-web/studies/2.25.1", "OPTIONS, GET, HEAD, POST"),
+        ("/dicom-web/studies/2.25.1/series/2.25.2/instances", "OPTIONS, GET, HEAD"),
+        ("/dicom-web/instances", "OPTIONS, GET, HEAD"),
+        ("/wado", "OPTIONS, GET, HEAD"),
     ] {
-        let answer = rig.server.send_bare(Request::new("OPTIONS", &format!("/dicom-web{path}")));
+        let answer = rig.server.send_bare(Request::new("OPTIONS", path));
         assert_eq!((answer.status, answer.header("allow")), (200, Some(allow)), "{path}");
         let resources = answer.json()["application"]["resources"]["resource"].as_array().unwrap().clone();
         let search =

@@ -169,15 +169,18 @@ pub(super) fn paths() -> impl Iterator<Item = &'static str> {
     RESOURCES.iter().map(|(path, _)| *path)
 }
 
-/// The methods of a path of the router; of the root, those of all below it.
+/// The methods of a path of the router. The root itself is only described.
 fn allow(path: &str) -> &'static str {
-    let below = path.strip_prefix(ROOT).unwrap_or_default();
+    let Some(below) = path.strip_prefix(ROOT) else { return READ };
     let does = |what: fn(&Does) -> bool| {
-        RESOURCES.iter().any(|(path, does)| (below.is_empty() || *path == below) && does.iter().any(what))
+        RESOURCES.iter().any(|(path, does)| *path == below && does.iter().any(what))
     };
     match (does(|it| *it == Does::Store), does(|it| *it != Does::Store)) {
         (true, true) => "OPTIONS, GET, HEAD, POST",
-        (false, true) => "OPTIONS, GET, HEAD",
-        _ => "OPTIONS, POST",
+        (true, false) => "OPTIONS, POST",
+        (false, true) => READ,
+        (false, false) => "OPTIONS",
     }
 }
+
+const READ: &str = "OPTIONS, GET, HEAD";

@@ -128,6 +128,7 @@ pub fn open(service: Arc<Service>) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .route("/.well-known/veilgate-audit-key", get(audit::public_key))
         .route("/dicom-web", options(capabilities::capabilities))
+        .route("/wado", options(capabilities::capabilities))
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .merge(page::routes())

@@ -205,9 +205,11 @@ impl<'a> Operation<'a> {
 
 /// What the capabilities tell of each resource, and their description itself.
 fn dicomweb() -> impl Iterator<Item = Operation<'static>> {
-    let options = std::iter::once("").chain(RESOURCES.iter().map(|(path, _)| *path)).map(|path| Operation {
+    let below = RESOURCES.iter().map(|(path, _)| *path);
+    let paths = std::iter::once("").chain(below).map(|path| format!("{ROOT}{}", plain(path)));
+    let options = paths.chain(std::iter::once("/wado".to_owned())).map(|path| Operation {
         method: "options",
-        path: format!("{ROOT}{}", plain(path)),
+        path,
         key: Key::Open,
         parameters: Vec::new(),
         body: "",
