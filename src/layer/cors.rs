@@ -12,8 +12,8 @@ use std::sync::Arc;
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Accept, Range, Cache-Control, X-API-Key";
 const EXPOSED: &str = "Content-Type, Content-Length, Content-Range, Content-Location, ETag, Location, Retry-After, \
-    RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Warning, X-Audit-Sha256, \
-    X-Request-Id, Veilgate-Stored, Veilgate-Refused, Veilgate-Attributes, \
+    RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Warning, Allow, Accept-Ranges, \
+    X-Audit-Sha256, Veilgate-Audit-Receipt, X-Request-Id, Veilgate-Stored, Veilgate-Refused, Veilgate-Attributes, \
     Veilgate-Instance, Content-Disposition, X-Files-Processed, X-Files-Failed, \
     X-Files-Rejected-BurnedIn";
 
