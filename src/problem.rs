@@ -90,6 +90,8 @@ pub enum Problem {
     },
     /// No such resource, or not the caller's.
     NotFound,
+    /// No such frame of an instance, or not even the instance.
+    NoFrame,
     /// The resource has other methods.
     MethodNotAllowed,
     /// A UID in the target is none (PS3.5 9.1).
@@ -227,6 +229,7 @@ impl Problem {
             Self::Names(names) => names.sentence(),
             Self::TooOften { .. } => (Right, S::TOO_MANY_REQUESTS, RESOURCES, "the API key sends too many requests", "Send the request again after the seconds that Retry-After names."),
             Self::NotFound => (Request, S::NOT_FOUND, PROCESSING, "there is no such resource", "Check the path; OPTIONS on the DICOMweb root lists what there is."),
+            Self::NoFrame => (Request, S::NOT_FOUND, PROCESSING, "there is no such frame", "Name frames from 1 to the instance's NumberOfFrames (0028,0008), of an instance that is there."),
             Self::MethodNotAllowed => (Request, S::METHOD_NOT_ALLOWED, PROCESSING, "the resource has no such method", "See the Allow header."),
             Self::BadUid => (Request, S::BAD_REQUEST, MALFORMED, "a UID in the path is not legal", "A UID is 1 to 64 digits and dots, without padding."),
             Self::BadFrames => (Request, S::BAD_REQUEST, PROCESSING, "the list of frames is not legal", "Name frames by ascending numbers from 1, separated by commas."),
@@ -278,7 +281,7 @@ impl Problem {
             Self::TooBroad(most) => Some(format!("more than {most} data sets to look at one by one")),
             Self::Form(why) | Self::Archive(why) => Some((*why).to_owned()),
             Self::TooManyParts { limit } => Some(format!("at most {limit} parts")),
-            Self::NothingDone { burned_in, files } => Some(nothing_done(*burned_in, files)),
+            Self::NothingDone { burned_in, files } => Some(causes::nothing_done(*burned_in, files)),
             Self::BodyTooLarge { limit } => Some(format!("at most {limit} bytes")),
             Self::UriTooLong { limit } => Some(format!("at most {limit} bytes")),
             Self::Downstream(fault) => Some(fault.to_string()),
@@ -332,13 +335,6 @@ impl Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
     }
-}
-
-/// One line for clients that show the detail alone: the first reason stands for all.
-fn nothing_done(burned_in: bool, files: &[FileFate]) -> String {
-    let first = files.iter().find_map(|file| file.reason.as_deref()).unwrap_or_default();
-    let all = if burned_in { "for their pixels" } else { "for the reasons in `files`" };
-    format!("{} refused {all}; the first: {first}", files.len())
 }
 
 fn downstream_sentence(fault: &downstream::Fault) -> (Blame, StatusCode, u16, &'static str, &'static str) {

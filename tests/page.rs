@@ -92,11 +92,13 @@ fn one_file_comes_back_as_it_is_counted_and_on_record() {
 #[test]
 fn whoever_sends_a_file_as_a_form_by_mistake_is_told_the_type_to_send_it_as() {
     let server = Server::start();
-    let mut request = one(ct(1));
-    request.headers.clear();
-    let answer = server.send(request.header("Content-Type", "application/x-www-form-urlencoded"));
-    assert_eq!(answer.status, 422, "{}", answer.text());
-    assert!(answer.text().contains("application/dicom too"), "{}", answer.text());
+    for media in ["application/x-www-form-urlencoded", "text/plain"] {
+        let mut request = one(ct(1));
+        request.headers.clear();
+        let answer = server.send(request.header("Content-Type", media));
+        assert_eq!(answer.status, 415, "{}", answer.text());
+        assert!(answer.text().contains("available: application/dicom, "), "{}", answer.text());
+    }
 }
 
 #[test]

@@ -36,8 +36,24 @@ pub(super) async fn deidentify(
     if is_one(request.headers()) {
         return one(&service, &caller, allowance, request).await;
     }
-    let files = Files::of(&request, &service.vault)?;
+    let files = Files::of(&request, &service.vault).map_err(|problem| other(problem, request.headers()))?;
     Ok(vault::answer(&service, &caller, allowance, files, &SHAPE, request).await)
+}
+
+const TAKES: &[&str] =
+    &["application/dicom", "application/octet-stream", "multipart/form-data", "application/zip"];
+
+/// What comes under another type is not a broken form, which the interface of the vault calls it.
+fn other(problem: Problem, headers: &HeaderMap) -> Problem {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media = text.and_then(|text| MediaType::parse(text).ok());
+    let form = media.is_some_and(|media| media.essence() == "multipart/form-data");
+    match problem {
+        Problem::Form(_) if !form => {
+            Problem::MediaType { why: "the body is neither a file nor a form nor an archive", takes: TAKES }
+        }
+        problem => problem,
+    }
 }
 
 /// The body is one instance. Browsers give files that they do not know no type.

@@ -42,6 +42,11 @@ impl Shown {
         names.truncate(3);
         Ok(Self { place: ask::place(&names)?, frame })
     }
+
+    /// What is not there, where a frame was asked for, may be the frame alone.
+    fn missing(&self, problem: Problem) -> Problem {
+        if self.frame.is_some() { problem.of_frame() } else { problem }
+    }
 }
 
 /// GET …/rendered.
@@ -54,7 +59,8 @@ pub(super) async fn rendered(
 ) -> Result<Response, Problem> {
     let (shown, asked) = (Shown::of(names)?, Asked::of(&service, &headers, query.as_deref())?);
     let (wish, ignored) = wish(query.as_deref().unwrap_or_default(), Wish::default())?;
-    answer(&service, &caller, &shown, &asked, wish, &headers).await.map(|response| warned(response, ignored))
+    let answer = answer(&service, &caller, &shown, &asked, wish, &headers).await;
+    answer.map(|response| warned(response, &ignored))
 }
 
 /// The picture, document or video, as the client takes it.
@@ -75,10 +81,11 @@ pub(super) async fn answer(
     }
     let png = chosen.as_ref().is_ok_and(|(offer, _)| offer.media == PNG.media);
     wish.file = if png { File::Png } else { File::Jpeg };
-    let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await?;
+    let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await;
+    let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
     let parts = match Begun::of(parts).await {
         Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
-        begun => begun?,
+        begun => begun.map_err(|problem| shown.missing(problem))?,
     };
     let own = parts.media();
     if many {
@@ -86,7 +93,9 @@ pub(super) async fn answer(
     }
     // Documents and video are what they are, whatever picture was hoped for.
     let offer = [Offer { default: true, ..Offer::single(own) }];
-    asked.choose(&offer).map_err(|_| not_acceptable(&offer))?;
+    let picture = offers.iter().any(|offer| offer.media == own);
+    let given = if picture { offers.as_slice() } else { offer.as_slice() };
+    asked.choose(&offer).map_err(|_| not_acceptable(given))?;
     parts.single(own, headers).await
 }
 
@@ -107,12 +116,14 @@ pub(super) async fn thumbnail(
     wish.viewport = wish.viewport.or(Some(THUMBNAIL));
     let (offer, _) = asked.choose(&[JPEG, PNG])?;
     wish.file = if offer == PNG { File::Png } else { File::Jpeg };
-    let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await?;
-    Begun::of(parts).await?.single(offer.media, &headers).await.map(|response| warned(response, ignored))
+    let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await;
+    let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
+    let parts = Begun::of(parts).await.map_err(|problem| shown.missing(problem))?;
+    parts.single(offer.media, &headers).await.map(|response| warned(response, &ignored))
 }
 
-/// What the query asks of the picture; `true` if it asks for what is not done.
-pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, bool), Problem> {
+/// What the query asks of the picture; the parameters that ask for what is not done.
+pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, Vec<&'static str>), Problem> {
     let read = |name: &'static str| match parameter(query, name) {
         None => Ok(None),
         Some(value) => value.map(Some).ok_or(Problem::BadParameter(name)),
@@ -126,27 +137,28 @@ pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, bool), Problem>
     if let Some(text) = read("window")? {
         wish.window = Some(wish::window(&text).ok_or(Problem::BadParameter("window"))?);
     }
-    let mut ignored = false;
+    let mut ignored = Vec::new();
     if let Some(text) = read("annotation")? {
         let words = text
             .split(',')
             .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()));
-        ignored = words.then_some(true).ok_or(Problem::BadParameter("annotation"))?;
+        ignored.push(words.then_some("annotation").ok_or(Problem::BadParameter("annotation"))?);
     }
     if let Some(text) = read("iccprofile")? {
         let known = ["no", "yes", "srgb", "adobergb", "rommrgb"].contains(&text.as_str());
-        ignored |= known.then_some(text != "no").ok_or(Problem::BadParameter("iccprofile"))?;
+        if known.then_some(text != "no").ok_or(Problem::BadParameter("iccprofile"))? {
+            ignored.push("iccprofile");
+        }
     }
     Ok((wish, ignored))
 }
 
 /// Annotations and colour profiles are not drawn (PS3.18 8.3.5.1.1).
-fn warned(mut response: Response, ignored: bool) -> Response {
-    const TEXT: HeaderValue = HeaderValue::from_static(
-        "299 veilgate \"The following parameters are not supported and were ignored: annotation, iccprofile\"",
-    );
-    if ignored {
-        response.headers_mut().append(header::WARNING, TEXT);
+fn warned(mut response: Response, ignored: &[&str]) -> Response {
+    let names = ignored.join(", ");
+    let text = format!("299 veilgate \"The following parameters are not supported and were ignored: {names}\"");
+    if let Some(text) = HeaderValue::from_str(&text).ok().filter(|_| !ignored.is_empty()) {
+        response.headers_mut().append(header::WARNING, text);
     }
     response
 }

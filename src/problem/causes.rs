@@ -5,9 +5,24 @@ use crate::archive;
 use crate::budget::Spent;
 use crate::db;
 use crate::dicomweb::accept::AcceptError;
+use crate::dicomweb::manifest::FileFate;
 use crate::dicomweb::parts::PartsError;
 use crate::dicomweb::query::{self, QueryFault};
 use crate::origin;
+
+impl Problem {
+    /// Where a frame was asked for: what is not there may be the frame alone.
+    pub fn of_frame(self) -> Self {
+        if self == Self::NotFound { Self::NoFrame } else { self }
+    }
+}
+
+/// One line for clients that show the detail alone: the first reason stands for all.
+pub(super) fn nothing_done(burned_in: bool, files: &[FileFate]) -> String {
+    let first = files.iter().find_map(|file| file.reason.as_deref()).unwrap_or_default();
+    let all = if burned_in { "for their pixels" } else { "for the reasons in `files`" };
+    format!("{} refused {all}; the first: {first}", files.len())
+}
 
 impl From<db::Fault> for Problem {
     fn from(fault: db::Fault) -> Self {

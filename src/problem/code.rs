@@ -25,6 +25,7 @@ impl Problem {
             Self::Names(names) => names.code(),
             Self::TooOften { .. } => "too-often",
             Self::NotFound => "not-found",
+            Self::NoFrame => "no-frame",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::BadUid => "bad-uid",
             Self::BadFrames => "bad-frames",

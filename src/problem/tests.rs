@@ -25,6 +25,7 @@ const TABLE: &str = "\
 422 request C000 retry=- Names(Table([]))
 429 right A700 retry=3 TooOften { retry_after: 3 }
 404 request 0110 retry=- NotFound
+404 request 0110 retry=- NoFrame
 405 request 0110 retry=- MethodNotAllowed
 400 request C000 retry=- BadUid
 400 request 0110 retry=- BadFrames
@@ -95,6 +96,7 @@ fn all() -> Vec<Problem> {
         Problem::Names(Names::Table(Vec::new())),
         Problem::TooOften { retry_after: 3 },
         Problem::NotFound,
+        Problem::NoFrame,
         Problem::MethodNotAllowed,
         Problem::BadUid,
         Problem::BadFrames,

@@ -48,7 +48,18 @@ fn rend_01_02_every_level_is_rendered_as_jpeg_or_png() {
         let answer = get(&server, &target, "multipart/related; type=\"image/jpeg\"");
         assert_eq!(parts(&answer)[0].header("content-type"), Some("image/jpeg"));
     }
-    assert_eq!(get(&server, &format!("{}/frames/2/rendered", one.path), "image/jpeg").status, 404);
+    for (beyond, accept) in [
+        ("frames/2/rendered", "image/jpeg"),
+        ("frames/2/thumbnail", "image/jpeg"),
+        ("frames/999", "*/*"),
+        ("frames/1,999", "*/*"),
+    ] {
+        let answer = get(&server, &format!("{}/{beyond}", one.path), accept);
+        let told = (answer.status, answer.json()["title"].clone());
+        assert_eq!(told, (404, "there is no such frame".into()), "{beyond}");
+    }
+    let other = get(&server, &format!("{}/rendered", one.path), "image/gif");
+    assert!(other.status == 406 && other.text().contains("available: image/jpeg, image/png"), "{}", other.text());
 }
 
 #[test]
@@ -131,6 +142,9 @@ fn rend_04_05_06_07_08_parameters_are_obeyed_or_refused() {
     }
     let ignored = ask("annotation=patient,technique");
     assert!(ignored.status == 200 && ignored.header("warning").unwrap().starts_with("299 "));
+    assert!(ignored.header("warning").unwrap().ends_with("ignored: annotation\""), "only what was sent");
+    let both = ask("annotation=patient&iccprofile=yes");
+    assert!(both.header("warning").unwrap().ends_with("ignored: annotation, iccprofile\""));
     assert_eq!(ask("iccprofile=no").header("warning"), None);
     let size = |quality: u8| {
         let target = format!("{}/rendered?quality={quality}", one.path);

@@ -55,7 +55,8 @@ pub(in crate::api) async fn picture(
         let _place = PLACES.acquire().await.map_err(|_| Problem::Overloaded)?;
         let work = tokio::task::spawn_blocking(move || file(&caller.engine, chunks, side, limits));
         let file = work.await.map_err(|_| Problem::Internal("a preview failed"))??;
-        let png = still(file, frame, SIDE, DECODERS.clone()).await?;
+        let png = still(file, frame, SIDE, DECODERS.clone()).await;
+        let png = png.map_err(|fault| Problem::from(fault).of_frame())?;
         Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
     };
     let made: Result<Response, Problem> = made.await;
