@@ -262,6 +262,22 @@ fn what_cannot_be_done_is_told_with_its_exit_status() {
 }
 
 #[test]
+fn a_short_key_in_the_settings_is_taken_and_told_by_its_customer_in_the_log_and_by_doctor() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = [("VEILGATE_API_KEYS", "acme:t0p,acme:t1p,clinic:t2p-t2p-t2p-t2p-t2p")];
+    let server = start(folder.path(), &keys);
+    let short = "api_keys: a key of acme has less than 16 characters";
+    let said = server.said_at_last(short, 1);
+    assert!(!said.contains("a key of clinic") && !said.contains("t0p"), "{said}");
+    assert_eq!(server.send_bare(push(&[ct(1)]).header("X-API-Key", "t0p")).status, 200);
+    let scene = Scene::new();
+    let mut doctor = scene.command(&["doctor", "--json"]);
+    let found = String::from_utf8(doctor.envs(keys).output().unwrap().stdout).unwrap();
+    assert_eq!((found.matches(short).count(), found.matches("a key of clinic").count()), (1, 0), "{found}");
+    assert!(!found.contains("t0p") && !found.contains("t2p"), "{found}");
+}
+
+#[test]
 fn chains_are_named_as_projects_are_and_none_is_made_for_one_that_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &[]);

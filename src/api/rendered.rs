@@ -156,7 +156,8 @@ pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, Vec<&'static st
 /// Annotations and colour profiles are not drawn (PS3.18 8.3.5.1.1).
 fn warned(mut response: Response, ignored: &[&str]) -> Response {
     let names = ignored.join(", ");
-    let text = format!("299 veilgate \"The following parameters are not supported and were ignored: {names}\"");
+    let text =
+        format!("299 veilgate \"The following parameters are not supported and were ignored: {names}\"");
     if let Some(text) = HeaderValue::from_str(&text).ok().filter(|_| !ignored.is_empty()) {
         response.headers_mut().append(header::WARNING, text);
     }

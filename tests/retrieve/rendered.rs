@@ -59,7 +59,11 @@ fn rend_01_02_every_level_is_rendered_as_jpeg_or_png() {
         assert_eq!(told, (404, "there is no such frame".into()), "{beyond}");
     }
     let other = get(&server, &format!("{}/rendered", one.path), "image/gif");
-    assert!(other.status == 406 && other.text().contains("available: image/jpeg, image/png"), "{}", other.text());
+    assert!(
+        other.status == 406 && other.text().contains("available: image/jpeg, image/png"),
+        "{}",
+        other.text()
+    );
 }
 
 #[test]

@@ -177,9 +177,13 @@ mod tests {
         assert_eq!(shelf.place(write(&staging, b"longer"), name).unwrap_err().code, "exists");
         assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"first");
         let told = |outcome: Result<Verdict, Reason>| outcome.unwrap_err().text;
-        assert!(told(shelf.place(write(&staging, b"first"), Path::new("a"))).starts_with("a folder is there"));
+        assert!(
+            told(shelf.place(write(&staging, b"first"), Path::new("a"))).starts_with("a folder is there")
+        );
         for below in ["a/b.dcm/c", "a/b.dcm/c/d"] {
-            assert!(told(shelf.place(write(&staging, b"x"), Path::new(below))).starts_with("a file is there"));
+            assert!(
+                told(shelf.place(write(&staging, b"x"), Path::new(below))).starts_with("a file is there")
+            );
         }
         assert_eq!(names(folder.path()), ["a"], "temporary files are gone");
     }
