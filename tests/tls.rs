@@ -219,6 +219,34 @@ fn where_clients_may_show_a_certificate_it_still_must_be_a_good_one() {
 }
 
 #[test]
+fn health_asks_here_under_the_name_that_the_certificate_has() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    write(folder.path(), &authority.issue("gateway.example"));
+    std::fs::write(path(folder.path(), "ca.pem"), authority.pem()).unwrap();
+    let files = [("VEILGATE_TLS_CERTIFICATE_FILE", "cert.pem"), ("VEILGATE_TLS_KEY_FILE", "key.pem")];
+    let files = files.map(|(name, file)| (name, path(folder.path(), file).to_str().unwrap().to_owned()));
+    let files = files.each_ref().map(|(name, file)| (*name, file.as_str()));
+    let server = Server::on(&folder.path().join("data"), &[], &files);
+    let health = |public: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+        command.args(["health", "--listen", server.address()]).args(more).current_dir(folder.path());
+        command.envs(files).env("VEILGATE_PUBLIC_BASE_URL", public).env_remove("VEILGATE_TEST_DATABASE");
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let ca = ["--ca", "ca.pem"];
+    assert_eq!(health("https://gateway.example/dicom-web", &ca), (Some(0), "ready\n".to_owned()));
+    for (public, more) in [
+        ("https://other.example/dicom-web", &ca[..]),
+        ("https://192.0.2.1/dicom-web", &ca),
+        ("https://gateway.example/dicom-web", &[]),
+    ] {
+        let (status, said) = health(public, more);
+        assert!(status == Some(1) && said.contains("its certificate is not for the name"), "{said}");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_used_are_told_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();

@@ -90,7 +90,7 @@ pub enum Command {
 #[cfg(feature = "server")]
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// The gateway [default: where the settings say that it listens; on all addresses: the loopback one].
+    /// The gateway [default: where the settings say that it listens; on all addresses: the loopback one; with TLS under the name in public_base_url].
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// PEM file of certificate authorities to trust for https:// besides the system's.

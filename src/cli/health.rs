@@ -19,10 +19,10 @@ const LONGEST: usize = 200;
 /// # Errors
 /// The command line is wrong, or the system gives no threads.
 pub fn run(args: &HealthArgs) -> Result<Exit, Failure> {
-    let root = match &args.url {
-        Some(url) => url.clone(),
+    let (root, at) = match &args.url {
+        Some(url) => (url.clone(), None),
         None => match super::serve::load(&args.serve) {
-            Ok(config) => url(&config)?,
+            Ok(config) => asked(&config)?,
             Err(_) => return Ok(not_ready("the settings have mistakes: see `veilgate doctor`")),
         },
     };
@@ -31,7 +31,7 @@ pub fn run(args: &HealthArgs) -> Result<Exit, Failure> {
     let patience = Duration::from_secs(args.timeout);
     let path = if args.live { "/health" } else { "/ready" };
     let asked = block_on(async {
-        let probe = Probe::quick(root.root(), patience, ca.as_deref()).map_err(unusable)?;
+        let probe = Probe::quick(root.root(), patience, ca.as_deref(), at).map_err(unusable)?;
         Ok(probe.ask(Ask { path: path.to_owned(), ..Ask::default() }).await)
     })?;
     match asked {
@@ -40,7 +40,7 @@ pub fn run(args: &HealthArgs) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Ok(reply) => Ok(not_ready(&format!("status {}{}", reply.status, reason(&reply)))),
-        Err(fault) => Ok(not_ready(said(&fault))),
+        Err(fault) => Ok(not_ready(said(&fault, root.root().starts_with("https:")))),
     }
 }
 
@@ -58,9 +58,13 @@ fn unusable(unusable: Unusable) -> Failure {
 }
 
 /// The words of the client are about a downstream server.
-fn said(fault: &Fault) -> &'static str {
+fn said(fault: &Fault, secured: bool) -> &'static str {
     match fault {
         Fault::TimedOut => "the gateway does not answer in time",
+        Fault::Unreachable if secured => {
+            "the gateway cannot be reached, or its certificate is not for the name asked for (--url) or of no authority \
+             that is known here (--ca)"
+        }
         Fault::Unreachable => "the gateway cannot be reached",
         _ => "the gateway broke the connection",
     }
@@ -77,16 +81,27 @@ fn reason(reply: &Reply) -> String {
     }
 }
 
-/// The address that the settings of this machine's gateway say.
-fn url(config: &Config) -> Result<String, Failure> {
-    match here(config.listen) {
-        address if address.port() == 0 => {
-            Err(Failure::Usage("listen takes any free port: give --url".to_owned()))
-        }
-        // A certificate is seldom in the name of the loopback address: --url tells the name that it has.
-        address if config.tls.is_some() => Ok(format!("https://{address}")),
-        address => Ok(format!("http://{address}")),
+/// The URL by which the settings say that this machine's gateway is asked, and where that is.
+fn asked(config: &Config) -> Result<(String, Option<SocketAddr>), Failure> {
+    let address = here(config.listen);
+    if address.port() == 0 {
+        return Err(Failure::Usage("listen takes any free port: give --url".to_owned()));
     }
+    if config.tls.is_none() {
+        return Ok((format!("http://{address}"), None));
+    }
+    // A certificate is seldom in the name of the loopback address.
+    match config.public.as_ref().and_then(name) {
+        Some(name) => Ok((format!("https://{name}:{}", address.port()), Some(address))),
+        None => Ok((format!("https://{address}"), None)),
+    }
+}
+
+/// The name that clients know a gateway by; `None` for an address, which another machine may have.
+fn name(public: &Links) -> Option<String> {
+    let uri: http::Uri = public.root().parse().ok()?;
+    let host = uri.host().filter(|host| !host.starts_with('[') && host.parse::<IpAddr>().is_err());
+    host.map(str::to_owned)
 }
 
 /// Who listens on all addresses is reached on the loopback address.

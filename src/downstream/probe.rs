@@ -6,6 +6,7 @@ use super::{Unusable, client, read};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 /// Most bytes of an answer that are read.
@@ -87,12 +88,21 @@ impl Probe {
     }
 
     /// A client of `root` (no slash at its end) that waits for no exchange longer than `patience`, and trusts the
-    /// authorities in `ca` (PEM) besides the system's.
+    /// authorities in `ca` (PEM) besides the system's. With `at` it connects there, wherever the root's name leads.
     ///
     /// # Errors
     /// The certificates cannot be read, or TLS cannot be set up.
-    pub fn quick(root: &str, patience: Duration, ca: Option<&[u8]>) -> Result<Self, Unusable> {
-        let builder = client::builder(patience, ca)?.timeout(patience).user_agent("veilgate");
+    pub fn quick(
+        root: &str,
+        patience: Duration,
+        ca: Option<&[u8]>,
+        at: Option<SocketAddr>,
+    ) -> Result<Self, Unusable> {
+        let mut builder = client::builder(patience, ca)?.timeout(patience).user_agent("veilgate");
+        let uri: Option<http::Uri> = root.parse().ok();
+        if let (Some(host), Some(at)) = (uri.as_ref().and_then(http::Uri::host), at) {
+            builder = builder.resolve(host, at);
+        }
         Ok(Self { http: builder.build().map_err(|_| Unusable::Tls)?, root: root.to_owned() })
     }
 

@@ -142,7 +142,7 @@ fn pay(fault: &crate::billing::Fault) -> &'static str {
 #[cfg(feature = "billing")]
 async fn date_at(base_url: &str) -> Option<std::time::SystemTime> {
     use crate::downstream::probe::{Ask, Probe};
-    let probe = Probe::quick(base_url.trim_end_matches('/'), PATIENCE, None).ok()?;
+    let probe = Probe::quick(base_url.trim_end_matches('/'), PATIENCE, None, None).ok()?;
     probe.ask(Ask { path: "/".to_owned(), ..Ask::default() }).await.ok()?.date()
 }
 
