@@ -30,7 +30,7 @@ pub(super) async fn frames(
     let asked = Asked::of(&service, &headers, query.as_deref())?;
     let (offer, given) = settled(&caller, &place, &asked, numbers.len() == 1).await?;
     let parts = caller.origin.frames(&place, &numbers, given).await?;
-    let parts = Begun::of(parts).await?;
+    let parts = Begun::of(&place, parts).await?;
     if offer.related {
         parts.multipart(offer.media, &service).await
     } else {

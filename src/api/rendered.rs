@@ -76,7 +76,7 @@ pub(super) async fn answer(
     let png = chosen.as_ref().is_ok_and(|(offer, _)| offer.media == PNG.media);
     wish.file = if png { File::Png } else { File::Jpeg };
     let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await?;
-    let parts = match Begun::of(parts).await {
+    let parts = match Begun::of(&shown.place, parts).await {
         Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
         begun => begun?,
     };
@@ -108,7 +108,11 @@ pub(super) async fn thumbnail(
     let (offer, _) = asked.choose(&[JPEG, PNG])?;
     wish.file = if offer == PNG { File::Png } else { File::Jpeg };
     let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await?;
-    Begun::of(parts).await?.single(offer.media, &headers).await.map(|response| warned(response, ignored))
+    Begun::of(&shown.place, parts)
+        .await?
+        .single(offer.media, &headers)
+        .await
+        .map(|response| warned(response, ignored))
 }
 
 /// What the query asks of the picture; `true` if it asks for what is not done.
