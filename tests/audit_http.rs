@@ -229,3 +229,35 @@ fn the_second_sink_gets_every_entry_and_goes_on_after_a_restart() {
         assert_eq!(text.matches(entry["hash"].as_str().unwrap()).count().min(1), 1, "{entry}");
     }
 }
+
+#[test]
+fn a_pull_is_on_record_with_the_pseudonyms_of_what_it_gave_and_a_miss_without_what_was_asked() {
+    let server = Server::start();
+    let pushed = server.send(push(&[ct(1)]).header("Accept", "application/dicom+json")).json();
+    let url = pushed["00081199"]["Value"][0]["00081190"]["Value"][0].as_str().unwrap().to_owned();
+    let path = url[url.find("/dicom-web/").unwrap()..].to_owned();
+    let uids: Vec<&str> = path.split('/').skip(3).step_by(2).collect();
+    let (series, study) = (path.split("/instances").next().unwrap(), path.split("/series").next().unwrap());
+    let none = Value::Null;
+    let all = uids.iter().map(|uid| Value::from(*uid)).collect::<Vec<_>>();
+    let wado =
+        format!("/wado?requestType=WADO&studyUID={}&seriesUID={}&objectUID={}", uids[0], uids[1], uids[2]);
+    for (target, status, given) in [
+        (path.clone(), 200, [&all[0], &all[1], &all[2]]),
+        (format!("{path}/frames/1"), 200, [&all[0], &all[1], &all[2]]),
+        (format!("{path}/rendered"), 200, [&all[0], &all[1], &all[2]]),
+        (format!("{series}/metadata"), 200, [&all[0], &all[1], &none]),
+        (study.to_owned(), 200, [&all[0], &none, &none]),
+        (wado, 200, [&all[0], &all[1], &all[2]]),
+        ("/dicom-web/studies/1.2.3.4/metadata".to_owned(), 404, [&none, &none, &none]),
+    ] {
+        assert_eq!(server.send(get(&target)).status, status, "{target}");
+        let last = entries(&server)
+            .into_iter()
+            .rev()
+            .find(|it| it["body"]["event"]["action"] == "retrieve")
+            .unwrap();
+        let event = &last["body"]["event"];
+        assert_eq!([&event["study"], &event["series"], &event["instance"]], given, "{target}");
+    }
+}

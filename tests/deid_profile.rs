@@ -51,6 +51,23 @@ fn the_narrowest_rule_speaks() {
 }
 
 #[test]
+fn the_identity_counts_as_removed_unless_a_rule_keeps_what_names_the_patient() {
+    for name in ["basic", "research", "blank"] {
+        assert!(preset(name).removes_identity(), "{name}");
+    }
+    let rule = |text: &str| custom(&format!("[[rule]]\n{text}")).removes_identity();
+    assert!(rule("keyword = \"PatientName\"\naction = \"replace\"\nvalue = \"X\""));
+    assert!(rule("keyword = \"PatientSex\"\naction = \"keep\""));
+    for kept in [
+        "keyword = \"PatientID\"\naction = \"keep\"".to_owned(),
+        "vr = \"PN\"\naction = \"keep\"".to_owned(),
+        format!("keyword = \"PatientName\"\nsop_class = \"{MR}\"\naction = \"keep\""),
+    ] {
+        assert!(!rule(&kept), "{kept}");
+    }
+}
+
+#[test]
 fn codes_are_claimed_exactly_as_earned() {
     let codes = |plan: &Plan| plan.codes().iter().map(|code| code.value).collect::<Vec<_>>();
     assert_eq!(codes(&preset("basic")), ["113100"]);

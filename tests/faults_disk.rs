@@ -14,12 +14,17 @@ use std::path::Path;
 use std::process::Command;
 use stow::{RESPOND, ct, large_ct, push, stored};
 use support::http::{Request, Response};
+use support::server::Server;
 
 /// 503 with a time to come back after, and no path or name of the disk.
 fn is_refused(answer: &Response) {
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(answer.header("retry-after").is_some());
     assert!(!answer.text().contains("/tmp"), "{}", answer.text());
+}
+
+fn ready(server: &Server) -> u16 {
+    server.send_bare(Request::new("GET", "/ready")).status
 }
 
 #[test]
@@ -49,7 +54,9 @@ fn a_full_disk_under_the_archive_keeps_no_half_instance() {
     let filler = disk.fill();
     is_refused(&server.send(push(&[ct(3)])));
     is_refused(&server.send(push(&[ct(4), large_ct(5, 3_000_000)])));
+    assert_eq!(ready(&server), 503);
     std::fs::remove_file(filler).unwrap();
+    assert_eq!(ready(&server), 200);
     assert_eq!(server.send(push(&[ct(3)])).status, 200);
     assert_eq!(catalogued(&server).len(), 2);
     is_whole(&server);
@@ -68,6 +75,7 @@ fn a_full_disk_under_the_database_refuses_pushes_and_comes_back() {
     let full = (0..400).find(|number| back(*number).status != 200);
     is_refused(&back(full.expect("the disk never was full")));
     assert_eq!(server.send_bare(Request::new("GET", "/health")).status, 200);
+    assert!((0..50).any(|_| ready(&server) == 503), "ready, though nothing can be written");
     std::fs::remove_file(filler).unwrap();
     let again = (0..50).any(|number| {
         std::thread::sleep(std::time::Duration::from_millis(200));

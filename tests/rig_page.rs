@@ -168,6 +168,8 @@ fn people_use_the_page() {
     let used = seen["notes"]["used"].as_str().unwrap();
     assert!(used.contains("files, without limit"), "{used}");
     administration_tells_and_forgets(&seen);
+    let behind_a_prefix = text(&seen, "/chips/prefix");
+    assert!(behind_a_prefix.contains("2 done") && behind_a_prefix.contains("1 refused"), "{behind_a_prefix}");
 }
 
 fn administration_tells_and_forgets(seen: &Value) {

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use stow::{RESPOND, ct, large_ct, push, stored, uid};
-use support::multipart;
+use stow::{JSON, RESPOND, ct, items, large_ct, push, stored, uid};
+use support::http::Request;
 use support::server::Server;
 use support::walk::walk;
+use support::{multipart, samples, syntax};
 
 /// All files below the archive folder.
 fn objects(data: &Path) -> Vec<std::path::PathBuf> {
@@ -176,4 +177,20 @@ fn names(server: &Server, numbers: &[u32]) -> Vec<String> {
     let answer = server.send(push(&instances).header("Accept", RESPOND));
     let parts = multipart::read(answer.header("content-type").unwrap(), &answer.body).unwrap();
     parts.iter().map(|part| uid(&part.body)).collect()
+}
+
+#[test]
+fn an_instance_without_study_or_series_has_no_place_in_the_archive_and_is_still_given_back() {
+    let server = Server::start();
+    for missing in [(0x0020, 0x000d), (0x0020, 0x000e)] {
+        let mut file = samples::ct(syntax::EXPLICIT_LE, 1);
+        file.elements.retain(|element| element.tag != missing);
+        let file = file.sorted().write();
+        let kept = server.send(push(&[file.clone(), ct(2)]).header("Accept", JSON));
+        assert_eq!(kept.status, 202, "{}", kept.text());
+        assert_eq!(items(&kept.json(), "00081198")[0]["00081197"]["Value"][0], 0xA900);
+        assert_eq!(server.send(push(&[file]).header("Accept", RESPOND)).status, 200);
+    }
+    let found = server.send(Request::new("GET", "/dicom-web/instances").header("Accept", JSON)).json();
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
 }

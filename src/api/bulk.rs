@@ -41,7 +41,7 @@ pub(super) async fn answer(
     let pixels = path.is_top_level() && path.tag.group() == 0x7FE0;
     let chosen = if pixels { Some(frames::settled(caller, place, asked, true).await?) } else { None };
     let given = chosen.map_or(As::Stored, |(_, given)| given);
-    let parts = Begun::of(caller.origin.bulk(place, path, given).await?).await?;
+    let parts = Begun::of(place, caller.origin.bulk(place, path, given).await?).await?;
     let offer = match chosen {
         Some((offer, _)) => offer,
         None => asked.choose(&offers(parts.media()))?.0,

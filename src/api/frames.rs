@@ -31,7 +31,7 @@ pub(super) async fn frames(
     let (offer, given) = settled(&caller, &place, &asked, numbers.len() == 1).await?;
     let parts = caller.origin.frames(&place, &numbers, given).await;
     let parts = parts.map_err(|fault| Problem::from(fault).of_frame())?;
-    let parts = Begun::of(parts).await.map_err(Problem::of_frame)?;
+    let parts = Begun::of(&place, parts).await.map_err(Problem::of_frame)?;
     if offer.related {
         parts.multipart(offer.media, &service).await
     } else {

@@ -10,7 +10,7 @@ use crate::dicomweb::range::{self, Wanted};
 use crate::dicomweb::zip_out::{self, ZipOut};
 use crate::layer::context::Tally;
 use crate::origin::part::{ByteStream, begun};
-use crate::origin::{Content, Fault, Part, Parts};
+use crate::origin::{Content, Fault, Part, Parts, Place};
 use crate::problem::Problem;
 use crate::spool::Spool;
 use axum::body::Body;
@@ -24,14 +24,15 @@ pub(super) struct Begun {
     first: Part,
     rest: BoxStream<'static, Result<Part, Fault>>,
     partial: bool,
-    instances: u64,
+    tally: Tally,
 }
 
 impl Begun {
-    /// Awaits the first part.
-    pub(super) async fn of(mut parts: Parts) -> Result<Self, Problem> {
+    /// Awaits the first part of what stands at `place`.
+    pub(super) async fn of(place: &Place, mut parts: Parts) -> Result<Self, Problem> {
         let first = parts.parts.next().await.ok_or(Problem::NotFound)??;
-        Ok(Self { first, rest: parts.parts, partial: parts.partial, instances: parts.instances })
+        let tally = Tally { read: parts.instances, given: Some(place.clone()), ..Tally::default() };
+        Ok(Self { first, rest: parts.parts, partial: parts.partial, tally })
     }
 
     /// Media type of the first part.
@@ -55,7 +56,7 @@ impl Begun {
         service: &Service,
     ) -> Result<Response, Problem> {
         self.first.content = self.first.content.begun().await?;
-        let (status, instances) = (self.status(), self.instances);
+        let (status, tally) = (self.status(), self.tally.clone());
         let mut framing = Multipart::new(root, new_boundary()?);
         let (content_type, close) = (framing.content_type(), framing.clone().close());
         let links = service.links.clone();
@@ -64,24 +65,24 @@ impl Begun {
             stream::iter([Ok(head)]).chain(part.content.whole())
         });
         let body = framed.try_flatten().chain(stream::iter([Ok(close)]));
-        Ok(counted(answer(status, &content_type, body.boxed()), instances))
+        Ok(told(answer(status, &content_type, body.boxed()), tally))
     }
 
     /// Its one part alone; ranges of it on request (RFC 9110 14), nothing if the client has it (RFC 9110 13.1.2).
     pub(super) async fn single(self, media: &'static str, asked: &HeaderMap) -> Result<Response, Problem> {
-        let (Part { transfer_syntax, tag, content, .. }, instances) = (self.first, self.instances);
+        let (Part { transfer_syntax, tag, content, .. }, tally) = (self.first, self.tally);
         let syntax = transfer_syntax.map(|uid| format!("; transfer-syntax={uid}")).unwrap_or_default();
         let tag = tag.map(|tag| format!("\"{tag}\""));
         if tag.as_deref().is_some_and(|tag| has(asked, tag)) {
             return Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), tag));
         }
         let response = ranged(&format!("{media}{syntax}"), content, asked, tag.as_deref()).await?;
-        Ok(counted(tagged(response, tag), instances))
+        Ok(told(tagged(response, tag), tally))
     }
 
     /// As a ZIP archive of files (PS3.18 8.7.3.1 application/zip).
     pub(super) async fn zip(self, service: &Service) -> Result<Response, Problem> {
-        let (status, instances) = (self.status(), self.instances);
+        let (status, tally) = (self.status(), self.tally.clone());
         let spools = service.spools.clone();
         let next = move |(mut parts, zip): (BoxStream<'static, _>, Option<ZipOut>)| {
             let spool = spools.open();
@@ -96,12 +97,13 @@ impl Begun {
         };
         let archive = stream::try_unfold((self.all(), Some(ZipOut::default())), next);
         let body = begun(archive.try_flatten().boxed()).await?;
-        Ok(counted(answer(status, "application/zip", body), instances))
+        Ok(told(answer(status, "application/zip", body), tally))
     }
 
     /// As one JSON array, one element a part. That some are left out is told by a Warning: common clients take no other
     /// status than 200 with metadata.
     pub(super) fn array(self, service: &Service) -> Response {
+        let tally = self.tally.clone();
         let warning = self.partial.then(|| left_out(&service.links)).flatten();
         let mut before = "[";
         let elements = self.all().map_ok(move |part| {
@@ -111,7 +113,7 @@ impl Begun {
         let body = elements.try_flatten().chain(stream::iter([Ok(Bytes::from_static(b"]"))]));
         let mut response = answer(StatusCode::OK, "application/dicom+json", body.boxed());
         response.headers_mut().extend(warning.map(|warning| (header::WARNING, warning)));
-        response
+        told(response, tally)
     }
 }
 
@@ -130,9 +132,9 @@ fn head(framing: &mut Multipart, media: &'static str, part: &Part, links: &Links
     })
 }
 
-/// Tells the layers how many instances are read.
-fn counted(mut response: Response, instances: u64) -> Response {
-    response.extensions_mut().insert(Tally { read: instances, ..Tally::default() });
+/// Tells the layers what is given, and how many instances of it are read.
+fn told(mut response: Response, tally: Tally) -> Response {
+    response.extensions_mut().insert(tally);
     response
 }
 

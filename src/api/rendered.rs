@@ -83,7 +83,7 @@ pub(super) async fn answer(
     wish.file = if png { File::Png } else { File::Jpeg };
     let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await;
     let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
-    let parts = match Begun::of(parts).await {
+    let parts = match Begun::of(&shown.place, parts).await {
         Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
         begun => begun.map_err(|problem| shown.missing(problem))?,
     };
@@ -118,7 +118,7 @@ pub(super) async fn thumbnail(
     wish.file = if offer == PNG { File::Png } else { File::Jpeg };
     let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await;
     let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
-    let parts = Begun::of(parts).await.map_err(|problem| shown.missing(problem))?;
+    let parts = Begun::of(&shown.place, parts).await.map_err(|problem| shown.missing(problem))?;
     parts.single(offer.media, &headers).await.map(|response| warned(response, &ignored))
 }
 

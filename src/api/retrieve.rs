@@ -47,7 +47,7 @@ pub(super) async fn instances(
     // A ZIP archive holds files as they are stored, unless a syntax is named.
     let any = |wish| if offer == ZIP && wish == SyntaxWish::Default { SyntaxWish::Any } else { wish };
     let wishes: Vec<SyntaxWish> = choice.syntaxes.into_iter().map(any).collect();
-    let parts = Begun::of(caller.origin.instances(&place, &wishes).await?).await?;
+    let parts = Begun::of(&place, caller.origin.instances(&place, &wishes).await?).await?;
     match offer {
         SINGLE => parts.single("application/dicom", &headers).await,
         ZIP => parts.zip(&service).await,
@@ -84,7 +84,7 @@ pub(super) async fn metadata(
     let (offer, _) = asked.choose(&[JSON, XML])?;
     let form = if offer == JSON { Model::Json } else { Model::Xml };
     let root = service.links.root();
-    let parts = Begun::of(caller.origin.metadata(&place, form, root).await?).await?;
+    let parts = Begun::of(&place, caller.origin.metadata(&place, form, root).await?).await?;
     if form == Model::Json {
         Ok(parts.array(&service))
     } else {

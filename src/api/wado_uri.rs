@@ -43,7 +43,7 @@ pub(super) async fn wado(
     if wanted.as_deref() == Some(DICOM) {
         let wish = syntax(query.get("transferSyntax")?)?;
         let parts = caller.origin.instances(&place, &[wish]).await?;
-        return Begun::of(parts).await?.single(DICOM, &headers).await;
+        return Begun::of(&place, parts).await?.single(DICOM, &headers).await;
     }
     let (wish, frame) = picture(&query)?;
     let asked = Asked::of(&service, &accepted(&headers, wanted.as_deref()), None)?;

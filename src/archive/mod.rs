@@ -22,6 +22,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 use store::Store;
 
+/// What is written to see whether anything can be: of an empty object a full disk takes the name.
+const PROBE: &[u8] = &[0; 4096];
+
 /// The archive. Cheap to clone.
 #[derive(Clone)]
 pub struct Archive {
@@ -101,7 +104,7 @@ impl Archive {
     pub async fn is_writable(&self) -> bool {
         let probe = ObjectPath::from("ready-probe");
         // Gateways that share the archive share the object too: one may have taken away what another wrote.
-        let written = self.store.objects.put(&probe, PutPayload::new()).await.is_ok();
+        let written = self.store.objects.put(&probe, PutPayload::from_static(PROBE)).await.is_ok();
         let _ = self.store.objects.delete(&probe).await;
         written
     }

@@ -16,6 +16,10 @@ const STUDY: Tag = Tag(0x0020, 0x000D);
 const SERIES: Tag = Tag(0x0020, 0x000E);
 const INSTANCE: Tag = Tag(0x0008, 0x0018);
 
+/// What UIDs made here begin with (PS3.5 B.2), and those of the standard (PS3.6 A).
+const MADE: &str = "2.25.";
+const STANDARD: &str = "1.2.840.10008.";
+
 /// Who did what, in which request. Names that the gateway made, never what a client calls itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
@@ -94,6 +98,18 @@ impl Event {
             instances_done: count(done),
             instances_refused: count(refused),
             ..Self::new(by, Kind::Request, outcome)
+        }
+    }
+
+    /// The same, telling what was given: the study, series or instance of these UIDs, empty where there is none. A UID that
+    /// the profile retains, or that does not look like one made here, may be an original value and is left out.
+    pub fn given(self, plan: &Plan, [study, series, instance]: [&str; 3]) -> Self {
+        let made = |tag: Tag, uid: &str| replaced(plan, "", tag, uid).filter(|_| uid.starts_with(MADE));
+        Self {
+            study: made(STUDY, study),
+            series: made(SERIES, series),
+            instance: made(INSTANCE, instance),
+            ..self
         }
     }
 
@@ -193,20 +209,23 @@ impl Event {
     /// Adds the plan's digest and the names that it replaced. A UID that the profile retains (PS3.15 E.3.9) is an
     /// original value and is left out.
     fn named(self, plan: &Plan, names: &Names) -> Self {
-        let sop = plan.sop(&names.sop_class);
-        let replaced = |tag: Tag, uid: &str| {
-            let kept = matches!(plan.decide(sop, &[], tag, VR::UI).action, Fate::Keep);
-            if kept { None } else { self::uid(uid) }
-        };
+        let replaced = |tag: Tag, uid: &str| replaced(plan, &names.sop_class, tag, uid);
         Self {
             profile: Digest::from_hex(plan.id()),
-            sop_class: uid(&names.sop_class),
+            // A private one is the sender's own text.
+            sop_class: uid(&names.sop_class).filter(|uid| uid.as_str().starts_with(STANDARD)),
             study: replaced(STUDY, &names.study),
             series: replaced(SERIES, &names.series),
             instance: replaced(INSTANCE, &names.instance),
             ..self
         }
     }
+}
+
+/// A UID as a name, unless the profile retains it there.
+fn replaced(plan: &Plan, sop_class: &str, tag: Tag, text: &str) -> Option<Id> {
+    let kept = matches!(plan.decide(plan.sop(sop_class), &[], tag, VR::UI).action, Fate::Keep);
+    if kept { None } else { uid(text) }
 }
 
 /// A UID as a name; nothing if it is empty or no UID (PS3.5 9.1).

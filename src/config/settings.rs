@@ -204,7 +204,7 @@ const GATEWAY: &[Setting] = &[
         "rate.free",
         "VEILGATE_RATE_FREE",
         "30",
-        "Requests a minute of a key whose customer's tier is free; half of them may come at once. 0 or unlimited: no bound.",
+        "Requests a minute of a key whose customer's tier is free; half of them, or ten, may come at once. 0 or unlimited: no bound.",
     ),
     plain("rate.pro", "VEILGATE_RATE_PRO", "600", "The same for the tier pro."),
     plain("rate.enterprise", "VEILGATE_RATE_ENTERPRISE", "6000", "The same for the tier enterprise."),

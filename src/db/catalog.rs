@@ -5,7 +5,7 @@ pub mod described;
 mod forget;
 pub mod search;
 
-pub(super) use forget::{Studies, forget_studies};
+pub(super) use forget::{Studies, forget_studies, patients};
 
 use super::{Db, Fault, Write, now, signed, unsigned};
 use crate::deid::receipt::Names;
@@ -249,13 +249,14 @@ async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -
     let row = &entry.described.instance;
     sqlx::query(
         "INSERT INTO instance (project_id, instance_uid, series_uid, study_uid, sop_class_uid, \
-         transfer_syntax_uid, size_bytes, sha256, object, stored_ms, instance_number, attributes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         transfer_syntax_uid, size_bytes, sha256, object, stored_ms, instance_number, attributes, patient_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (project_id, instance_uid) DO UPDATE SET series_uid = excluded.series_uid, \
          study_uid = excluded.study_uid, sop_class_uid = excluded.sop_class_uid, \
          transfer_syntax_uid = excluded.transfer_syntax_uid, size_bytes = excluded.size_bytes, \
          sha256 = excluded.sha256, object = excluded.object, stored_ms = excluded.stored_ms, \
-         instance_number = excluded.instance_number, attributes = excluded.attributes",
+         instance_number = excluded.instance_number, attributes = excluded.attributes, \
+         patient_id = excluded.patient_id",
     )
     .bind(project)
     .bind(&entry.names.instance)
@@ -269,6 +270,7 @@ async fn enter_instance(transaction: &mut Write, project: &str, entry: &Entry) -
     .bind(now())
     .bind(number(row.number))
     .bind(row.attributes.text())
+    .bind(searched(&entry.patient_id))
     .execute(&mut **transaction)
     .await?;
     Ok(())

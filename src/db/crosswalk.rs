@@ -7,7 +7,7 @@
 mod memory;
 mod rows;
 
-pub(super) use rows::{erase, insert};
+pub(super) use rows::{erase, erase_patient, insert, marks_of};
 
 use super::seal::SealKey;
 use super::{Db, Fault, now};
@@ -50,6 +50,16 @@ fn index(key: &ProjectKey) -> KeyedIndex {
 
 /// The mark of a name.
 type Mark = [u8; 16];
+
+/// How a patient's pseudonym is marked, as it is stored.
+pub(super) fn mark_of(key: &ProjectKey, pseudonym: &str) -> String {
+    rows::text(&index(key).mark(Kind::Patient.word(), pseudonym))
+}
+
+/// How who stands behind pseudonyms is marked.
+fn original_mark(index: &KeyedIndex, kind: Kind, original: &str) -> Mark {
+    index.mark(&format!("original/{}", kind.word()), original)
+}
 
 /// Pairs that may wait to be written, by request.
 const QUEUE: usize = 256;
@@ -216,7 +226,7 @@ impl Crosswalk {
 
     fn row(&self, kind: Kind, mark: &Mark, original: &Phi<String>) -> Result<((Kind, Mark), Row), Fault> {
         let value = self.0.seal.seal(&self.owner(kind, mark), original.expose().as_bytes())?;
-        let original = self.0.index.mark(&format!("original/{}", kind.word()), original.expose());
+        let original = original_mark(&self.0.index, kind, original.expose());
         Ok(((kind, *mark), Row { original, value }))
     }
 

@@ -1,6 +1,8 @@
 //! The erasure of one patient or one study from a project (GDPR Art. 17): catalog, crosswalk and own pseudonyms in one
 //! transaction, on record in the project's chain. The objects, which the catalog does not name any more then, are removed by
-//! whoever asked; what a crash leaves of them is swept.
+//! whoever asked; what a crash leaves of them is swept. Which pseudonyms a patient has is told in `names`.
+
+mod names;
 
 use super::account::{Hand, touch};
 use super::catalog::{Studies, forget_studies};
@@ -8,12 +10,14 @@ use super::crosswalk::{self, Kind};
 use super::seal::MasterKey;
 use super::{Db, Fault, Write};
 use crate::audit::action::Action;
+use names::Known;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Who is to be erased, by pseudonym.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whom<'a> {
-    /// A patient, with all studies: Patient ID as it stands in the output.
+    /// A patient, with all studies that hold anything of theirs: Patient ID as it stands in the output, or stood there.
     Patient(&'a str),
     /// A study, and its patient with it if the archive holds no other of theirs: Study Instance UID as it stands in the
     /// output.
@@ -69,9 +73,18 @@ impl Db {
         };
         let mut transaction = self.write().await?;
         by.lock(&mut transaction, &project).await?;
-        let studies = match whom {
-            Whom::Patient(patient) => Studies::of_patient(&mut transaction, &project, patient).await?,
-            Whom::Study(study) => Studies::of_uid(&mut transaction, &project, study).await?,
+        let known = match (whom, &secret) {
+            (Whom::Patient(patient), Some(secret)) => {
+                Some(Known::by(self, &mut transaction, &project, secret, patient).await?)
+            }
+            _ => None,
+        };
+        let studies = match (whom, &known) {
+            (Whom::Study(study), _) => Studies::of_uid(&mut transaction, &project, study).await?,
+            (Whom::Patient(patient), None) => {
+                Studies::of_patient(&mut transaction, &project, patient).await?
+            }
+            (Whom::Patient(_), Some(known)) => of_all(&mut transaction, &project, &known.names).await?,
         };
         let gone = forget_studies(&mut transaction, &project, &studies).await?;
         let mut erased = Erased {
@@ -82,15 +95,21 @@ impl Db {
             ..Erased::default()
         };
         if let Some(secret) = secret {
-            let patients = gone_patients(&mut transaction, &project, whom, &studies).await?;
+            let mut patients = gone_patients(&mut transaction, &project, whom, &studies).await?;
+            patients.extend(known.iter().flat_map(|known| known.names.clone()));
             let study = if let Whom::Study(study) = whom { Some(study.to_owned()) } else { None };
             let uids = study.into_iter().chain(studies.uids).chain(gone.series).chain(gone.instances);
             let names = uids.map(|uid| (Kind::Uid, uid));
             let names: Vec<_> = names.chain(patients.into_iter().map(|it| (Kind::Patient, it))).collect();
             erased.crosswalk = crosswalk::erase(&mut transaction, &project, &secret, &names).await?;
-            if let Whom::Patient(patient) = whom {
+            if let Some(Known { names, original }) = known {
                 erased.own_pseudonyms =
-                    self.drop_pseudonym(&mut transaction, &project, &secret, patient).await?;
+                    self.drop_pseudonyms(&mut transaction, &project, &secret, &names).await?;
+                if let Some(original) = original {
+                    erased.crosswalk +=
+                        crosswalk::erase_patient(&mut transaction, &project, &secret, original.expose())
+                            .await?;
+                }
             }
         }
         if erased == Erased::default() {
@@ -102,6 +121,15 @@ impl Db {
         transaction.commit().await?;
         Ok(erased)
     }
+}
+
+/// The studies that hold anything under one of these pseudonyms.
+async fn of_all(transaction: &mut Write, project: &str, names: &BTreeSet<String>) -> Result<Studies, Fault> {
+    let mut studies = Studies::default();
+    for name in names {
+        studies = studies.and(Studies::of_patient(transaction, project, name).await?);
+    }
+    Ok(studies)
 }
 
 /// The patients whose last study went.
@@ -131,6 +159,7 @@ mod tests {
     use crate::db::catalog::described::Described;
     use crate::db::crosswalk::Crosswalk;
     use crate::db::tests::{enter, founded, hand};
+    use crate::deid::pseudonym::Pseudonyms;
     use crate::deid::receipt::{Names, Phi};
 
     const PATIENTS: [&str; 2] = ["SUBJECT-1", "P2"];
@@ -279,5 +308,43 @@ mod tests {
         rig.db.destroy_key(&rig.hand, &rig.master, &rig.project).await.unwrap();
         let erased = rig.erase(Whom::Patient(PATIENTS[0])).await.unwrap();
         assert_eq!((erased.studies, erased.crosswalk, erased.objects.len()), (2, 0, 4));
+    }
+
+    #[tokio::test]
+    async fn a_patient_goes_under_every_pseudonym_that_they_have_or_had() {
+        let text = "id\nPATIENT-7\nH";
+        for by_the_generated_one in [false, true] {
+            let rig = rig().await;
+            let secret = rig.db.project_settings(&rig.master, &rig.project).await.unwrap().secret;
+            let generated = Pseudonyms::new(&secret).patient_id(text);
+            for (number, patient) in [(4, generated.as_str()), (5, "SUBJECT-OLD")] {
+                enter(&rig.db, &rig.project, &entries(number, patient)).await.unwrap();
+                let pair = (Kind::Patient, patient.to_owned(), Phi::new(text.to_owned()));
+                rig.crosswalk().await.enter(vec![pair]).await.unwrap();
+            }
+            let named = if by_the_generated_one { generated.as_str() } else { "SUBJECT-1" };
+            let erased = rig.erase(Whom::Patient(named)).await.unwrap();
+            assert_eq!((erased.studies, erased.own_pseudonyms), (4, 1), "{named}");
+            assert_eq!(rig.studies().await, ["2.25.3"]);
+            for name in [generated.as_str(), "SUBJECT-1", "SUBJECT-OLD"] {
+                assert!(!rig.knows(Kind::Patient, name).await, "{name}");
+            }
+            assert!(rig.knows(Kind::Patient, "SUBJECT-2").await, "another's");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_study_that_came_under_two_patients_goes_with_either() {
+        for named in ["P2", "P9"] {
+            let rig = rig().await;
+            let mut late = entries(3, "P9");
+            late.iter_mut().for_each(|it| it.names.instance += ".9");
+            late.iter_mut().for_each(|it| it.object += ".9");
+            late.iter_mut().for_each(|it| it.described.study.patient_name = "P9".to_owned());
+            enter(&rig.db, &rig.project, &late).await.unwrap();
+            let erased = rig.erase(Whom::Patient(named)).await.unwrap();
+            assert_eq!((erased.studies, erased.instances), (1, 4), "{named}");
+            assert_eq!(rig.studies().await, ["2.25.1", "2.25.2"]);
+        }
     }
 }

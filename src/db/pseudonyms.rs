@@ -9,6 +9,7 @@ use crate::deid::own_pseudonyms::{Mistake, OwnPseudonyms};
 use crate::deid::pseudonym::{ProjectKey, sub_key};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use std::collections::BTreeSet;
 
 /// Most bytes of a table as CSV.
 pub const MOST: u64 = 16 << 20;
@@ -104,16 +105,16 @@ impl Db {
         OwnPseudonyms::parse_kept(&csv, secret).map_err(|_| DAMAGED)
     }
 
-    /// Takes a pseudonym out of the project's own, as part of a transaction that has locked its chain; how many there were.
-    pub(super) async fn drop_pseudonym(
+    /// Takes pseudonyms out of the project's own, as part of a transaction that has locked its chain; how many there were.
+    pub(super) async fn drop_pseudonyms(
         &self,
         transaction: &mut Write,
         project: &str,
         secret: &ProjectKey,
-        pseudonym: &str,
+        pseudonyms: &BTreeSet<String>,
     ) -> Result<u64, Fault> {
         let own = self.own_pseudonyms(project, secret).await?;
-        let left = own.without(pseudonym);
+        let left = own.without(pseudonyms);
         if left.len() < own.len() {
             sqlx::query("UPDATE pseudonym_table SET value = $2 WHERE project_id = $1")
                 .bind(project.to_owned())

@@ -5,6 +5,7 @@ use super::option::ProfileOption;
 use super::plan::Plan;
 use super::rule::dictionary_vr;
 use super::sop::{SopClass, SopKind};
+use super::stamp::is_stamp;
 use super::types::{Iod, types};
 use super::{gaps, private, table};
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
@@ -126,6 +127,9 @@ impl fmt::Display for Explanation {
         writeln!(f, "{} {} {}", self.tag, self.keyword, self.vr)?;
         self.fmt_sources(f)?;
         writeln!(f, "  profile {}, plan {}", self.profile, self.plan.get(..16).unwrap_or(""))?;
+        if is_stamp(self.tag) {
+            writeln!(f, "  written anew at the top level, to say what was done (PS3.15 E.1.1); elsewhere:")?;
+        }
         for (decided, names) in &self.decisions {
             writeln!(f, "  -> {}: {}", describe(&decided.action), decided.reason)?;
             if self.decisions.len() > 1 || names.len() == 1 {

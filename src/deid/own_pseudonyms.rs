@@ -7,7 +7,7 @@ use super::patient::Patient;
 use super::pseudonym::{KeyedIndex, ProjectKey, Pseudonyms, is_generated};
 use csv::{ByteRecord, ReaderBuilder, Writer};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 /// The columns, in this order.
@@ -167,9 +167,9 @@ impl OwnPseudonyms {
         self.0.iter().map(|row| (row.pseudonym.as_str(), Patient::of(&row.id, &row.issuer, "")))
     }
 
-    /// The same without this pseudonym.
-    pub fn without(&self, pseudonym: &str) -> Self {
-        Self(self.0.iter().filter(|row| row.pseudonym != pseudonym).cloned().collect())
+    /// The same without these pseudonyms.
+    pub fn without(&self, pseudonyms: &BTreeSet<String>) -> Self {
+        Self(self.0.iter().filter(|row| !pseudonyms.contains(&row.pseudonym)).cloned().collect())
     }
 
     /// How many patients.

@@ -35,7 +35,20 @@ pub struct Plan {
     codes: Vec<&'static MethodCode>,
     method: Vec<String>,
     longitudinal: &'static str,
+    identity_removed: bool,
 }
+
+/// What names the patient outright: names, IDs, address, telephone (PS3.3 C.2.2, C.2.3).
+const NAMING: [Tag; 8] = [
+    Tag(0x0010, 0x0010),
+    Tag(0x0010, 0x0020),
+    Tag(0x0010, 0x1000),
+    Tag(0x0010, 0x1001),
+    Tag(0x0010, 0x1005),
+    Tag(0x0010, 0x1040),
+    Tag(0x0010, 0x1060),
+    Tag(0x0010, 0x2154),
+];
 
 impl Plan {
     /// Works out all decisions of a profile.
@@ -49,7 +62,9 @@ impl Plan {
             codes: Vec::new(),
             method: Vec::new(),
             longitudinal: longitudinal(profile),
+            identity_removed: false,
         };
+        plan.identity_removed = !plan.keeps_names();
         let earned = profile.removed == Removed::Remove && !plan.is_weakened();
         if earned {
             plan.codes =
@@ -230,6 +245,22 @@ impl Plan {
                 moved.then_some(Action::Shift)
             }
         }
+    }
+
+    /// What Patient Identity Removed (0012,0062) may say: false where a rule keeps what names the patient.
+    pub fn removes_identity(&self) -> bool {
+        self.identity_removed
+    }
+
+    fn keeps_names(&self) -> bool {
+        let keeps = |scope| {
+            let sop = SopKind { class: SopClass::Private, scope };
+            NAMING.iter().any(|tag| {
+                let vr = dictionary_vr(*tag).map_or(VR::UN, |vr| vr.relaxed());
+                self.decide(sop, &[], *tag, vr).action == Action::Keep
+            })
+        };
+        keeps(None) || self.rules.scopes().any(|scope| keeps(Some(scope)))
     }
 
     /// Whether a rule keeps more than profile and options would.

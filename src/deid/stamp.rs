@@ -83,8 +83,9 @@ fn meaning(value: &str) -> Option<&'static str> {
 
 /// The stamps of one instance, in ascending order of their tags, encoded.
 pub fn stamps(plan: &Plan, prior: &Prior) -> Vec<(Tag, Vec<u8>)> {
+    let removed = if plan.removes_identity() { "YES" } else { "NO" };
     vec![
-        (IDENTITY_REMOVED, one(|out| out.text(IDENTITY_REMOVED, VR::CS, "YES"))),
+        (IDENTITY_REMOVED, one(|out| out.text(IDENTITY_REMOVED, VR::CS, removed))),
         (METHOD, one(|out| method(out, plan, prior))),
         (METHOD_CODES, one(|out| method_codes(out, plan, prior))),
         (LONGITUDINAL, one(|out| out.text(LONGITUDINAL, VR::CS, longitudinal(plan, prior)))),

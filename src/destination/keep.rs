@@ -46,6 +46,9 @@ impl Keep {
     }
 
     pub(super) async fn commit(&mut self, receipt: &Receipt) -> Result<(), Fault> {
+        if receipt.names.study.is_empty() || receipt.names.series.is_empty() {
+            return Err(Fault::NoStudy);
+        }
         let Some((writer, describer)) = self.open.take().map(|open| *open) else {
             return Err(Fault::Storage);
         };

@@ -38,6 +38,9 @@ pub enum Fault {
     /// Other requests hold the memory that the instance needs.
     #[error("the server has no memory left for it")]
     Memory,
+    /// An instance without study or series has no place in an archive of studies (PS3.3 C.7.2.1, C.7.3.1).
+    #[error("it has no Study or no Series Instance UID, so that it has no place among studies")]
+    NoStudy,
     /// The request broke off before the instance was delivered.
     #[error("the request broke off before the instance was delivered")]
     BrokenOff,
@@ -56,6 +59,7 @@ impl Fault {
             Self::Storage | Self::Memory => 0xA700,
             Self::Downstream(fault) if fault.is_passing() => 0xA700,
             Self::Downstream(_) | Self::Unlisted | Self::BrokenOff => 0x0110,
+            Self::NoStudy => 0xA900,
             Self::Refused(reason) => reason,
         }
     }

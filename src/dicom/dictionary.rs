@@ -1,6 +1,7 @@
 //! The VR of an attribute where the bytes do not say it (PS3.6, PS3.5 A.1). What
 //! to do with the attribute is floor 1's question.
 
+use super::value::unit;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
@@ -30,6 +31,18 @@ pub fn vr_of(tag: Tag, signed_pixels: bool) -> Option<VR> {
     }
 }
 
+/// The VR to tell of a value of `len` bytes, little endian, that has `vr` in the file: that of PS3.6 where whoever wrote UN did
+/// not know it (PS3.5 6.2.2), `vr` itself otherwise. Sequences, ambiguous VRs and values that do not fit stay UN.
+pub fn told_vr(tag: Tag, vr: VR, len: usize) -> VR {
+    if vr != VR::UN || is_private(tag) {
+        return vr;
+    }
+    match StandardDataDictionary.by_tag(tag).map(|entry| entry.vr()) {
+        Some(VirtualVr::Exact(known)) if known != VR::SQ && len.is_multiple_of(unit(known)) => known,
+        _ => vr,
+    }
+}
+
 /// The keyword of a standard attribute in PS3.6; empty for private and unknown ones.
 pub fn keyword(tag: Tag) -> &'static str {
     let entry = StandardDataDictionary.by_tag(tag).filter(|_| !is_private(tag));
@@ -55,5 +68,21 @@ mod tests {
         assert_eq!(vr_of(Tag(0x0029, 0x0010), false), Some(VR::LO));
         assert_eq!(vr_of(Tag(0x0029, 0x1010), false), None);
         assert_eq!(vr_of(Tag(0x0008, 0x9FFF), false), None);
+    }
+
+    #[test]
+    fn of_un_the_vr_is_told_where_the_standard_knows_one_that_fits() {
+        for (tag, len, told) in [
+            (Tag(0x0010, 0x0010), 7, VR::PN),
+            (Tag(0x0028, 0x0010), 2, VR::US),
+            (Tag(0x0028, 0x0010), 3, VR::UN),
+            (Tag(0x0028, 0x0106), 2, VR::UN),
+            (Tag(0x0040, 0x0275), 8, VR::UN),
+            (Tag(0x0029, 0x0010), 8, VR::UN),
+            (Tag(0x0008, 0x9FFF), 8, VR::UN),
+        ] {
+            assert_eq!(told_vr(tag, VR::UN, len), told, "{tag}");
+        }
+        assert_eq!(told_vr(Tag(0x0010, 0x0010), VR::LO, 7), VR::LO, "what the file says stands");
     }
 }

@@ -196,6 +196,16 @@ mod tests {
     }
 
     #[test]
+    fn what_came_as_un_is_told_by_the_vr_of_the_standard() {
+        let name = |w: &mut Writer| w.element(Tag(0x0010, 0x0010), VR::UN, b"Doe^Jane");
+        assert_eq!(attribute(name, "00100010"), json!({"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}));
+        let private = |w: &mut Writer| w.element(Tag(0x0029, 0x1010), VR::UN, &[1, 2]);
+        assert_eq!(attribute(private, "00291010"), json!({"vr": "UN", "InlineBinary": "AQI="}));
+        let set = |w: &mut Writer| w.element(Tag(0x0008, 0x0005), VR::UN, b"ISO_IR 192");
+        assert_eq!(attribute(set, "00080005"), json!({"vr": "CS", "Value": ["ISO_IR 192"]}));
+    }
+
+    #[test]
     fn json_08_12_16_tags_binary_and_what_is_no_number() {
         let fill = |out: &mut Writer| {
             out.element(Tag(0x0020, 0x9165), VR::AT, &[0x28, 0, 0x10, 0]);

@@ -2,6 +2,7 @@
 //! large for a catalog is left out whole, never cut. Reading JSON is `json_in`.
 
 use super::data_set::{DataSet, hex};
+use crate::dicom::dictionary::told_vr;
 use crate::dicom::token::Token;
 use crate::dicom::value::{little_endian, trimmed, unit};
 use crate::dicom::walker::Walker;
@@ -79,7 +80,8 @@ impl<'a> Reader<'a> {
             match token {
                 Token::Element { tag: CHARACTER_SET, value, .. } => own = codec(value),
                 Token::Element { tag, vr, value, encoding } if self.takes(tag, value, root) => {
-                    put(tag, element(vr, &little_endian(value, vr, encoding), own.as_ref()));
+                    let told = told_vr(tag, vr, value.len());
+                    put(tag, element(told, &little_endian(value, vr, encoding), own.as_ref()));
                 }
                 Token::Sequence { tag, .. } => {
                     self.held = if root { 0 } else { self.held };
@@ -254,6 +256,18 @@ mod tests {
 
     fn one(vr: VR, value: &[u8]) -> Value {
         read(|writer| writer.element(Tag(0x0018, 0x9999), vr, value))["00189999"].take()
+    }
+
+    #[test]
+    fn what_came_as_un_is_told_by_the_vr_of_the_standard() {
+        let told = read(|writer| {
+            writer.element(Tag(0x0008, 0x0060), VR::UN, b"CT");
+            writer.element(Tag(0x0020, 0x0013), VR::UN, b"7 ");
+            writer.element(Tag(0x0028, 0x0010), VR::UN, &[0, 2]);
+        });
+        assert_eq!(told["00080060"], json!({"vr": "CS", "Value": ["CT"]}));
+        assert_eq!(told["00200013"], json!({"vr": "IS", "Value": [7]}));
+        assert_eq!(told["00280010"], json!({"vr": "US", "Value": [512]}));
     }
 
     #[test]

@@ -165,9 +165,10 @@ impl Writing<'_> {
         }
         if tag == CHARACTER_SET {
             self.level().charset = Charset::of(bytes);
-            return self.put(tag, vr, &Content::Texts(vec!["ISO_IR 192".to_owned()]));
+            return self.put(tag, VR::CS, &Content::Texts(vec!["ISO_IR 192".to_owned()]));
         }
         let bytes = value::little_endian(bytes, vr, encoding);
+        let vr = dictionary::told_vr(tag, vr, bytes.len());
         if dictionary::is_private_creator(tag) {
             let name = self.level().charset.decode(value::trimmed(&bytes));
             self.level().creators.insert(tag, name);

@@ -15,6 +15,7 @@ use crate::db::writer::{Settled, Settlement, Ticket, Writer};
 use crate::deid::plan::Plan;
 use crate::destination::{Custody, Stored};
 use crate::metrics::{Direction, Reason, metrics};
+use crate::origin::Place;
 use crate::problem::Problem;
 use crate::trail::{Kind, Step};
 use axum::body::Body;
@@ -86,7 +87,7 @@ fn settlement(caller: &Caller, by: By, tally: &Tally, response: &mut Response) -
     let now = now();
     let plan = caller.engine.plan();
     let instances = tally.instances.iter().map(|done| (now, event(&by, plan, done)));
-    let request = request_event(&by, tally, response);
+    let request = request_event(&by, plan, tally, response);
     Settlement {
         project: caller.project.clone(),
         key: caller.key.clone(),
@@ -118,7 +119,7 @@ fn event(by: &By, plan: &Plan, done: &Done) -> Event {
     }
 }
 
-fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
+fn request_event(by: &By, plan: &Plan, tally: &Tally, response: &Response) -> Event {
     let (done, refused) = match response.extensions().get::<Asked>() {
         Some(asked) => (asked.found as u64, asked.unknown as u64),
         None => {
@@ -134,7 +135,14 @@ fn request_event(by: &By, tally: &Tally, response: &Response) -> Event {
         _ if status.is_client_error() => Outcome::Refused,
         _ => Outcome::Done,
     };
-    Event::request(by, outcome, done, refused)
+    let event = Event::request(by, outcome, done, refused);
+    match &tally.given {
+        Some(Place { study, series, instance }) => {
+            let uid = |uid: &Option<String>| uid.clone().unwrap_or_default();
+            event.given(plan, [study.as_str(), &uid(series), &uid(instance)])
+        }
+        None => event,
+    }
 }
 
 async fn finish(mut response: Response, tally: Tally, settled: Result<Settled, Fault>) -> Response {

@@ -7,7 +7,7 @@ use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
 use crate::deid::refusal::FailureReason;
 use crate::destination::{Custody, Target};
-use crate::origin::Origin;
+use crate::origin::{Origin, Place};
 use crate::problem::Problem;
 use std::sync::Arc;
 
@@ -107,6 +107,8 @@ pub struct Tally {
     pub custody: Custody,
     /// Instances of which the answer gives file, frames, bulk data or picture.
     pub read: u64,
+    /// What the answer gives something of, which is there: by pseudonyms, unless the profile retains UIDs.
+    pub given: Option<Place>,
 }
 
 /// What became of one instance.

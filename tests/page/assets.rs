@@ -10,11 +10,12 @@ fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Response {
     server.send_bare(headers.iter().fold(request, with))
 }
 
-/// Paths that a text refers to.
+/// Paths that a text refers to; none from the root, so that a proxy may put all of them below a prefix.
 fn paths(text: &str) -> Vec<String> {
+    assert!(!text.contains("\"/page/") && !text.contains("'/page/"), "a path from the root");
     let quoted =
-        text.split(['"', '\'']).filter(|piece| piece.starts_with("/page/") || piece.starts_with("./"));
-    let mut paths: Vec<String> = quoted.map(|piece| piece.replace("./", "/page/")).collect();
+        text.split(['"', '\'']).filter(|piece| piece.starts_with("page/") || piece.starts_with("./"));
+    let mut paths: Vec<String> = quoted.map(|piece| format!("/{}", piece.replace("./", "page/"))).collect();
     paths.retain(|path| path.ends_with(".js") || path.ends_with(".css") || path.ends_with(".svg"));
     paths
 }

@@ -8,6 +8,7 @@
 //         folder: where downloads go; shots: where screenshots go, or empty for none.
 // Prints one JSON object; exit status 1 with the failed step.
 import { readFileSync } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -19,7 +20,7 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const result = { chips: {}, downloads: {}, barriers: [], violations: [], errors: [], wide: [], asked: {}, notes: {} };
 
 /** A window of its own, which reports what it must not do. */
-async function open(browser, options = {}) {
+async function open(browser, { root = plan.gateway, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-GB', acceptDownloads: true, ...options });
   context.setDefaultTimeout(60_000);
   const page = await context.newPage();
@@ -34,9 +35,9 @@ async function open(browser, options = {}) {
   page.on('pageerror', (error) => result.errors.push(String(error)));
   page.on('request', (request) => {
     const url = new URL(request.url());
-    if (url.protocol.startsWith('http') && url.origin !== plan.gateway) result.errors.push(`a request to ${url.origin}`);
+    if (url.protocol.startsWith('http') && url.origin !== new URL(root).origin) result.errors.push(`a request to ${url.origin}`);
   });
-  await page.goto(`${plan.gateway}/${options.hash ?? ''}`);
+  await page.goto(`${root}/${options.hash ?? ''}`);
   return page;
 }
 
@@ -443,6 +444,26 @@ const steps = {
     await checked(other);
     result.notes.quota = await other.locator('.bar .notice').textContent();
     await close(other);
+  },
+
+  /** A proxy has put all of it below a prefix. */
+  async prefix(browser) {
+    const proxy = createServer((asked, answer) => {
+      if (!asked.url.startsWith('/veil/')) return answer.writeHead(404).end();
+      const { method, headers } = asked;
+      const passed = forward(plan.gateway + asked.url.slice('/veil'.length), { method, headers }, (given) => given.pipe(answer.writeHead(given.statusCode, given.headers)));
+      asked.pipe(passed);
+    });
+    await new Promise((ready) => proxy.listen(0, '127.0.0.1', ready));
+    const page = await open(browser, { root: `http://127.0.0.1:${proxy.address().port}/veil` });
+    await signIn(page);
+    await page.locator('#pick-files').setInputFiles(plan.archive);
+    await page.locator('.bar .button.main', { hasText: 'Pseudonymize' }).click();
+    await chip(page, 'done').waitFor();
+    await chip(page, '1 refused').waitFor();
+    result.chips.prefix = await chips(page);
+    await close(page);
+    proxy.close();
   },
 };
 

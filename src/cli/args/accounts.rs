@@ -243,7 +243,7 @@ pub enum KeyCommand {
         /// When it ends by itself: 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h.
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
-        /// Requests a minute, if not those of the tier.
+        /// Requests a minute, if not those of the tier; half of them, or ten, may come at once. 0: no bound.
         #[arg(long, value_name = "N")]
         rate: Option<u64>,
         /// What it may do beyond what every key may: reidentify.

@@ -40,19 +40,23 @@ const TIDYING: [&str; 3] = [
 #[derive(Default)]
 pub(in crate::db) struct Studies {
     /// Study Instance UIDs.
-    pub uids: Vec<String>,
+    pub uids: BTreeSet<String>,
     /// Their patients.
     pub patients: BTreeSet<String>,
 }
 
 impl Studies {
-    /// Those of a patient, whose pseudonym is not empty.
+    /// Those that hold anything of a patient, whose pseudonym is not empty: a study is one patient's (PS3.3 A.1.2), so one that
+    /// came under two goes with either.
     pub(in crate::db) async fn of_patient(
         transaction: &mut Write,
         project: &str,
         patient: &str,
     ) -> Result<Self, Fault> {
-        const STATEMENT: &str = "SELECT study_uid, patient_id FROM study WHERE project_id = $1 AND patient_id = $2 AND patient_id <> ''";
+        const STATEMENT: &str = "SELECT DISTINCT study_uid FROM (\
+            SELECT study_uid, patient_id FROM study WHERE project_id = $1 UNION ALL \
+            SELECT study_uid, patient_id FROM instance WHERE project_id = $1) AS held \
+            WHERE patient_id = $2 AND patient_id <> ''";
         Self::found(transaction, STATEMENT, project, searched(patient)).await
     }
 
@@ -62,8 +66,7 @@ impl Studies {
         project: &str,
         uid: &str,
     ) -> Result<Self, Fault> {
-        const STATEMENT: &str =
-            "SELECT study_uid, patient_id FROM study WHERE project_id = $1 AND study_uid = $2";
+        const STATEMENT: &str = "SELECT study_uid FROM study WHERE project_id = $1 AND study_uid = $2";
         Self::found(transaction, STATEMENT, project, uid.to_owned()).await
     }
 
@@ -73,15 +76,36 @@ impl Studies {
         project: &str,
         named: String,
     ) -> Result<Self, Fault> {
-        let rows = sqlx::query(statement).bind(project.to_owned()).bind(named);
-        let mut studies = Self::default();
-        for row in rows.fetch_all(&mut **transaction).await? {
-            studies.uids.push(row.try_get(0)?);
-            studies.patients.insert(row.try_get(1)?);
+        const PATIENTS: &str = "SELECT patient_id FROM study WHERE project_id = $1 AND study_uid = $2 UNION \
+            SELECT patient_id FROM instance WHERE project_id = $1 AND study_uid = $2";
+        let found = sqlx::query_scalar(statement).bind(project.to_owned()).bind(named);
+        let uids: BTreeSet<String> = found.fetch_all(&mut **transaction).await?.into_iter().collect();
+        let mut patients = BTreeSet::new();
+        for uid in &uids {
+            let theirs = sqlx::query_scalar::<_, String>(PATIENTS).bind(project.to_owned()).bind(uid.clone());
+            patients.extend(theirs.fetch_all(&mut **transaction).await?);
         }
-        studies.patients.remove("");
-        Ok(studies)
+        patients.remove("");
+        Ok(Self { uids, patients })
     }
+
+    /// These and those, each once.
+    pub(in crate::db) fn and(mut self, more: Self) -> Self {
+        self.uids.extend(more.uids);
+        self.patients.extend(more.patients);
+        self
+    }
+}
+
+/// All patients of whom a project holds anything.
+pub(in crate::db) async fn patients(
+    transaction: &mut Write,
+    project: &str,
+) -> Result<BTreeSet<String>, Fault> {
+    let all = sqlx::query_scalar(
+        "SELECT patient_id FROM study WHERE project_id = $1 UNION SELECT patient_id FROM instance WHERE project_id = $1",
+    );
+    Ok(all.bind(project.to_owned()).fetch_all(&mut **transaction).await?.into_iter().collect())
 }
 
 /// What the catalog does not name any more.

@@ -5,7 +5,9 @@ use crate::db::{Db, Fault, Write, now, signed, unsigned};
 use crate::deid::pseudonym::ProjectKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -92,6 +94,42 @@ pub(in crate::db) async fn erase(
         erased += done.rows_affected();
     }
     Ok(erased)
+}
+
+/// Removes what leads to this patient, under whatever pseudonyms; how many rows there were.
+pub(in crate::db) async fn erase_patient(
+    transaction: &mut Write,
+    project: &str,
+    key: &ProjectKey,
+    original: &str,
+) -> Result<u64, Fault> {
+    const STATEMENT: &str = "DELETE FROM crosswalk WHERE project_id = $1 AND kind = $2 AND original = $3";
+    let done = behind(STATEMENT, project, key, original).execute(&mut **transaction).await?;
+    Ok(done.rows_affected())
+}
+
+/// The marks of all pseudonyms that lead to this patient.
+pub(in crate::db) async fn marks_of(
+    transaction: &mut Write,
+    project: &str,
+    key: &ProjectKey,
+    original: &str,
+) -> Result<BTreeSet<String>, Fault> {
+    const STATEMENT: &str =
+        "SELECT pseudonym FROM crosswalk WHERE project_id = $1 AND kind = $2 AND original = $3";
+    let rows = behind(STATEMENT, project, key, original).fetch_all(&mut **transaction).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// A statement about the rows (project, kind, original) of a patient.
+fn behind<'a>(
+    statement: &'static str,
+    project: &str,
+    key: &ProjectKey,
+    original: &str,
+) -> Query<'a, Any, AnyArguments> {
+    let mark = super::original_mark(&super::index(key), Kind::Patient, original);
+    sqlx::query(statement).bind(project.to_owned()).bind(Kind::Patient.word()).bind(text(&mark))
 }
 
 /// One that is there already stays as it is, unless it was seen too long ago or tells of another original.

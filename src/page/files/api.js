@@ -33,8 +33,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Where a path of the server's is: a proxy may have put all of it below a prefix. */
+export const at = (path) => new URL(`..${path}`, import.meta.url).href;
+
 /** Whether the server answers at all, whatever it says. */
-export const answers = () => fetch('/health', { cache: 'no-store', credentials: 'omit' }).then(() => true, () => false);
+export const answers = () => fetch(at('/health'), { cache: 'no-store', credentials: 'omit' }).then(() => true, () => false);
 
 export function keep(name, value) {
   session[name] = value;
@@ -52,7 +55,7 @@ async function ask(path, options = {}, header = ['X-API-Key', session.key]) {
   headers.set(...header);
   let response;
   try {
-    response = await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    response = await fetch(at(path), { ...options, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
   } catch {
     throw new Refusal(0, { title: 'network' });
   }

@@ -27,7 +27,7 @@ function follow() {
 function header() {
   const link = (name) => h('a', { href: `#${name}`, 'aria-current': view.value === name ? 'page' : undefined }, t(`nav.${name}`));
   return h('header', { class: 'top' }, [
-    h('a', { class: 'brand', href: '#files' }, [h('img', { src: '/page/veil.svg', alt: '', width: 32, height: 32 }), h('span', 'Veilgate')]),
+    h('a', { class: 'brand', href: '#files' }, [h('img', { src: 'page/veil.svg', alt: '', width: 32, height: 32 }), h('span', 'Veilgate')]),
     session.about && view.value !== 'admin' ? h('nav', { 'aria-label': t('nav.label') }, ['files', 'profile', 'account'].map(link)) : h('span', { class: 'grow' }),
     h('label', { class: 'language' }, [
       h('span', { class: 'reader' }, t('language')),

@@ -5,7 +5,7 @@
 // frame after something else did.
 
 import { ref } from './vue.js';
-import { session, answers, choosing, refreshUsage, Refusal } from './api.js';
+import { at, session, answers, choosing, refreshUsage, Refusal } from './api.js';
 import { HEAD, look, isLeftover } from './look.js';
 import { isZip, files as filesOf, crc32 } from './zip.js';
 
@@ -293,7 +293,7 @@ async function send(item) {
 
 function exchange(request, item, file) {
   return new Promise((resolve, reject) => {
-    request.open('POST', '/api/deidentify');
+    request.open('POST', at('/api/deidentify'));
     request.setRequestHeader('X-API-Key', session.key);
     request.setRequestHeader('Content-Type', 'application/dicom');
     for (const [name, value] of Object.entries(choosing(item.choice))) request.setRequestHeader(name, value);
