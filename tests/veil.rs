@@ -277,3 +277,47 @@ fn a_frame_that_is_not_of_its_syntax_is_nonsense() {
     let answer = rig.get(&format!("{}/frames/1", rig.place()), FRAMES);
     assert!(answer.is_none_or(|answer| answer.status == 502));
 }
+
+#[test]
+fn an_instance_whose_name_is_no_legal_uid_is_left_out_of_its_study_and_refused_alone() {
+    let long = format!("2.25.9{}", "1".repeat(70));
+    let mut bad = set();
+    bad["00080018"]["Value"][0] = json!(long);
+    let mut file = samples::ct(support::syntax::EXPLICIT_LE, 2);
+    file.elements.retain(|element| element.tag != (0x0008, 0x0018));
+    file.elements.push(build::text((0x0008, 0x0018), b"UI", &long));
+    let (told, named, illegal) = (bad.clone(), long.clone(), file.sorted().write());
+    let rig = rig_of(json!([set(), bad]), move |target| match (target, target.contains(&named)) {
+        (target, true) if target.ends_with("/metadata") => found(&told),
+        (target, false) if target.ends_with("/metadata") && target.contains("/instances/") => found(&set()),
+        (target, _) if target.ends_with("/metadata") => {
+            ok(JSON, json!([told, set()]).to_string().into_bytes())
+        }
+        (_, true) => instances(std::slice::from_ref(&illegal)),
+        (target, false) if target.contains("/instances/") => instances(&[ct(1)]),
+        _ => instances(&[illegal.clone(), ct(1)]),
+    });
+    let places = rig.places();
+    let get = |path: &str, accept: &str| {
+        let answer = rig.get(path, accept).expect("the answer ends well");
+        assert!(!format!("{:?}{}", answer.headers, answer.text()).contains(&long), "{path}");
+        answer
+    };
+    let (series, _) = places[0].split_once("/instances/").unwrap();
+    let (study, _) = places[0].split_once("/series/").unwrap();
+    for path in [series, study] {
+        let metadata = get(&format!("{path}/metadata"), JSON);
+        assert_eq!(metadata.status, 200, "{}", metadata.text());
+        assert!(metadata.header("warning").unwrap().contains("left out"));
+        assert_eq!(metadata.json().as_array().unwrap().len(), 1);
+        assert!(places[0].ends_with(metadata.json()[0]["00080018"]["Value"][0].as_str().unwrap()));
+        let files = get(path, DICOM);
+        assert_eq!(files.status, 206, "{}", files.text());
+        assert_eq!(multipart::read(files.header("content-type").unwrap(), &files.body).unwrap().len(), 1);
+    }
+    for (place, status) in [(&places[0], 200), (&places[1], 403)] {
+        assert_eq!(get(place, DICOM).status, status, "{place}");
+        assert_eq!(get(&format!("{place}/metadata"), JSON).status, status, "{place}");
+    }
+    assert_eq!(get(&format!("{}/frames/1", places[1]), FRAMES).status, 403);
+}

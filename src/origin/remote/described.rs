@@ -69,17 +69,16 @@ impl Remote {
         Ok(sets.boxed())
     }
 
-    /// The same as trees; pixel data always stand elsewhere.
+    /// The same as trees; pixel data always stand elsewhere. Whoever takes them judges their names, too.
     async fn trees(&self, place: &Place, memory: &Pulled) -> Result<DataSets, Fault> {
         let text = self.text_of_metadata(place).await?;
         let (remote, place) = (self.clone(), place.clone());
         let trees = objects(text, memory.clone(), tree).and_then(move |read| {
             let uid = |tag| read.text(tag);
-            let path = path(uid(SERIES), uid(INSTANCE), &place);
-            if let Ok(path) = &path {
-                remote.learn(path, &uid(AVAILABLE_SYNTAX));
+            if let Ok(path) = path(uid(SERIES), uid(INSTANCE), &place) {
+                remote.learn(&path, &uid(AVAILABLE_SYNTAX));
             }
-            async move { path.map(|_| read) }
+            async move { Ok(read) }
         });
         Ok(trees.boxed())
     }
