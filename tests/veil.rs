@@ -159,6 +159,7 @@ fn an_instance_that_was_cut_is_broken_off_and_a_broken_data_set_is_told() {
     let place = rig.place();
     let answer = rig.get(&format!("{place}/metadata"), JSON).unwrap();
     assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(answer.text().contains("is not what was asked for"), "{}", answer.text());
     assert_eq!(rig.get(&format!("{place}/frames/1"), FRAMES).unwrap().status, 502, "no verdict, no pixels");
 }
 
