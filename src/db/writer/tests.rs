@@ -133,7 +133,7 @@ async fn reads_and_stores_at_once_on_two_gateways_are_all_counted() {
         let (rig, writer) = (rig.clone(), writers[usize::from(number % 4 > 1)].clone());
         tokio::spawn(async move {
             let ticket = rig.ticket(&format!("r{number}"));
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 let ticket = Ticket { reserves: false, ..ticket };
                 let read = Settlement { read: 3, ..rig.settlement(Some(ticket), 0) };
                 writer.settle(read).await.unwrap();
