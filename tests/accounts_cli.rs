@@ -245,7 +245,10 @@ fn what_cannot_be_done_is_told_with_its_exit_status() {
             vec!["project", "set", "default", "--destination", "restore", "--origin", "veil"],
             "to forward, pull or lead back",
         ),
-        (vec!["project", "set", "default", "--downstream-url", "ftp://x"], "--downstream-url"),
+        (
+            vec!["project", "set", "default", "--downstream-url", "ftp://x"],
+            "--downstream-url: the URL must begin",
+        ),
         (vec!["key", "add", "nothing", "x"], "there is no such entry"),
         (vec!["key", "add", "default", "x", "--expires", "soon"], "--expires"),
         (vec!["key", "add", "default", "x", "--expires", "2020-01-01"], "--expires: that is past"),

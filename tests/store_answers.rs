@@ -191,6 +191,21 @@ fn stow_26_27_35_links_stand_under_the_public_base_and_name_pseudonyms() {
 }
 
 #[test]
+fn what_lies_in_the_archive_while_pulls_come_from_elsewhere_has_no_retrieve_url() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        [("VEILGATE_ORIGIN", "downstream"), ("VEILGATE_DOWNSTREAM_URL", "http://127.0.0.1:1/dicom-web")];
+    let server = Server::on(&folder.path().join("data"), &[], &settings);
+    let answer = server.send(push(&[ct(1)]));
+    assert_eq!((answer.status, stored(&answer).len()), (200, 1), "{}", answer.text());
+    let json = answer.json();
+    for url in [&json["00081190"], &items(&json, "00081199")[0]["00081190"]] {
+        assert_eq!(*url, serde_json::json!({"vr": "UR"}));
+    }
+    assert_eq!((answer.header("location"), answer.header("content-location")), (None, None));
+}
+
+#[test]
 fn stow_30_coercion_is_reported_as_b000_where_the_setting_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(&folder.path().join("data"), &[], &[("VEILGATE_STORE_WARNING", "true")]);

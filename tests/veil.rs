@@ -22,6 +22,8 @@ use support::{build, samples};
 const DICOM: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
 const FRAMES: &str = "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*";
 const JSON: &str = "application/dicom+json";
+/// For the metrics.
+const TOKEN: &str = "a-token-for-the-metrics-of-this-rig";
 
 const MARKS: [&str; 8] =
     ["2.25.71", "2.25.72", "2.25.7000", "Rigpatient", "RIG-0001", "20240229", "ACC0042", "Riverside"];
@@ -50,6 +52,7 @@ fn rig_of(results: Value, script: impl Fn(&str) -> Reply + Send + Sync + 'static
         ("VEILGATE_DOWNSTREAM_URL", double.url.as_str()),
         ("VEILGATE_DOWNSTREAM_ANSWER_TIME", "1 s"),
         ("VEILGATE_DOWNSTREAM_RETRIES", "0"),
+        ("VEILGATE_METRICS_TOKEN", TOKEN),
     ];
     let gateway = Server::on(&folder.path().join("data"), &[], &settings);
     Rig { gateway, double, _folder: folder }
@@ -156,6 +159,7 @@ fn an_instance_that_was_cut_is_broken_off_and_a_broken_data_set_is_told() {
     let place = rig.place();
     let answer = rig.get(&format!("{place}/metadata"), JSON).unwrap();
     assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(answer.text().contains("is not what was asked for"), "{}", answer.text());
     assert_eq!(rig.get(&format!("{place}/frames/1"), FRAMES).unwrap().status, 502, "no verdict, no pixels");
 }
 
@@ -276,4 +280,87 @@ fn a_frame_that_is_not_of_its_syntax_is_nonsense() {
     });
     let answer = rig.get(&format!("{}/frames/1", rig.place()), FRAMES);
     assert!(answer.is_none_or(|answer| answer.status == 502));
+}
+
+#[test]
+fn an_instance_whose_name_is_no_legal_uid_is_left_out_of_its_study_and_refused_alone() {
+    let long = format!("2.25.9{}", "1".repeat(70));
+    let mut bad = set();
+    bad["00080018"]["Value"][0] = json!(long);
+    let mut file = samples::ct(support::syntax::EXPLICIT_LE, 2);
+    file.elements.retain(|element| element.tag != (0x0008, 0x0018));
+    file.elements.push(build::text((0x0008, 0x0018), b"UI", &long));
+    let (told, named, illegal) = (bad.clone(), long.clone(), file.sorted().write());
+    let rig = rig_of(json!([set(), bad]), move |target| match (target, target.contains(&named)) {
+        (target, true) if target.ends_with("/metadata") => found(&told),
+        (target, false) if target.ends_with("/metadata") && target.contains("/instances/") => found(&set()),
+        (target, _) if target.ends_with("/metadata") => {
+            ok(JSON, json!([told, set()]).to_string().into_bytes())
+        }
+        (_, true) => instances(std::slice::from_ref(&illegal)),
+        (target, false) if target.contains("/instances/") => instances(&[ct(1)]),
+        _ => instances(&[illegal.clone(), ct(1)]),
+    });
+    let places = rig.places();
+    let get = |path: &str, accept: &str| {
+        let answer = rig.get(path, accept).expect("the answer ends well");
+        assert!(!format!("{:?}{}", answer.headers, answer.text()).contains(&long), "{path}");
+        answer
+    };
+    let (series, _) = places[0].split_once("/instances/").unwrap();
+    let (study, _) = places[0].split_once("/series/").unwrap();
+    for path in [series, study] {
+        let metadata = get(&format!("{path}/metadata"), JSON);
+        assert_eq!(metadata.status, 200, "{}", metadata.text());
+        assert!(metadata.header("warning").unwrap().contains("left out"));
+        assert_eq!(metadata.json().as_array().unwrap().len(), 1);
+        assert!(places[0].ends_with(metadata.json()[0]["00080018"]["Value"][0].as_str().unwrap()));
+        let files = get(path, DICOM);
+        assert_eq!(files.status, 206, "{}", files.text());
+        assert_eq!(multipart::read(files.header("content-type").unwrap(), &files.body).unwrap().len(), 1);
+    }
+    for (place, status) in [(&places[0], 200), (&places[1], 403)] {
+        assert_eq!(get(place, DICOM).status, status, "{place}");
+        assert_eq!(get(&format!("{place}/metadata"), JSON).status, status, "{place}");
+    }
+    assert_eq!(get(&format!("{}/frames/1", places[1]), FRAMES).status, 403);
+}
+
+#[test]
+fn an_answer_that_the_server_cuts_is_told_in_the_log_and_counted() {
+    let rig = rig(|target| match target {
+        target if target.ends_with("/metadata") => found(&set()),
+        _ => instances(&[large_ct(1, 3_000_000)]).cut(1_000_000),
+    });
+    assert!(rig.get(&rig.place(), DICOM).is_none());
+    let said = rig.gateway.said_at_last("the answer was broken off", 1);
+    let line = said.lines().find(|line| line.contains("the answer was broken off")).unwrap();
+    for word in ["WARN", "cut-off", "downstream", "id="] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    let metrics = Request::new("GET", "/metrics").header("Authorization", &format!("Bearer {TOKEN}"));
+    let counted = rig.gateway.send_bare(metrics).text();
+    assert!(counted.contains("veilgate_downstream_requests_total{outcome=\"cut-off\"} 1"), "{counted}");
+}
+
+#[test]
+fn a_client_that_leaves_in_mid_answer_stands_in_the_log() {
+    let rig = rig(|target| match target {
+        target if target.ends_with("/metadata") => found(&set()),
+        _ => instances(&[large_ct(1, 64 << 20)]),
+    });
+    let place = rig.place();
+    let served = rig.get(&format!("{place}/metadata"), JSON).unwrap();
+    assert_eq!(served.status, 200);
+    let mut client = std::net::TcpStream::connect(rig.gateway.address()).unwrap();
+    let key = &rig.gateway.key;
+    let head =
+        format!("GET /dicom-web/{place} HTTP/1.1\r\nHost: g\r\nX-API-Key: {key}\r\nAccept: {DICOM}\r\n\r\n");
+    std::io::Write::write_all(&mut client, head.as_bytes()).unwrap();
+    std::io::Read::read_exact(&mut client, &mut [0; 100_000]).unwrap();
+    drop(client);
+    let told = "the client left before the end of the answer";
+    let said = rig.gateway.said_at_last(told, 1);
+    assert_eq!(said.matches(told).count(), 1, "whole answers are not among them: {said}");
+    assert!(said.lines().any(|line| line.contains(told) && line.contains("INFO")), "{said}");
 }

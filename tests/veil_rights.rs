@@ -126,3 +126,14 @@ fn a_project_follows_when_its_origin_becomes_the_veil_and_is_none_any_more() {
         }
     }
 }
+
+#[test]
+fn what_is_sent_into_the_archive_behind_the_veil_has_no_retrieve_url() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = veiled(folder.path());
+    let answer = send(&server, &office(&server, "default"), push(&[ct(1)]));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["00081190"], json!({ "vr": "UR" }));
+    assert!(!answer.text().contains("/studies/"), "{}", answer.text());
+    assert_eq!(answer.header("location"), None);
+}

@@ -7,7 +7,7 @@ use veilgate::api::{self, Service, Vault};
 use veilgate::archive::{Archive, Site};
 use veilgate::audit::key::SigningKey;
 use veilgate::budget::Budget;
-use veilgate::db::account::{Rights, Tier};
+use veilgate::db::account::{Rights, Source, Tier};
 use veilgate::db::chain::Keeper;
 use veilgate::db::crosswalk::Crosswalk;
 use veilgate::db::seal::{Keyring, MasterKey};
@@ -81,6 +81,6 @@ fn caller(folder: &std::path::Path, db: &Db) -> Caller {
         keeps_pushed: true,
         target: Target::Archive(archive(folder, db)),
         origin: Arc::new(ArchiveOrigin::new(archive(folder, db), db.clone(), "bench", Decoders::default())),
-        veiled: false,
+        source: Source::Archive,
     }
 }

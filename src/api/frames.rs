@@ -3,6 +3,7 @@
 use super::State;
 use super::ask::{self, Asked, not_acceptable};
 use super::framing::Begun;
+use crate::dicom::syntax::EXPLICIT_LE;
 use crate::dicomweb::accept::{Offer, SyntaxWish};
 use crate::dicomweb::representation::{self, As, Lossy};
 use crate::dicomweb::syntaxes::{self, OCTET_STREAM};
@@ -79,13 +80,17 @@ fn choose(asked: &Asked, stored: &str, alone: bool) -> Result<(Offer, As), Probl
         offers.push(Offer { by_name: true, ..Offer::single(OCTET_STREAM) });
         offers.extend((media != OCTET_STREAM).then_some(Offer { by_name: true, ..Offer::single(media) }));
     }
-    let all = offers.clone();
+    let (all, mut undecoded) = (offers.clone(), false);
     while !offers.is_empty() {
         let Ok((offer, choice)) = asked.choose(&offers) else { break };
         if let Some(given) = given(offer, stored, &choice.syntaxes) {
             return Ok((offer, given));
         }
+        undecoded |= choice.syntaxes.iter().any(is_native);
         offers.remove(choice.offer);
+    }
+    if undecoded {
+        return Err(Problem::Undecodable("pixels of this transfer syntax are not decoded"));
     }
     // Told anew with all that there was to choose from.
     Err(asked.choose(&all).err().unwrap_or_else(|| not_acceptable(all.get(1..).unwrap_or_default())))
@@ -98,6 +103,11 @@ fn given(offer: Offer, stored: &str, wishes: &[SyntaxWish]) -> Option<As> {
     // A media type without syntax means whatever of it is stored: the part says which.
     let met = |wish: &SyntaxWish| !matches!(wish, SyntaxWish::Uid(uid) if uid != stored);
     wishes.iter().any(met).then_some(As::Stored)
+}
+
+/// True if it takes decoded pixels.
+fn is_native(wish: &SyntaxWish) -> bool {
+    matches!(wish, SyntaxWish::Default) || matches!(wish, SyntaxWish::Uid(uid) if uid == EXPLICIT_LE)
 }
 
 #[cfg(test)]

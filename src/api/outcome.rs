@@ -19,9 +19,13 @@ const WARNINGS: usize = 8;
 const STORED: HeaderName = HeaderName::from_static("veilgate-stored");
 const REFUSED: HeaderName = HeaderName::from_static("veilgate-refused");
 
-/// The response about these instances; `kept` if they can be retrieved afterwards.
-pub(super) fn response(records: &[Record], service: &Service, kept: bool) -> StoreResponse {
-    let links = kept.then_some(&service.links);
+/// The response about these instances, with `links` if they can be retrieved afterwards; `kept` if they are not given back.
+pub(super) fn response(
+    records: &[Record],
+    service: &Service,
+    links: Option<&Links>,
+    kept: bool,
+) -> StoreResponse {
     let warning = (kept && service.store_warning).then_some(code::COERCED);
     let outcomes = records.iter().map(|record| outcome(record, links, warning)).collect();
     StoreResponse { retrieve_url: links.and_then(|links| study(records, links)), outcomes }

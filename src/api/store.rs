@@ -73,7 +73,7 @@ async fn store(
         return Ok(outcome::broken(problem, intake.abandon().await, Custody::Left));
     }
     let (records, settled) = intake.settle().await;
-    finish(service, wanted, records, settled)
+    finish(service, caller, wanted, records, settled)
 }
 
 /// What the client wants to be answered with.
@@ -107,6 +107,7 @@ fn new_boundary() -> Result<String, Problem> {
 /// The answer: the instances, or the response about them.
 fn finish(
     service: &Service,
+    caller: &Caller,
     wanted: StowAnswer,
     records: Vec<Record>,
     Settled { answer, custody, .. }: Settled,
@@ -115,7 +116,8 @@ fn finish(
         return Ok(outcome::broken(problem, records, custody));
     }
     let kept = matches!(wanted, StowAnswer::Store(_));
-    let told = outcome::response(&records, service, kept);
+    let links = (kept && caller.has_links()).then_some(&service.links);
+    let told = outcome::response(&records, service, links, kept);
     let mut response = match (wanted, answer) {
         (StowAnswer::Respond { form, also_json }, Some(answer)) if told.stored() > 0 => {
             instances(answer, &told, also_json || form == RespondForm::Zip)

@@ -13,14 +13,14 @@ pub struct Links {
     base: String,
 }
 
-/// The configured public base URL cannot be used. A fault of the settings.
+/// A URL under which a DICOMweb root is to stand, of ours or of another server, cannot be used. A fault of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadBase {
     /// Not `http://host…` or `https://host…`.
-    #[error("the public base URL must begin with http:// or https:// and a host")]
+    #[error("the URL must begin with http:// or https:// and a host")]
     NotHttp,
     /// It has a query, a fragment, credentials, white space or other unsafe characters.
-    #[error("the public base URL must not hold a query, a fragment, credentials or white space")]
+    #[error("the URL must not hold a query, a fragment, credentials or white space")]
     Unsafe,
 }
 
@@ -85,6 +85,13 @@ mod tests {
     fn what_is_no_uid_cannot_leave_its_path_segment() {
         let links = Links::new("http://h").unwrap();
         assert_eq!(links.study("../x?y#z\u{e9}"), "http://h/studies/..%2Fx%3Fy%23z%C3%A9");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said_of_whichever_it_is() {
+        for bad in [BadBase::NotHttp, BadBase::Unsafe] {
+            assert!(bad.to_string().starts_with("the URL must"), "{bad}");
+        }
     }
 
     #[test]

@@ -40,3 +40,9 @@ impl Asked {
         metrics().downstream_seconds.observe(self.started.elapsed().as_secs_f64());
     }
 }
+
+/// An answer that had begun breaks off, or is not what it began as: that is counted beside its beginning.
+pub(super) fn broken(fault: Fault) -> Fault {
+    metrics().downstream.get_or_create(&Outcome { outcome: fault.code() }).inc();
+    fault
+}

@@ -34,7 +34,7 @@ pub enum Fault {
     #[error("the downstream server refuses with status {0}")]
     Refused(u16),
     /// It claims success without saying what it stored, or answers what is no answer to what was asked.
-    #[error("the downstream server does not say what it stored, or answers something else than asked")]
+    #[error("the answer of the downstream server is not what was asked for")]
     Nonsense,
     /// It has no such resource.
     #[error("the downstream server has no such resource")]

@@ -1,5 +1,6 @@
 //! The parts of a multipart answer, one after the other as fast as they are taken. What a part means is known above.
 
+use super::asked;
 use super::fault::Fault;
 use super::read::BodyStream;
 use crate::dicomweb::media::MediaType;
@@ -168,7 +169,7 @@ impl Reading {
             match (chunk, parts) {
                 (Some(chunk), Some(parts)) => {
                     self.empty = false;
-                    parts.push(chunk, &mut read).map_err(fault)?;
+                    parts.push(chunk, &mut read).map_err(|error| asked::broken(fault(error)))?;
                 }
                 (_, parts) => {
                     self.ended = true;
@@ -176,7 +177,7 @@ impl Reading {
                         return Err(Fault::NotFound);
                     }
                     if let Some(parts) = parts.take() {
-                        parts.finish(&mut read).map_err(fault)?;
+                        parts.finish(&mut read).map_err(|error| asked::broken(fault(error)))?;
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! GET: what the downstream server holds, streamed as fast as it is taken. A body that is not whole ends in an error,
 //! never early; a request holds its place among the others until its body has ended, was dropped, or is not taken.
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
 use super::fault::{self, Fault};
 use super::multipart::ReplyParts;
 use super::places::Lease;
@@ -182,9 +182,9 @@ fn body(flow: Flow, place: Lease, silence: Duration) -> BodyStream {
     place.rests();
     let next = move |(mut flow, place): (Flow, Lease)| async move {
         place.works();
-        let chunk = timeout(silence, flow.chunk()).await.map_err(|_| Fault::TimedOut)?;
+        let chunk = timeout(silence, flow.chunk()).await.map_err(|_| Fault::TimedOut).flatten();
         place.rests();
-        Ok(chunk?.map(|bytes| (bytes, (flow, place))))
+        Ok(chunk.map_err(asked::broken)?.map(|bytes| (bytes, (flow, place))))
     };
     stream::try_unfold((flow, place), next).boxed()
 }

@@ -1,7 +1,7 @@
 //! The only three values that layers and handlers exchange, as extensions of request
 //! and response: who calls, what is left to them, what was done. `RequestId` is the layers' own.
 
-use crate::db::account::{Right, Rights, Tier};
+use crate::db::account::{Right, Rights, Source, Tier};
 use crate::db::crosswalk::Crosswalk;
 use crate::deid::engine::Engine;
 use crate::deid::receipt::{Names, Receipt, Refused};
@@ -45,8 +45,8 @@ pub struct Caller {
     pub target: Target,
     /// Where the project's pulled resources come from.
     pub origin: Arc<dyn Origin>,
-    /// That is the veil: whoever learns what a name becomes learns it of the patients behind it.
-    pub veiled: bool,
+    /// Which of the origins that is. Behind the veil whoever learns what a name becomes learns it of the patients there.
+    pub source: Source,
 }
 
 impl Caller {
@@ -65,7 +65,7 @@ impl Caller {
     /// # Errors
     /// The origin is the veil, and key or token lacks the right.
     pub fn may_send(&self) -> Result<(), Problem> {
-        if self.veiled { self.must(Right::Reidentify) } else { Ok(()) }
+        if self.source == Source::Veil { self.must(Right::Reidentify) } else { Ok(()) }
     }
 
     /// As `may_send`, where the instance itself comes back: what a project leads back it gives to nobody but the origin.
@@ -75,6 +75,12 @@ impl Caller {
     pub fn may_have_back(&self) -> Result<(), Problem> {
         self.may_send()?;
         if self.restores() { Err(Problem::OnlyRestores) } else { Ok(()) }
+    }
+
+    /// True unless what is sent comes to lie in the archive, and what is pulled comes from elsewhere: no URL of the
+    /// project's leads to it then.
+    pub fn has_links(&self) -> bool {
+        self.source == Source::Archive || !matches!(self.target, Target::Archive(_))
     }
 
     /// True if what is sent is led back to its originals instead of being pseudonymized.
@@ -233,7 +239,7 @@ pub(super) mod tests {
             keeps_pushed: false,
             target: Target::Forward(nowhere()),
             origin: Arc::new(Nowhere),
-            veiled: false,
+            source: Source::Archive,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Bodies that are counted as they pass, and answers' bodies that stay a part of their request: what is logged, or asked of
-//! other servers, while they are made says whose it is.
+//! other servers, while they are made says whose it is. One that does not come to its end is told in the log.
 
 use crate::metrics::Counter;
+use crate::origin;
+use crate::problem::Problem;
 use crate::trail::Trail;
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tracing::Span;
@@ -50,13 +53,61 @@ pub(super) struct Followed<T> {
     inner: Counted,
     trail: Trail,
     span: Span,
+    /// Bytes that are still to come, where the head says.
+    left: Option<u64>,
+    /// It came to its end, or broke off.
+    over: bool,
     _held: T,
 }
 
 impl<T> Followed<T> {
-    pub(super) fn new(inner: Counted, trail: Trail, span: Span, held: T) -> Self {
-        Self { inner, trail, span, _held: held }
+    /// The body has `length` bytes, if the head says; 0 where nothing but a head is sent.
+    pub(super) fn new(inner: Counted, trail: Trail, span: Span, length: Option<u64>, held: T) -> Self {
+        Self { inner, trail, span, left: length, over: false, _held: held }
     }
+
+    fn see(&mut self, frame: Option<&Result<Frame<Bytes>, axum::Error>>) {
+        match frame {
+            Some(Ok(frame)) => {
+                let sent = frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.left = self.left.map(|left| left.saturating_sub(sent));
+            }
+            Some(Err(error)) => {
+                self.over = true;
+                let (blame, reason) = why(error);
+                self.span.in_scope(|| tracing::warn!(blame, reason, "the answer was broken off"));
+            }
+            None => self.over = true,
+        }
+    }
+}
+
+/// Whoever sends an answer drops it at its end too, without asking whether there is more behind the bytes that it has.
+impl<T> Drop for Followed<T> {
+    fn drop(&mut self) {
+        let is_whole = self.over || self.left == Some(0) || http_body::Body::is_end_stream(&self.inner);
+        if !is_whole {
+            self.span.in_scope(|| tracing::info!("the client left before the end of the answer"));
+        }
+    }
+}
+
+/// Who has to act, and what is wrong, in words of ours: the error's own text stays unread.
+fn why(error: &axum::Error) -> (&'static str, &'static str) {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(fault) = error.downcast_ref::<origin::Fault>() {
+            let problem = Problem::from(*fault);
+            let reason = match &problem {
+                Problem::Downstream(fault) => fault.code(),
+                problem => problem.code(),
+            };
+            return (problem.blame().word(), reason);
+        }
+        cause = error.source();
+    }
+    let problem = Problem::Storage;
+    (problem.blame().word(), problem.code())
 }
 
 impl<T: Unpin> http_body::Body for Followed<T> {
@@ -67,9 +118,13 @@ impl<T: Unpin> http_body::Body for Followed<T> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Self { inner, trail, span, .. } = self.get_mut();
-        let _entered = span.enter();
-        trail.within(|| Pin::new(inner).poll_frame(cx))
+        let followed = self.get_mut();
+        let Self { inner, trail, span, .. } = &mut *followed;
+        let polled = span.in_scope(|| trail.within(|| Pin::new(inner).poll_frame(cx)));
+        if let Poll::Ready(frame) = &polled {
+            followed.see(frame.as_ref());
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -97,7 +152,8 @@ mod tests {
         let pieces = stream::iter([1, 2]).map(move |_| Ok::<_, axum::Error>(Bytes::from(name())));
         let trail = Trail::begin(None, None);
         let wanted = trail.name().to_owned();
-        let body = Followed::new(Counted::new(Body::from_stream(pieces), &COUNTER), trail, Span::none(), ());
+        let body =
+            Followed::new(Counted::new(Body::from_stream(pieces), &COUNTER), trail, Span::none(), None, ());
         let bytes = body.collect().await.unwrap().to_bytes();
         assert_eq!(bytes, format!("{wanted}{wanted}"));
         assert_eq!(COUNTER.get(), 64);

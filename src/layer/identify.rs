@@ -51,7 +51,7 @@ struct Known {
     crosswalk: Crosswalk,
     target: Target,
     origin: Arc<dyn Origin>,
-    veiled: bool,
+    source: Source,
 }
 
 /// Who a request says it comes from.
@@ -107,7 +107,7 @@ impl Accounts {
             keeps_pushed: self.defaults.keeps_pushed,
             target: known.target,
             origin: known.origin,
-            veiled: known.veiled,
+            source: known.source,
         })
     }
 
@@ -161,7 +161,7 @@ impl Accounts {
             changed: owner.changed,
             target: self.defaults.target(&settings, &crosswalk)?,
             origin: self.defaults.origin(project, &settings, &engine, &crosswalk)?,
-            veiled: self.defaults.source(&settings) == Source::Veil,
+            source: self.defaults.source(&settings),
             engine,
             crosswalk,
         };

@@ -1,5 +1,5 @@
 //! One span and one log line a request: request id, client's address, method, route template, status, whose fault, time; the
-//! same as a span of its trace, and in the metrics. The request's id and trace go on with everything that is done for it.
+//! same as a span of its trace, and in the metrics. An answer that is not taken whole has a second line, of `follow`. The request's id and trace go on with everything that is done for it.
 //!
 //! Never logged, here or anywhere: the request target (its UIDs may be original ones),
 //! queries, header values, bodies, values of a data set, file names, API keys, texts of
@@ -13,6 +13,7 @@ use crate::problem::{Blame, Code};
 use crate::trail::{Step, Trail, Value};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -37,8 +38,10 @@ pub(super) async fn trace(State(proxies): State<Arc<Proxies>>, mut request: Requ
         response.headers_mut().insert(REQUEST_ID, id);
     }
     span.in_scope(|| log(&response, asked.started));
+    let length = length(&asked, &response);
     let (step, running) = asked.answered(&response, step);
-    let body = |body| Followed::new(Counted::new(body, &metrics().sent), trail, span, (step, running));
+    let body =
+        |body| Followed::new(Counted::new(body, &metrics().sent), trail, span, length, (step, running));
     response.map(|inner| Body::new(body(inner)))
 }
 
@@ -58,6 +61,14 @@ fn span(trail: &Trail, asked: &Asked, client: Option<IpAddr>) -> Span {
         span.record("trace", trace.as_str());
     }
     span
+}
+
+/// Bytes of the body that follows the head, if it says.
+fn length(asked: &Asked, response: &Response) -> Option<u64> {
+    if asked.method == "HEAD" {
+        return Some(0);
+    }
+    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn log(response: &Response, started: Instant) {

@@ -136,7 +136,7 @@ metrics! {
     commit_seconds: Histogram = seconds(), "veilgate_commit_seconds", "histogram", [], "How long requests waited for usage and audit to be committed.";
     spool_files: Gauge = Gauge::default(), "veilgate_spool_files", "gauge", [], "Temporary files of answers that do not fit into memory.";
     spool_bytes: Gauge = Gauge::default(), "veilgate_spool_bytes", "gauge", [], "Bytes written into those files.";
-    downstream: Family<Outcome, Counter> = Family::default(), "veilgate_downstream_requests_total", "counter", ["outcome"], "Requests to downstream servers: `answered`, or the code of what went wrong.";
+    downstream: Family<Outcome, Counter> = Family::default(), "veilgate_downstream_requests_total", "counter", ["outcome"], "Requests to downstream servers: `answered`, or the code of what went wrong; an answer that breaks off behind its head counts as both.";
     downstream_seconds: Histogram = seconds(), "veilgate_downstream_seconds", "histogram", [], "How long they took: a GET to the head of its answer, a store whole.";
     resting: Gauge = Gauge::default(), "veilgate_downstream_resting", "gauge", [], "Downstream servers that are left alone because they did not answer.";
     database: Gauge = Gauge::default(), "veilgate_database_up", "gauge", [], "1 if the database answered this scrape within 3 s; else 0, and those that follow are of an earlier one.";

@@ -107,6 +107,30 @@ fn frm_04_without_a_syntax_frames_are_decoded() {
 }
 
 #[test]
+fn of_pixels_that_are_not_decoded_is_said_how_they_can_be_had() {
+    let server = Server::start();
+    let one = put(&server, &samples::ct("1.2.840.10008.1.2.4.53", 1).write());
+    for (path, accept) in [
+        ("frames/1", "*/*"),
+        ("frames/1", OCTETS),
+        ("bulk/7FE00010", "application/octet-stream"),
+        ("bulk/7FE00010", "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"),
+    ] {
+        let answer = get(&server, &format!("{}/{path}", one.path), accept);
+        assert_eq!(answer.status, 406, "{path} {accept}");
+        let problem = answer.json();
+        let said = |member: &str| problem[member].as_str().unwrap().to_owned();
+        assert_eq!(said("detail"), "pixels of this transfer syntax are not decoded", "{path} {accept}");
+        assert!(said("remedy").contains("transfer-syntax=*"), "{problem}");
+    }
+    // What no decoder could give is another matter.
+    let jls = format!("{OCTETS}; transfer-syntax=1.2.840.10008.1.2.4.80");
+    let answer = get(&server, &format!("{}/frames/1", one.path), &jls);
+    assert!(answer.status == 406 && answer.text().contains("available"), "{}", answer.text());
+    assert_eq!(get(&server, &format!("{}/frames/1", one.path), ANY_FRAMES).status, 200);
+}
+
+#[test]
 fn frm_05_frames_of_one_bit_begin_at_a_byte() {
     let mut elements = samples::identified(samples::sop::CT, "CT", 1);
     elements.extend(samples::picture(3, 5, 1));

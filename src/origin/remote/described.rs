@@ -69,17 +69,16 @@ impl Remote {
         Ok(sets.boxed())
     }
 
-    /// The same as trees; pixel data always stand elsewhere.
+    /// The same as trees; pixel data always stand elsewhere. Whoever takes them judges their names, too.
     async fn trees(&self, place: &Place, memory: &Pulled) -> Result<DataSets, Fault> {
         let text = self.text_of_metadata(place).await?;
         let (remote, place) = (self.clone(), place.clone());
         let trees = objects(text, memory.clone(), tree).and_then(move |read| {
             let uid = |tag| read.text(tag);
-            let path = path(uid(SERIES), uid(INSTANCE), &place);
-            if let Ok(path) = &path {
-                remote.learn(path, &uid(AVAILABLE_SYNTAX));
+            if let Ok(path) = path(uid(SERIES), uid(INSTANCE), &place) {
+                remote.learn(&path, &uid(AVAILABLE_SYNTAX));
             }
-            async move { path.map(|_| read) }
+            async move { Ok(read) }
         });
         Ok(trees.boxed())
     }
@@ -167,13 +166,24 @@ async fn all_read<T: Send + 'static>(
 fn tree(text: &[u8]) -> Option<Read> {
     let mut read = object_in::parse(text)?;
     let is_image = [ROWS, COLUMNS].iter().all(|tag| !read.text(*tag).is_empty());
-    let named = PIXELS.into_iter().find(|tag| read.object.get(*tag).is_some());
+    // Also where their value cannot be read: of real numbers some give the first as a number.
+    let named = PIXELS.into_iter().find(|tag| read.object.get(*tag).is_some() || read.unread.contains(tag));
     if let Some(tag) = named.or(is_image.then_some(PIXEL_DATA)) {
         let wide = read.number(BITS_ALLOCATED).is_some_and(|bits| bits > 8);
-        let vr = named.and_then(|tag| Some(read.object.get(tag)?.header().vr));
-        read.object.put(elsewhere(tag, vr.unwrap_or(if wide { VR::OW } else { VR::OB })));
+        let said = read.object.get(tag).map(|element| element.header().vr);
+        read.object.put(elsewhere(tag, said.unwrap_or(vr_of_pixels(tag, wide))));
     }
     Some(read)
+}
+
+/// The VR of pixel data of a form, where nobody says it (PS3.6); `wide` ones have more than 8 bits.
+fn vr_of_pixels(tag: Tag, wide: bool) -> VR {
+    match tag.element() {
+        0x0008 => VR::OF,
+        0x0009 => VR::OD,
+        _ if wide => VR::OW,
+        _ => VR::OB,
+    }
 }
 
 impl RemoteOrigin {
@@ -235,5 +245,28 @@ fn path(series: String, instance: String, asked: &Place) -> Result<String, Fault
             Ok(Place { study: asked.study.clone(), series: Some(series), instance: Some(instance) }.path())
         }
         _ => Err(downstream::Fault::Nonsense.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use dicom_core::header::Header;
+
+    #[test]
+    fn pixels_stand_elsewhere_in_the_form_that_the_server_tells_of() {
+        let image = r#""00280010":{"vr":"US","Value":[2]},"00280011":{"vr":"US","Value":[2]}"#;
+        let pixels = |more: &str| {
+            let read = tree(format!("{{{image}{more}}}").as_bytes()).unwrap();
+            let pixels = read.object.iter().filter(|element| element.tag().group() == 0x7FE0);
+            pixels.map(|element| (element.tag().element(), element.header().vr)).collect::<Vec<_>>()
+        };
+        assert_eq!(pixels(""), [(0x0010, VR::OB)], "some servers do not tell of compressed ones");
+        // Orthanc gives the first of the numbers.
+        assert_eq!(pixels(r#","7FE00008":{"vr":"OF","Value":[0.92]}"#), [(0x0008, VR::OF)]);
+        assert_eq!(pixels(r#","7FE00009":{"vr":"OD","Value":[0.92]}"#), [(0x0009, VR::OD)]);
+        assert_eq!(pixels(r#","7FE00008":{"vr":"OF","BulkDataURI":"x"}"#), [(0x0008, VR::OF)]);
+        assert_eq!(pixels(r#","7FE00010":{"vr":"OW","Value":[1]}"#), [(0x0010, VR::OB)]);
     }
 }

@@ -172,12 +172,18 @@ impl Remote {
         let said = page.results.first().and_then(|result| result.values(related).first().and_then(number));
         match said {
             Some(count) => Ok(count),
-            None => self.below(place).try_fold(0, |count, _| async move { Ok(count + 1) }).await,
+            // One whose name is not legal is an instance, too.
+            None => self.found(place).try_fold(0, |count, _| async move { Ok(count + 1) }).await,
         }
     }
 
-    /// The instances below a place, page by page.
+    /// The instances below a place.
     pub(in crate::origin) fn below(&self, place: &Place) -> BoxStream<'static, Result<Below, Fault>> {
+        self.found(place).and_then(|result| std::future::ready(instance(&result))).boxed()
+    }
+
+    /// The results that are the instances below a place, page by page.
+    fn found(&self, place: &Place) -> BoxStream<'static, Result<DataSet, Fault>> {
         let (remote, query) = (self.clone(), below(place));
         let next = move |offset: Option<u64>| {
             let (remote, query) = (remote.clone(), query.clone());
@@ -186,8 +192,7 @@ impl Remote {
                 let page = remote.page(&Query { offset, ..query }).await?;
                 let more = page.remaining != Remaining::None && !page.results.is_empty();
                 let next = more.then(|| offset + page.results.len() as u64);
-                let found = page.results.iter().map(instance).collect::<Vec<_>>();
-                Ok(Some((stream::iter(found), next)))
+                Ok(Some((stream::iter(page.results.into_iter().map(Ok)), next)))
             }
         };
         stream::try_unfold(Some(0), next).try_flatten().boxed()

@@ -4,9 +4,10 @@
 use super::verdicts::Judged;
 use super::{Fault, Parts, Place, Veil};
 use crate::budget::Share;
-use crate::deid::engine::{Engine, Subject};
+use crate::deid::engine::{Engine, SERIES, Subject};
 use crate::deid::facts::Facts;
 use crate::deid::receipt::{Originals, Receipt, Refused};
+use crate::deid::refusal::Refusal;
 use crate::deid::rewriter::{COPIES, Options, Rewriter};
 use crate::deid::search::Found;
 use crate::dicom::TransferSyntax;
@@ -68,6 +69,10 @@ impl Veil {
     /// A rewritten instance in the first of the syntaxes wished for that it can be given in.
     async fn given(&self, part: Part, wishes: &[SyntaxWish]) -> Result<Part, Fault> {
         let Rewritten { part, original } = self.rewritten_part(part).await?;
+        if original.series.as_ref().is_none_or(String::is_empty) {
+            drained(part.content.whole()).await?;
+            return Err(Fault::Refused(Refusal::NoIdentity(SERIES)));
+        }
         let syntax = part.transfer_syntax.unwrap_or_default();
         let encapsulated = TransferSyntax::of(syntax).is_some_and(|syntax| syntax.encapsulated);
         match representation::choose(syntax, wishes, Lossy::Stays, decodes) {

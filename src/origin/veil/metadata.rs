@@ -150,6 +150,11 @@ impl Veil {
             Some(tag) => Err(Refusal::Unwritable(*tag)),
             None => object::pseudonymize(&self.0.engine, &read.object),
         };
+        // What has no series cannot be asked for.
+        let decided = decided.and_then(|seen| match &place.series {
+            Some(series) if series.is_empty() => Err(Refusal::NoIdentity(SERIES)),
+            _ => Ok(seen),
+        });
         let verdict = match &decided {
             Err(refusal) => Verdict::refused(*refusal),
             Ok((object, subject)) => Verdict::passed(
