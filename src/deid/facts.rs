@@ -6,7 +6,7 @@ use super::patient::Patient;
 use super::refusal::Refusal;
 use crate::dicom::text::Charset;
 use crate::dicom::{uid, value};
-use dicom_core::Tag;
+use dicom_core::{Tag, VR};
 
 /// Top-level attributes that decide; each may occur once, or twice with equal values.
 const DECIDING: &[Tag] = &[
@@ -24,6 +24,15 @@ const DECIDING: &[Tag] = &[
     Tag(0x0028, 0x0301),
     Tag(0x0028, 0x0302),
     Tag(0x0042, 0x0012),
+];
+
+/// Those of them that an output cannot be without, and their VR: under another one they would be removed (PS3.5 6.2).
+const BEARING: [(Tag, VR); 5] = [
+    (Tag(0x0008, 0x0005), VR::CS),
+    (Tag(0x0008, 0x0016), VR::UI),
+    (Tag(0x0008, 0x0018), VR::UI),
+    (Tag(0x0020, 0x000D), VR::UI),
+    (Tag(0x0020, 0x000E), VR::UI),
 ];
 
 /// Referenced Series Sequence of the Common Instance Reference Module (PS3.3 C.12.2).
@@ -85,6 +94,15 @@ impl Gather {
                 Ok(())
             }
         }
+    }
+
+    /// Notes the VR that a top-level element has in the file.
+    ///
+    /// # Errors
+    /// The output could not be without the element, and under this VR it would go.
+    pub fn see_vr(&self, tag: Tag, vr: VR) -> Result<(), Refusal> {
+        let other = |&(bearing, its): &(Tag, VR)| bearing == tag && vr != its && vr != VR::UN;
+        if BEARING.iter().any(other) { Err(Refusal::Unwritable(tag)) } else { Ok(()) }
     }
 
     /// Notes a top-level sequence.
@@ -330,5 +348,15 @@ mod tests {
         assert_eq!(gather(overlay).unwrap().overlay_bits, 1 << 12);
         let separate = [overlay, &[(Tag(0x6000, 0x3000), &[0u8, 0][..])]].concat();
         assert_eq!(gather(&separate).unwrap().overlay_bits, 0);
+    }
+
+    #[test]
+    fn what_an_output_cannot_be_without_has_its_own_vr_or_un() {
+        let gather = Gather::default();
+        for (tag, its) in BEARING {
+            assert!(gather.see_vr(tag, its).is_ok() && gather.see_vr(tag, VR::UN).is_ok(), "{tag}");
+            assert_eq!(gather.see_vr(tag, VR::US), Err(Refusal::Unwritable(tag)));
+        }
+        assert!(gather.see_vr(Tag(0x0008, 0x0060), VR::US).is_ok(), "it is removed, and not missed");
     }
 }

@@ -92,6 +92,7 @@ fn survey(source: &InMemDicomObject) -> Result<(Gather, Prior), Refusal> {
             Value::Primitive(_) if element.tag() == CHARACTER_SET => {}
             Value::Primitive(value) => {
                 let bytes = encode(element.tag(), value)?;
+                gather.see_vr(element.tag(), element.header().vr)?;
                 gather.see(element.tag(), &bytes)?;
                 prior.see(element.tag(), &bytes);
             }

@@ -309,6 +309,7 @@ pub(super) fn survey(head: &Head, limits: Limits) -> Result<(Gather, Prior), Ref
         match token {
             Token::Element { tag, vr, value, encoding } => {
                 let value = value::little_endian(value, vr, encoding);
+                gather.see_vr(tag, vr)?;
                 gather.see(tag, &value)?;
                 prior.see(tag, &value);
             }
