@@ -1,5 +1,6 @@
 //! One span and one log line a request: request id, client's address, method, route template, status, whose fault, time; the
-//! same as a span of its trace, and in the metrics. An answer that is not taken whole has a second line, of `follow`. The request's id and trace go on with everything that is done for it.
+//! same as a span of its trace, and in the metrics. An answer that is not taken whole has a second line,
+//! of `follow`. The request's id and trace go on with everything that is done for it.
 //!
 //! Never logged, here or anywhere: the request target (its UIDs may be original ones),
 //! queries, header values, bodies, values of a data set, file names, API keys, texts of
