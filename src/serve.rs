@@ -115,9 +115,10 @@ pub enum Failure {
 /// The server could not start.
 pub fn run(config: Config) -> Result<(), Failure> {
     log(&config);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Failure::System)?;
-    runtime.block_on(serve(config))
+    let runtime = tokio::runtime::Runtime::new().map_err(|_| Failure::System)?;
+    // On a worker: whoever waits here would have each connection handed over to one.
+    let serving = runtime.spawn(serve(config));
+    runtime.block_on(serving).unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 //! one breaks the connection off, for a body must never look whole when it is not.
 
 use super::Service;
+use super::joined::Joined;
 use crate::dicomweb::boundary;
 use crate::dicomweb::links::Links;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
@@ -139,7 +140,7 @@ fn told(mut response: Response, tally: Tally) -> Response {
 }
 
 fn answer(status: StatusCode, content_type: &str, body: ByteStream) -> Response {
-    let mut response = (status, Body::from_stream(body)).into_response();
+    let mut response = (status, Body::from_stream(Joined::new(body))).into_response();
     if let Ok(value) = HeaderValue::from_str(content_type) {
         response.headers_mut().insert(header::CONTENT_TYPE, value);
     }

@@ -16,6 +16,7 @@ mod frames;
 mod framing;
 mod health;
 mod intake;
+mod joined;
 mod lookup;
 mod metadata;
 pub mod metrics;

@@ -50,7 +50,7 @@ impl Db {
 
     /// True if an object below the name of a project of ours is of no use: no instance lies in it, and no request that
     /// is being settled can still enter it. A gateway that was killed may have told the database to commit and not lived
-    /// to see it; the end of its chain, which every settlement locks first, is waited for.
+    /// to see it; its settlement, which holds the end of its chain, is waited for.
     ///
     /// # Errors
     /// The database fails.

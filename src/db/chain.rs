@@ -1,4 +1,4 @@
-//! The audit chains in SQL: a project's head is locked first, so that no fork can come about; entries, checkpoints and
+//! The audit chains in SQL: a project's head is locked first, or changed only if it is what it was, so that no fork can come about; entries, checkpoints and
 //! closing records are stored as canonical text. What an entry is, and what a verifier finds, is `audit`'s; reading is
 //! `reading`'s and `export`'s, deleting `retention`'s, what the second sink has had `cursor`'s.
 //!
@@ -13,6 +13,7 @@ mod retention;
 pub use export::Export;
 pub use reading::{Snapshot, Walk};
 
+use super::script::{Script, Value};
 use super::{Db, Fault, Write, signed, unsigned};
 use crate::audit::chain::{Head, Sealed};
 use crate::audit::checkpoint::{Checkpoint, Signed};
@@ -20,7 +21,7 @@ use crate::audit::digest::Digest;
 use crate::audit::event::Event;
 use crate::audit::key::{PublicKey, SigningKey};
 use crate::audit::value::{Id, Time};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,11 +74,20 @@ impl Keeper {
     }
 }
 
-/// A locked end of a chain.
+/// The end of a chain: locked, or as it was left.
 pub(super) struct Tip {
     head: Head,
+    /// As it was signed; empty at the beginning.
+    checkpoint: String,
     kept_sequence: u64,
     kept_ms: i64,
+}
+
+/// What was appended: the entries as they are stored, the checkpoint at the new end, and that end.
+pub(super) struct Appended {
+    pub(super) entries: Vec<Sealed>,
+    pub(super) checkpoint: Signed<Checkpoint>,
+    pub(super) tip: Tip,
 }
 
 /// Locks the end of a chain until the transaction ends. A chain that is not there yet begins.
@@ -107,7 +117,8 @@ pub(super) async fn lock(transaction: &mut Write, keeper: &Keeper, project: &str
             "the head of an audit chain is not what was signed: `veilgate audit verify`",
         ));
     }
-    Ok(Tip { head, kept_sequence: unsigned(row.try_get(2)?), kept_ms: row.try_get(3)? })
+    let checkpoint = checkpoint.unwrap_or_default();
+    Ok(Tip { head, checkpoint, kept_sequence: unsigned(row.try_get(2)?), kept_ms: row.try_get(3)? })
 }
 
 /// True if this end was signed by our key, or is the beginning.
@@ -120,53 +131,75 @@ fn is_ours(keeper: &Keeper, head: &Head, checkpoint: Option<&str>) -> bool {
     })
 }
 
-/// Appends events at a locked end, and signs it. The entries as they were stored, and the checkpoint at the new end.
+/// Appends events at an end, and signs it. Where the chain does not end there any more, the script says so, and must be
+/// undone.
+pub(super) fn extend(
+    script: &mut Script,
+    keeper: &Keeper,
+    tip: Tip,
+    events: Vec<(Time, Event)>,
+    now: i64,
+) -> Result<Appended, Fault> {
+    let full = |_| Fault::Failing("an audit chain is full");
+    let (head, entries) = tip.head.clone().append(events).map_err(full)?;
+    let due = head.sequence >= tip.kept_sequence.saturating_add(keeper.entries)
+        || u128::from(unsigned(now.saturating_sub(tip.kept_ms))) >= keeper.time.as_millis();
+    let (checkpoint, tip) = sign(script, keeper, &tip, head, due, now)?;
+    store(script, &entries);
+    Ok(Appended { entries, checkpoint, tip })
+}
+
+/// Appends events at a locked end, and signs it. The entries as they are stored.
 pub(super) async fn append(
     transaction: &mut Write,
     keeper: &Keeper,
     tip: Tip,
     events: Vec<(Time, Event)>,
     now: i64,
-) -> Result<(Vec<Sealed>, Signed<Checkpoint>), Fault> {
-    let full = |_| Fault::Failing("an audit chain is full");
-    let (head, entries) = tip.head.append(events).map_err(full)?;
-    store(transaction, &entries).await?;
-    let due = head.sequence >= tip.kept_sequence.saturating_add(keeper.entries)
-        || u128::from(unsigned(now.saturating_sub(tip.kept_ms))) >= keeper.time.as_millis();
-    let kept = (!due).then_some((tip.kept_sequence, tip.kept_ms));
-    let checkpoint = sign(transaction, keeper, &head, kept, now).await?;
-    Ok((entries, checkpoint))
+) -> Result<Vec<Sealed>, Fault> {
+    let mut script = Script::default();
+    let appended = extend(&mut script, keeper, tip, events, now)?;
+    run(script, transaction).await?;
+    Ok(appended.entries)
 }
 
-/// Signs an end and writes it into the head's row. The checkpoint is kept for good too, unless the one last `kept`
-/// (number and time) is to stay that.
-async fn sign(
-    transaction: &mut Write,
+/// Signs a new end in place of `before` and writes it into the head's row. The checkpoint is kept for good too if it is due.
+fn sign(
+    script: &mut Script,
     keeper: &Keeper,
-    head: &Head,
-    kept: Option<(u64, i64)>,
+    before: &Tip,
+    head: Head,
+    due: bool,
     now: i64,
-) -> Result<Signed<Checkpoint>, Fault> {
-    let checkpoint = Checkpoint::sign(head, time(now)?, &keeper.key);
-    let text = checkpoint.canonical();
-    keeper.latest().insert(head.project.as_str().to_owned(), text.clone());
-    if kept.is_none() {
-        keep(transaction, head, &text).await?;
-    }
-    let (kept_sequence, kept_ms) = kept.unwrap_or((head.sequence, now));
-    sqlx::query(
+) -> Result<(Signed<Checkpoint>, Tip), Fault> {
+    let signed_now = Checkpoint::sign(&head, time(now)?, &keeper.key);
+    let checkpoint = signed_now.canonical();
+    keeper.latest().insert(head.project.as_str().to_owned(), checkpoint.clone());
+    let (kept_sequence, kept_ms) =
+        if due { (head.sequence, now) } else { (before.kept_sequence, before.kept_ms) };
+    let tip = Tip { head, checkpoint, kept_sequence, kept_ms };
+    script.add(
         "UPDATE audit_head SET sequence = $2, hash = $3, checkpoint = $4, kept_sequence = $5, kept_ms = $6 \
-         WHERE project_id = $1",
-    )
-    .bind(head.project.as_str())
-    .bind(signed(head.sequence))
-    .bind(head.hash.to_hex())
-    .bind(text)
-    .bind(signed(kept_sequence))
-    .bind(kept_ms)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(checkpoint)
+         WHERE project_id = $1 AND sequence = $7 AND hash = $8 AND COALESCE(checkpoint, '') = $9 \
+         AND kept_sequence = $10",
+        [
+            tip.head.project.as_str().into(),
+            signed(tip.head.sequence).into(),
+            tip.head.hash.to_hex().into(),
+            tip.checkpoint.as_str().into(),
+            signed(kept_sequence).into(),
+            kept_ms.into(),
+            signed(before.head.sequence).into(),
+            before.head.hash.to_hex().into(),
+            before.checkpoint.as_str().into(),
+            signed(before.kept_sequence).into(),
+        ],
+        1,
+    );
+    if due {
+        keep(script, &tip);
+    }
+    Ok((signed_now, tip))
 }
 
 /// Locks, appends and signs in one go, at the present time: for acts, which come one at a time.
@@ -178,21 +211,26 @@ pub(super) async fn record(
 ) -> Result<Sealed, Fault> {
     let now = super::now();
     let tip = lock(transaction, keeper, project).await?;
-    let (entries, _) = append(transaction, keeper, tip, vec![(time(now)?, event)], now).await?;
+    let entries = append(transaction, keeper, tip, vec![(time(now)?, event)], now).await?;
     entries.into_iter().next().ok_or(Fault::Failing("an audit entry was not made"))
 }
 
-async fn keep(transaction: &mut Write, head: &Head, checkpoint: &str) -> Result<(), Fault> {
-    sqlx::query(
+async fn run(script: Script, transaction: &mut Write) -> Result<(), Fault> {
+    if script.run(transaction).await? {
+        Ok(())
+    } else {
+        Err(Fault::Failing("the end of an audit chain moved"))
+    }
+}
+
+/// Keeps the checkpoint of an end for good; one that was kept there before stays.
+fn keep(script: &mut Script, tip: &Tip) {
+    script.add(
         "INSERT INTO audit_checkpoint (project_id, sequence, body) VALUES ($1, $2, $3) \
-         ON CONFLICT (project_id, sequence) DO NOTHING",
-    )
-    .bind(head.project.as_str())
-    .bind(signed(head.sequence))
-    .bind(checkpoint)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+         ON CONFLICT (project_id, sequence) DO UPDATE SET body = audit_checkpoint.body",
+        [tip.head.project.as_str().into(), signed(tip.head.sequence).into(), tip.checkpoint.as_str().into()],
+        1,
+    );
 }
 
 impl Db {
@@ -217,7 +255,9 @@ impl Db {
         if tip.head.sequence == 0 {
             return Err(Fault::Missing);
         }
-        let checkpoint = sign(&mut transaction, keeper, &tip.head, None, super::now()).await?;
+        let mut script = Script::default();
+        let (checkpoint, _) = sign(&mut script, keeper, &tip, tip.head.clone(), true, super::now())?;
+        run(script, &mut transaction).await?;
         transaction.commit().await?;
         Ok(checkpoint)
     }
@@ -247,22 +287,21 @@ pub(super) fn time(now: i64) -> Result<Time, Fault> {
     Time::from_unix_millis(now).map_err(|_| Fault::Failing("the clock is out of bounds"))
 }
 
-async fn store(transaction: &mut Write, mut entries: &[Sealed]) -> Result<(), Fault> {
+fn store(script: &mut Script, mut entries: &[Sealed]) {
     for (rows, statement) in ROWS.iter().zip(INSERTS.iter()) {
         while let Some((now, rest)) = entries.split_at_checked(*rows) {
-            let mut query = sqlx::query(AssertSqlSafe(statement.as_str()));
-            for entry in now {
-                query = query
-                    .bind(entry.body.project.as_str().to_owned())
-                    .bind(signed(entry.body.sequence))
-                    .bind(entry.hash.to_hex())
-                    .bind(entry.body.canonical());
-            }
-            query.execute(&mut **transaction).await?;
+            let values = now.iter().flat_map(|entry| -> [Value; 4] {
+                [
+                    entry.body.project.as_str().into(),
+                    signed(entry.body.sequence).into(),
+                    entry.hash.to_hex().into(),
+                    entry.body.canonical().into(),
+                ]
+            });
+            script.add(statement, values, *rows as u64);
             entries = rest;
         }
     }
-    Ok(())
 }
 
 fn insert(rows: usize) -> String {

@@ -2,7 +2,7 @@
 //! there stands in the modules; what a request leaves behind is written by `writer`.
 //!
 //! One text of each statement for SQLite and PostgreSQL. A row that must not change
-//! between reading and writing is locked by `UPDATE … RETURNING`.
+//! between reading and writing is locked by `UPDATE … RETURNING`, or written only if it is what it was.
 
 pub mod account;
 #[cfg(feature = "billing")]
@@ -14,6 +14,7 @@ pub mod crosswalk;
 pub mod erase;
 pub mod held;
 pub mod pseudonyms;
+mod script;
 pub mod seal;
 pub mod standing;
 pub mod usage;

@@ -2,6 +2,7 @@
 //! is `writer`'s.
 
 use super::account::Tier;
+use super::script::Script;
 use super::{Db, Fault, Write, now, unsigned};
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use sqlx::Row;
@@ -147,7 +148,8 @@ pub(super) async fn lock(
     Ok(Locked { quota, stripe_customer: row.try_get(4)?, taken: unsigned(row.try_get(5)?) })
 }
 
-async fn begin(transaction: &mut Write, customer: &str, month: &Month) -> Result<(), Fault> {
+/// Begins a month, if it has not begun.
+pub(super) async fn begin(transaction: &mut Write, customer: &str, month: &Month) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO usage (customer_id, month, used, reserved) VALUES ($1, $2, 0, 0) \
          ON CONFLICT (customer_id, month) DO NOTHING",
@@ -159,26 +161,16 @@ async fn begin(transaction: &mut Write, customer: &str, month: &Month) -> Result
     Ok(())
 }
 
-/// Adds to a month, which begins if it is new. What is only counted needs no lock before.
-pub(super) async fn add(
-    transaction: &mut Write,
-    customer: &str,
-    month: &Month,
-    added: &Added,
-) -> Result<(), Fault> {
-    const ADD: &str = "UPDATE usage SET used = used + $3, \
-        reserved = CASE WHEN reserved + $4 < 0 THEN 0 ELSE reserved + $4 END, \
-        read_instances = read_instances + $5, read_bytes = read_bytes + $6 WHERE customer_id = $1 AND month = $2";
-    let adding = || {
-        let (customer, month) = (customer.to_owned(), month.0.clone());
-        let query = sqlx::query(ADD).bind(customer).bind(month).bind(added.used).bind(added.reserved);
-        query.bind(added.read).bind(added.read_bytes)
-    };
-    if adding().execute(&mut **transaction).await?.rows_affected() == 0 {
-        begin(transaction, customer, month).await?;
-        adding().execute(&mut **transaction).await?;
-    }
-    Ok(())
+/// Adds to a month that has begun. What is only counted needs no lock before.
+pub(super) fn add(script: &mut Script, customer: &str, month: &Month, added: &Added) {
+    let Added { used, reserved, read, read_bytes } = *added;
+    script.add(
+        "UPDATE usage SET used = used + $3, \
+         reserved = CASE WHEN reserved + $4 < 0 THEN 0 ELSE reserved + $4 END, \
+         read_instances = read_instances + $5, read_bytes = read_bytes + $6 WHERE customer_id = $1 AND month = $2",
+        [customer.into(), month.as_str().into(), used.into(), reserved.into(), read.into(), read_bytes.into()],
+        1,
+    );
 }
 
 impl Db {

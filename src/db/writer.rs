@@ -6,7 +6,9 @@
 //! database leaves open is in `debts`, what left after its request was settled in `sent`.
 
 mod batch;
+mod commit;
 mod debts;
+mod ends;
 mod recover;
 mod sent;
 
@@ -20,6 +22,7 @@ use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
 use crate::metrics::metrics;
 use debts::Debts;
+use ends::Ends;
 use sent::Sent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,12 +48,13 @@ pub struct Terms {
     /// This gateway's own name, new at each start.
     pub gateway: String,
     marks: Arc<Marks>,
+    ends: Arc<Ends>,
 }
 
 impl Terms {
     /// Chains under `keeper`, months of `quotas`, reservations of `gateway`.
     pub fn new(keeper: Keeper, quotas: Quotas, gateway: String) -> Self {
-        Self { keeper, quotas, gateway, marks: Arc::default() }
+        Self { keeper, quotas, gateway, marks: Arc::default(), ends: Arc::default() }
     }
 }
 

@@ -20,7 +20,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 const FIRST: usize = 64 << 10;
 
 /// and at the most, of a server that sends fast: the fewer reads, the less they cost.
-const MOST: usize = 1 << 20;
+const MOST: usize = 2 << 20;
+
+/// Bytes that the head of an answer may have, and that of a framed body are read at once at the most.
+const HEAD: usize = 1 << 20;
 
 /// What carries the bytes: TCP, or TLS over it.
 pub(super) type Link = Box<dyn Io>;
@@ -52,7 +55,7 @@ impl Driver {
 impl Wire {
     /// HTTP/1.1 over a link.
     pub(super) async fn over(link: Link) -> Result<Self, Fault> {
-        let opened = http1::Builder::new().max_buf_size(MOST).handshake(TokioIo::new(link)).await;
+        let opened = http1::Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(link)).await;
         let (sender, connection) = opened.map_err(|_| Fault::Unreachable)?;
         Ok(Self { sender, driver: Driver(Some(connection)) })
     }

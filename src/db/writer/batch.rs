@@ -1,15 +1,15 @@
-//! One transaction of the writer. Locks are taken in one order, heads of chains by project, months by customer, names by project, so
-//! that two gateways never wait for each other.
+//! One transaction of the writer. On PostgreSQL locks are taken in one order, heads of chains by project, months by customer,
+//! names by project, so that two gateways never wait for each other; on SQLite a transaction has all there are.
 
+use super::commit::commit;
 use super::{Ask, Reply, Settled, Settlement, Terms, Ticket};
-use crate::audit::chain::Sealed;
-use crate::audit::checkpoint::{Checkpoint, EntryReceipt, Signed};
-use crate::audit::digest::Digest;
+use crate::audit::checkpoint::EntryReceipt;
 use crate::audit::event::Event;
-use crate::db::chain::{self, Keeper, Tip};
+use crate::db::chain::{self, Appended, Tip};
 use crate::db::crosswalk::{self, Entries};
+use crate::db::script::Script;
 use crate::db::usage::{self, Added, Locked, Month};
-use crate::db::{Db, Fault, Write, account, catalog, now, signed, unsigned};
+use crate::db::{Db, Fault, Kind, Write, account, catalog, now, signed, unsigned};
 use sqlx::Row;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,13 +17,13 @@ use tokio::time::timeout;
 
 /// How long the database may take before a commit, to commit, and to tell whether it did. SQLite waits for 10 seconds
 /// itself where another process holds its lock.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A database that hangs is as good as none.
-const SILENT: Fault = Fault::Down("it does not answer in time");
+pub(super) const SILENT: Fault = Fault::Down("it does not answer in time");
 
-/// How long the outcome of a commit is asked for whose answer never came.
-const DOUBT: [u64; 6] = [50, 200, 500, 1000, 2000, 4000];
+/// A chain does not end where it was gone on from, or a month has not begun.
+const OTHERWISE: Fault = Fault::Failing("an account is not what it was");
 
 type Customer = (String, Month);
 
@@ -54,18 +54,56 @@ enum Pending {
 /// What stands in a transaction that is to be committed.
 type Prepared = (Write, Vec<Pending>, Chained);
 
+/// How a batch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Chains end where they were left here, months have begun: mostly that is so, and asking takes longer than writing.
+    Trusting,
+    /// What is gone on from is looked at and locked.
+    Looking,
+}
+
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
     let keys = terms.marks.missing(keys(asks), now());
-    let prepared = timeout(PATIENCE, prepare(db, terms, asks, &keys)).await;
-    let (transaction, pending, chained) = prepared.unwrap_or(Err(SILENT))?;
-    commit(db, &terms.keeper, transaction, &chained).await?;
+    let mut prepared = attempt(db, terms, asks, &keys, Care::Trusting).await;
+    // The entries of whoever went on before us are there already.
+    if matches!(prepared, Err(OTHERWISE | Fault::Exists)) {
+        prepared = attempt(db, terms, asks, &keys, Care::Looking).await;
+    }
+    let (transaction, pending, mut chained) = prepared?;
+    let newest = chained.values().find_map(|appended| appended.entries.last());
+    commit(db, &terms.keeper, transaction, newest).await?;
     terms.marks.made(&keys, now());
-    Ok(pending.into_iter().map(|pending| answer(pending, &chained)).collect())
+    let answers = pending.into_iter().map(|pending| answer(pending, &chained)).collect();
+    while let Some((project, appended)) = chained.pop_first() {
+        // Gateways that share PostgreSQL would find each other's entries more often than their own.
+        if db.kind == Kind::Sqlite {
+            terms.ends.leave(&project, appended.tip);
+        }
+    }
+    Ok(answers)
+}
+
+/// One attempt, without commit.
+async fn attempt(
+    db: &Db,
+    terms: &Terms,
+    asks: &[&Ask],
+    keys: &BTreeSet<&str>,
+    care: Care,
+) -> Result<Prepared, Fault> {
+    timeout(PATIENCE, prepare(db, terms, asks, keys, care)).await.unwrap_or(Err(SILENT))
 }
 
 /// Does all but commit; `keys` are marked as used.
-async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask], keys: &BTreeSet<&str>) -> Result<Prepared, Fault> {
+async fn prepare(
+    db: &Db,
+    terms: &Terms,
+    asks: &[&Ask],
+    keys: &BTreeSet<&str>,
+    care: Care,
+) -> Result<Prepared, Fault> {
     // A reservation that is lost with the power is lost with its request; one given back must not come back.
     let durable = !asks.iter().all(|ask| matches!(ask, Ask::Reserve(..) | Ask::Sent { .. } | Ask::Flush));
     let transaction = if durable { db.write().await? } else { db.write_relaxed().await? };
@@ -79,26 +117,20 @@ async fn prepare(db: &Db, terms: &Terms, asks: &[&Ask], keys: &BTreeSet<&str>) -
         events: BTreeMap::new(),
         names: BTreeMap::new(),
     };
-    batch.lock(asks).await?;
+    batch.lock(asks, care).await?;
     let mut pending = Vec::with_capacity(asks.len());
     for ask in asks {
         pending.push(batch.take(ask).await?);
     }
-    for ((customer, month), added) in &batch.added {
-        usage::add(&mut batch.transaction, customer, month, added).await?;
-    }
-    for (project, names) in &batch.names {
-        crosswalk::insert(&mut batch.transaction, project, names).await?;
-    }
-    let chained = batch.chain().await?;
+    let chained = batch.write(care).await?;
     account::mark_used(&mut batch.transaction, keys, batch.now).await?;
     Ok((batch.transaction, pending, chained))
 }
 
-type Chained = BTreeMap<String, (Vec<Sealed>, Signed<Checkpoint>)>;
+type Chained = BTreeMap<String, Appended>;
 
 impl Batch<'_> {
-    async fn lock(&mut self, asks: &[&Ask]) -> Result<(), Fault> {
+    async fn lock(&mut self, asks: &[&Ask], care: Care) -> Result<(), Fault> {
         let settlements = asks.iter().filter_map(|ask| match ask {
             Ask::Settle(settlement) | Ask::Recover(settlement) => Some(settlement),
             _ => None,
@@ -107,7 +139,10 @@ impl Batch<'_> {
         projects.sort_unstable();
         projects.dedup();
         for project in projects {
-            let tip = chain::lock(&mut self.transaction, &self.terms.keeper, project).await?;
+            let tip = match self.terms.ends.take(project) {
+                Some(tip) if care == Care::Trusting => tip,
+                _ => chain::lock(&mut self.transaction, &self.terms.keeper, project).await?,
+            };
             self.tips.insert(project.to_owned(), tip);
         }
         // What is only counted is locked by the adding itself.
@@ -246,15 +281,33 @@ impl Batch<'_> {
         Ok(true)
     }
 
-    async fn chain(&mut self) -> Result<Chained, Fault> {
+    /// Writes what was gathered: months first, chains last.
+    async fn write(&mut self, care: Care) -> Result<Chained, Fault> {
+        let mut script = Script::default();
+        for ((customer, month), added) in &self.added {
+            // Those that are locked have begun.
+            if care == Care::Looking && self.months.is_empty() {
+                usage::begin(&mut self.transaction, customer, month).await?;
+            }
+            usage::add(&mut script, customer, month, added);
+        }
+        if !self.names.is_empty() && !std::mem::take(&mut script).run(&mut self.transaction).await? {
+            return Err(OTHERWISE);
+        }
+        for (project, names) in &self.names {
+            crosswalk::insert(&mut self.transaction, project, names).await?;
+        }
+        let chained = self.chain(&mut script)?;
+        if script.run(&mut self.transaction).await? { Ok(chained) } else { Err(OTHERWISE) }
+    }
+
+    fn chain(&mut self, script: &mut Script) -> Result<Chained, Fault> {
         let mut chained = Chained::new();
         for (project, events) in std::mem::take(&mut self.events) {
             let Some(tip) = self.tips.remove(&project).filter(|_| !events.is_empty()) else { continue };
             let dated = events.into_iter().map(|(at, event)| Ok((chain::time(at)?, event)));
             let events = dated.collect::<Result<Vec<_>, Fault>>()?;
-            let keeper = &self.terms.keeper;
-            let made = chain::append(&mut self.transaction, keeper, tip, events, self.now).await?;
-            chained.insert(project, made);
+            chained.insert(project, chain::extend(script, &self.terms.keeper, tip, events, self.now)?);
         }
         Ok(chained)
     }
@@ -297,47 +350,10 @@ fn answer(pending: Pending, chained: &Chained) -> Result<Reply, Fault> {
         Pending::Settled { useless, last } => (useless, last),
     };
     let receipt = last.and_then(|(project, last)| {
-        let (entries, checkpoint) = chained.get(&project)?;
+        let Appended { entries, checkpoint, .. } = chained.get(&project)?;
         EntryReceipt::new(entries.get(last)?, checkpoint.clone()).ok()
     });
     Ok(Reply::Settled(Box::new(Settled { receipt, useless })))
-}
-
-/// Commits. Where the answer of the database is lost, it is asked whether it has the entries: they are new and cannot
-/// have come there otherwise.
-async fn commit(db: &Db, keeper: &Keeper, transaction: Write, chained: &Chained) -> Result<(), Fault> {
-    let committed = timeout(PATIENCE, transaction.commit()).await;
-    let Err(fault) = committed.map_or(Err(SILENT), |done| done.map_err(Fault::from)) else { return Ok(()) };
-    let newest = chained.values().find_map(|(entries, _)| entries.last());
-    let Some(newest) = newest.filter(|_| fault.is_outage()) else { return Err(fault) };
-    match timeout(PATIENCE, settled(db, keeper, newest)).await {
-        Ok(Some(true)) => Ok(()),
-        _ => Err(fault),
-    }
-}
-
-/// Whether an entry was committed; nothing if nobody can tell.
-async fn settled(db: &Db, keeper: &Keeper, entry: &Sealed) -> Option<bool> {
-    for pause in DOUBT {
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        if let Ok(found) = has(db, keeper, entry).await {
-            return Some(found);
-        }
-    }
-    None
-}
-
-/// Asked under the lock of the chain's head, so that a commit still under way ends first.
-async fn has(db: &Db, keeper: &Keeper, entry: &Sealed) -> Result<bool, Fault> {
-    let mut transaction = db.write().await?;
-    chain::lock(&mut transaction, keeper, entry.body.project.as_str()).await?;
-    let hash: Option<String> =
-        sqlx::query_scalar("SELECT hash FROM audit_entry WHERE project_id = $1 AND sequence = $2")
-            .bind(entry.body.project.as_str())
-            .bind(signed(entry.body.sequence))
-            .fetch_optional(&mut *transaction)
-            .await?;
-    Ok(hash.as_deref().and_then(Digest::from_hex) == Some(entry.hash))
 }
 
 /// A name for a line that no other has or had.

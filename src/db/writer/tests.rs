@@ -1,6 +1,8 @@
 //! Tests of the writer on a real database: quotas that hold under load, chains without forks, what a dead gateway left.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod ends;
+
 use super::*;
 use crate::audit::action::{Action, Outcome};
 use crate::audit::event::By;

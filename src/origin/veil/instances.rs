@@ -21,8 +21,11 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
-/// Bytes that the rewriter is given at once while it has not decided: it may have to hold them.
+/// Bytes that the rewriter is given at once: at first, as most heads are short and what is behind them then goes on in one
+/// piece; while it has not decided, as it may have to hold them; and at the most.
+const FIRST: usize = 8 << 10;
 const UNDECIDED: usize = 64 << 10;
+const MOST: usize = 1 << 20;
 
 const OTHER_SYNTAX: Fault =
     Fault::Undecodable("no instance can be given in a transfer syntax that the request takes");
@@ -170,6 +173,8 @@ struct Rest {
     source: ByteStream,
     /// What came of it and was not taken yet.
     left: Bytes,
+    /// Bytes that it is given next at the most.
+    window: usize,
     /// None at its end.
     rewriter: Option<Rewriter>,
     receipt: Option<Receipt>,
@@ -179,7 +184,7 @@ struct Rest {
 impl Rest {
     fn new(engine: &Engine, share: Share, source: ByteStream) -> Self {
         let rewriter = Some(Rewriter::new(engine, Options::default()));
-        Self { source, left: Bytes::new(), rewriter, receipt: None, share }
+        Self { source, left: Bytes::new(), window: FIRST, rewriter, receipt: None, share }
     }
 
     /// The next pieces; none at the end.
@@ -192,11 +197,13 @@ impl Rest {
         };
         match chunk {
             Some(mut chunk) => {
-                if rewriter.admitted().is_none() && chunk.len() > UNDECIDED {
-                    self.left = chunk.split_off(UNDECIDED);
+                if chunk.len() > self.window {
+                    self.left = chunk.split_off(self.window);
                 }
                 self.share.hold(rewriter.will_hold(chunk.len()).saturating_mul(COPIES)).await?;
-                rewriter.push(chunk, out).map_err(refused)
+                rewriter.push(chunk, out).map_err(refused)?;
+                self.window = if rewriter.admitted().is_some() { MOST } else { UNDECIDED };
+                Ok(())
             }
             None => {
                 let receipt = self.rewriter.take().map(|rewriter| rewriter.finish(out));
