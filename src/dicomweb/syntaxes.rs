@@ -71,6 +71,9 @@ pub const COMPRESSED: &[Compressed] = &[
 const FORMER_NAMES: &[(&str, &str)] = &[
     ("image/x-dicom-rle", "image/dicom-rle"),
     ("image/x-jls", "image/jls"),
+    // As viewers write them.
+    ("image/jhc", "image/jphc"),
+    ("image/dicom+jpeg", "image/jpeg"),
     ("application/json", "application/dicom+json"),
 ];
 
@@ -122,6 +125,8 @@ mod tests {
         assert_eq!(default("image/jpeg"), Some("1.2.840.10008.1.2.4.70"));
         assert_eq!(default("image/x-jls"), Some("1.2.840.10008.1.2.4.80"));
         assert_eq!(default("image/jp2"), Some("1.2.840.10008.1.2.4.90"));
+        assert_eq!(default("image/jhc"), Some("1.2.840.10008.1.2.4.201"));
+        assert_eq!(default("image/dicom+jpeg"), default("image/jpeg"));
         assert_eq!(default("image/png"), None);
         assert_eq!(media_of("1.2.840.10008.1.2.1"), OCTET_STREAM);
     }

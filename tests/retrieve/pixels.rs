@@ -61,6 +61,8 @@ fn what_viewers_send_for_frames_is_answered_in_the_letters_they_look_for() {
         let head = String::from_utf8_lossy(&answer.body[..200]).into_owned();
         let line = format!("\r\nContent-Type: {media}; transfer-syntax=1.2.840.10008.1.2.4.80\r\n");
         assert!(head.starts_with("--") && head.contains(&line), "{head}");
+        // OHIF looks for the end of the head among the first 512 bytes.
+        assert!(answer.body[..512].windows(4).any(|four| four == b"\r\n\r\n"), "{head}");
         let body = &parts(&answer)[0].body;
         assert!(body.starts_with(&[0xFF, 0xD8]) && body.ends_with(&[0xFF, 0xD9]), "bulk_05");
     }
@@ -71,6 +73,18 @@ fn what_viewers_send_for_frames_is_answered_in_the_letters_they_look_for() {
     ] {
         assert_eq!(get(&server, &format!("{}/frames/1", one.path), accept).status, status, "{accept}");
     }
+    let microscopy = ["jpeg", "jls", "x-jls", "jp2", "jpx", "jhc", "x-dicom-rle", "dicom-rle", "dicom+jpeg"];
+    let microscopy = microscopy.map(|kind| format!("multipart/related; type=\"image/{kind}\"")).join(", ");
+    let answer = get(&server, &format!("{}/frames/1", one.path), &microscopy);
+    assert!(
+        answer.status == 200 && answer.header("content-type").unwrap().contains("image/jls"),
+        "{microscopy}"
+    );
+    let htj2k = put(&server, &samples::ct("1.2.840.10008.1.2.4.202", 1).write());
+    let by_query = Request::new("GET", &format!("{}/frames/1?accept=image/jhc", htj2k.path));
+    let answer = server.send(by_query);
+    assert_eq!(answer.header("content-type"), Some("image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202"));
+    assert!(answer.status == 200 && answer.body.starts_with(&[0xFF, 0x4F]), "untouched");
     let by_query = Request::new("GET", &format!("{}/frames/1?accept=image/jls", one.path));
     let answer = server.send(by_query);
     assert_eq!(

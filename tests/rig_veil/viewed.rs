@@ -182,9 +182,27 @@ fn names_are_led_back_after_a_restart_and_after_the_crosswalk_was_lost() {
     let place = path(&rig.json("instances?InstanceNumber=1").remove(0));
     let Rig { gateway: running, orthanc, folder, .. } = rig;
     drop(running);
-    let again = gateway(&folder.path().join("data"), "research", &orthanc);
-    let metadata = Request::new("GET", &format!("/dicom-web/{place}/metadata")).header("Accept", JSON);
-    assert_eq!(again.send(metadata).status, 200);
+    for lost in [false, true] {
+        if lost {
+            assert!(lose_the_crosswalk(&folder.path().join("data/veilgate.db")) > 0);
+        }
+        let again = gateway(&folder.path().join("data"), "research", &orthanc);
+        let metadata = Request::new("GET", &format!("/dicom-web/{place}/metadata")).header("Accept", JSON);
+        assert_eq!(again.send(metadata).status, 200, "lost: {lost}");
+    }
+}
+
+/// How many names there were.
+fn lose_the_crosswalk(database: &std::path::Path) -> u64 {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut database =
+            SqliteConnection::connect(&format!("sqlite://{}", database.display())).await.unwrap();
+        let lost = database.execute("DELETE FROM crosswalk").await.unwrap().rows_affected();
+        database.close().await.unwrap();
+        lost
+    })
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod pulled;
 mod rendered;
 mod spans;
 mod still;
+#[cfg(test)]
+mod tests;
 
 pub use pulled::Pulled;
 pub use still::still;

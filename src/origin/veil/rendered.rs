@@ -6,6 +6,7 @@ use crate::deid::engine::{SERIES, SOP_INSTANCE, STUDY};
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::Level;
 use crate::dicomweb::query::{Include, Query};
+use crate::origin::Remaining;
 use crate::raster::wish::Wish;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -26,20 +27,24 @@ impl Veil {
         if place.instance.is_some() {
             return self.shown(place, frame, wish).await;
         }
-        let places = self.places(place, MOST).await?;
-        let (veil, instances) = (self.clone(), places.len() as u64);
+        let judged = self.seen(&self.original(place).await?).await?;
+        if judged.passed == 0 {
+            return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
+        }
+        let (places, more) = self.places(place, MOST).await?;
+        let (veil, instances) = (self.clone(), judged.passed.min(places.len() as u64));
         let parts = stream::iter(places.into_iter().map(Ok)).try_filter_map(move |place| {
             let veil = veil.clone();
             async move {
                 match veil.shown(&place, None, wish).await {
                     Ok(parts) => Ok(Some(parts.parts)),
-                    // What has no picture is left out of many (PS3.18 10.4.3.3.3).
+                    // What has no picture is left out of many (PS3.18 10.4.3.3.3); what is refused, the status tells.
                     Err(Fault::Undecodable(_) | Fault::Refused(_) | Fault::NotFound) => Ok(None),
                     Err(fault) => Err(fault),
                 }
             }
         });
-        Ok(Parts::counted(false, instances, parts.try_flatten().boxed()))
+        Ok(Parts::counted(judged.refused > 0 || more, instances, parts.try_flatten().boxed()))
     }
 
     async fn shown(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Parts, Fault> {
@@ -57,7 +62,7 @@ impl Veil {
     ) -> Result<Parts, Fault> {
         let places = match place.instance {
             Some(_) => vec![place.clone()],
-            None => self.places(place, CHOICE).await?,
+            None => self.places(place, CHOICE).await?.0,
         };
         let mut failed = Fault::NotFound;
         for place in [places.get(places.len() / 2), places.first(), places.last()].into_iter().flatten() {
@@ -76,8 +81,8 @@ impl Veil {
         Err(failed)
     }
 
-    /// The instances below a place, by their pseudonyms.
-    async fn places(&self, place: &Place, most: u64) -> Result<Vec<Place>, Fault> {
+    /// The instances below a place, by their pseudonyms; true if there are more.
+    async fn places(&self, place: &Place, most: u64) -> Result<(Vec<Place>, bool), Fault> {
         let query = Query {
             level: Level::Instance,
             study: Some(place.study.clone()),
@@ -92,7 +97,7 @@ impl Veil {
         if page.results.is_empty() {
             return Err(Fault::NotFound);
         }
-        Ok(page.results.iter().map(named).collect())
+        Ok((page.results.iter().map(named).collect(), page.remaining != Remaining::None))
     }
 }
 

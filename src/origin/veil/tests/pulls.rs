@@ -87,7 +87,12 @@ async fn what_is_refused_is_left_out_of_many_and_told_of_one() {
         );
     }
     assert!(given(rig.veil.thumbnail(&series(&good), None, wish).await.unwrap()).await.is_ok());
-    assert_eq!(given(rig.veil.rendered(&series(&good), None, wish).await.unwrap()).await.unwrap().len(), 2);
+    let pictures = rig.veil.rendered(&series(&good), None, wish).await.unwrap();
+    assert_eq!((pictures.partial, pictures.instances), (true, 2), "told, and not counted");
+    assert_eq!(given(pictures).await.unwrap().len(), 2);
+    let rig = super::rig(RESEARCH, &[us(2)]).await;
+    let refused = rig.veil.rendered(&series(&rig.place(&us(2))), None, wish).await.err();
+    assert!(matches!(refused, Some(Fault::Refused(_))), "{refused:?}");
 }
 
 #[tokio::test]
