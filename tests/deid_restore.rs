@@ -102,7 +102,7 @@ fn back_and_forth(preset: &str, all: Vec<(String, Vec<u8>)>) -> usize {
 }
 
 #[test]
-fn every_sample_comes_back_as_it_was_in_every_transfer_syntax() {
+fn reid_02_03_every_sample_comes_back_as_it_was_in_every_transfer_syntax() {
     for preset in ["basic", "research"] {
         let through = back_and_forth(preset, samples::all());
         assert!(through > 40, "{through} with {preset}");
@@ -246,7 +246,7 @@ fn text_that_is_not_in_its_character_set_is_refused_where_it_must_change() {
 }
 
 #[test]
-fn signatures_group_lengths_and_what_said_that_it_is_pseudonymous_go() {
+fn reid_03_signatures_group_lengths_and_what_said_that_it_is_pseudonymous_go() {
     let mac = vec![vec![text((0x0400, 0x0015), b"CS", "SHA256")]];
     let more = vec![
         build::bytes((0x0008, 0x0000), b"UL", &[1, 0, 0, 0]),

@@ -8,7 +8,7 @@ use crate::support::syntax;
 use crate::support::walk::walk;
 
 #[test]
-fn meta_01_the_preamble_is_zeros_even_where_it_held_a_tiff_header() {
+fn core_09_meta_01_the_preamble_is_zeros_even_where_it_held_a_tiff_header() {
     let mut file = ct(Vec::new());
     let mut tiff = [0x44; 128];
     tiff[..4].copy_from_slice(b"II*\0");
@@ -29,7 +29,7 @@ fn meta_02_class_instance_and_syntax_are_those_of_the_data_set() {
 }
 
 #[test]
-fn meta_03_the_implementation_is_the_gateways_own_even_when_uids_are_retained() {
+fn core_09_meta_03_the_implementation_is_the_gateways_own_even_when_uids_are_retained() {
     let mut file = ct(Vec::new());
     file.more_meta.push(text((2, 0x13), b"SH", "RIVERSIDE_PACS"));
     for engine in [drive::preset("basic"), options(&["retain-uids"]), drive::preset("blank")] {

@@ -1,6 +1,7 @@
-//! The audit chains in SQL: a project's head is locked first, or changed only if it is what it was, so that no fork can come about; entries, checkpoints and
-//! closing records are stored as canonical text. What an entry is, and what a verifier finds, is `audit`'s; reading is
-//! `reading`'s and `export`'s, deleting `retention`'s, what the second sink has had `cursor`'s.
+//! The audit chains in SQL: a project's head is locked first, or changed only if it is what it was, so that no fork can
+//! come about; entries, checkpoints and closing records are stored as canonical text. What an entry is, and what a verifier
+//! finds, is `audit`'s; reading is `reading`'s and `export`'s, deleting `retention`'s, what the second sink has had
+//! `cursor`'s.
 //!
 //! Nothing is appended to an end that does not carry our signature: whoever writes a chain anew in the database cannot
 //! have it signed by going on with it.

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn json_08_12_16_tags_binary_and_what_is_no_number() {
+    fn json_04_08_12_16_tags_binary_and_what_is_no_number() {
         let fill = |out: &mut Writer| {
             out.element(Tag(0x0020, 0x9165), VR::AT, &[0x28, 0, 0x10, 0]);
             out.element(Tag(0x0028, 0x1201), VR::OW, &[1, 2, 3, 4]);

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn json_17_doubtful_input_fails_that_instance_and_keeps_its_uids() {
+    fn json_04_17_doubtful_input_fails_that_instance_and_keeps_its_uids() {
         for (attributes, kind) in [
             (r#""00100020":{"vr":"LO"},"00100020":{"vr":"LO"}"#, Kind::Duplicate),
             (r#""00100020":{"vr":"LO","vr":"LO"}"#, Kind::Duplicate),

@@ -9,7 +9,7 @@ use crate::support::{files, rig, walk};
 const DICOM: &str = "multipart/related; type=\"application/dicom\"";
 
 #[test]
-fn wado_01_02_05_every_level_gives_every_instance_as_it_was_stored() {
+fn wado_01_02_05_14_every_level_gives_every_instance_as_it_was_stored() {
     let server = Server::start();
     let pushed: Vec<Pushed> = (1..=3).map(|number| put(&server, &ct(number))).collect();
     let large = put(&server, &large_ct(9, 6_000_001));
@@ -126,7 +126,7 @@ fn wado_07_unknown_illegal_and_mixed_requests_hear_what_is_wrong() {
 }
 
 #[test]
-fn acc_12_wado_12_lossless_is_decoded_lossy_stays_and_a_star_leaves_all_as_it_is() {
+fn acc_12_wado_10_12_lossless_is_decoded_lossy_stays_and_a_star_leaves_all_as_it_is() {
     let server = lenient();
     let rle = put(&server, &files::fixture("MR_small_RLE.dcm"));
     let jpeg = put(&server, &files::fixture("SC_rgb_small_odd_jpeg.dcm"));
@@ -154,7 +154,7 @@ fn acc_12_wado_12_lossless_is_decoded_lossy_stays_and_a_star_leaves_all_as_it_is
 }
 
 #[test]
-fn acc_16_parts_of_one_answer_may_differ_in_syntax() {
+fn acc_16_wado_06_parts_of_one_answer_may_differ_in_syntax() {
     let server = lenient();
     let study = "2.25.71";
     let one = put(&server, &ct_of_study(study, 1));

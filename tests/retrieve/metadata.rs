@@ -10,7 +10,7 @@ use serde_json::Value;
 const JSON: &str = "application/dicom+json";
 
 #[test]
-fn meta_01_02_every_level_gives_an_array_with_an_object_an_instance() {
+fn meta_01_02_wado_14_every_level_gives_an_array_with_an_object_an_instance() {
     let server = Server::start();
     let pushed = [put(&server, &ct(1)), put(&server, &ct(2))];
     for (target, count) in [(pushed[0].study(), 2), (pushed[0].series(), 2), (&*pushed[0].path, 1)] {
@@ -54,7 +54,7 @@ fn meta_04_06_07_all_attributes_are_there_and_no_group_2_and_no_group_lengths() 
 }
 
 #[test]
-fn meta_08_bulk_01_every_reference_can_be_followed_and_stands_under_the_public_url() {
+fn meta_08_bulk_01_03_wado_14_every_reference_can_be_followed_and_stands_under_the_public_url() {
     let server = lenient();
     for name in ["CT_small.dcm", "examples_palette.dcm", "waveform_ecg.dcm", "MR_small_RLE.dcm"] {
         let one = put(&server, &files::fixture(name));
@@ -84,7 +84,7 @@ fn references(value: &Value, uris: &mut Vec<String>) {
 }
 
 #[test]
-fn acc_21_json_01_texts_are_utf_8_whatever_they_were_stored_in() {
+fn acc_18_20_21_json_01_texts_are_utf_8_whatever_they_were_stored_in() {
     let server = lenient();
     let one = put(&server, &files::fixture("chrGreek.dcm"));
     let answer = get(&server, &format!("{}/metadata", one.path), JSON);

@@ -20,7 +20,7 @@ fn frames_of(frames: u8) -> Vec<u8> {
 }
 
 #[test]
-fn frm_01_03_frames_come_in_the_order_asked_each_with_its_place() {
+fn frm_01_03_wado_14_frames_come_in_the_order_asked_each_with_its_place() {
     let server = Server::start();
     let one = put(&server, &frames_of(5));
     let answer = get(&server, &format!("{}/frames/2,4", one.path), OCTETS);
@@ -43,7 +43,7 @@ fn frm_02_frames_that_are_not_there_are_told() {
 }
 
 #[test]
-fn what_viewers_send_for_frames_is_answered_in_the_letters_they_look_for() {
+fn bulk_05_what_viewers_send_for_frames_is_answered_in_the_letters_they_look_for() {
     let server = lenient();
     let one = put(&server, &files::fixture("emri_small_jpeg_ls_lossless.dcm"));
     for accept in [
@@ -170,7 +170,7 @@ fn frm_06_float_pixels_are_served_the_same_way() {
 }
 
 #[test]
-fn frames_without_a_table_are_found_and_tables_are_believed_only_if_true() {
+fn bulk_05_frames_without_a_table_are_found_and_tables_are_believed_only_if_true() {
     let stream = |number: u8| vec![0xFF, 0xD8, 0xFF, 0xDA, 0, 3, number, 4, 0xFF, 0xD9];
     let (first, second) = (stream(1), stream(2));
     let halves = (second[..4].to_vec(), second[4..].to_vec());

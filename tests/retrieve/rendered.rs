@@ -27,7 +27,7 @@ fn picture(answer: &Response) -> (u32, u32, Vec<u8>) {
 }
 
 #[test]
-fn rend_01_02_every_level_is_rendered_as_jpeg_or_png() {
+fn rend_01_02_09_wado_14_every_level_is_rendered_as_jpeg_or_png() {
     let server = lenient();
     let one = put(&server, &files::fixture("MR_small.dcm"));
     for target in [format!("{}/rendered", one.path), format!("{}/frames/1/rendered", one.path)] {
@@ -187,7 +187,7 @@ fn documents_are_rendered_as_they_are_and_what_has_no_picture_says_so() {
 }
 
 #[test]
-fn uri_01_02_03_04_the_uri_service_gives_instances_and_pictures() {
+fn uri_01_02_03_04_06_07_the_uri_service_gives_instances_and_pictures() {
     let server = lenient();
     let one = put(&server, &files::fixture("MR_small_RLE.dcm"));
     let ask = |more: &str| get(&server, &format!("{}{more}", one.by_query()), "*/*");

@@ -190,7 +190,7 @@ const QUERIES: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn sql_finds_what_the_definition_of_a_match_says_at_every_level_and_page() {
+async fn qido_09_11_sql_finds_what_the_definition_of_a_match_says_at_every_level_and_page() {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
     let samples = samples();
