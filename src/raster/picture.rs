@@ -76,7 +76,9 @@ impl Look {
             (0x0028, 0x1051) => self.width = self.width.or_else(number),
             (0x0028, 0x1052) => self.intercept = self.intercept.or_else(number),
             (0x0028, 0x1053) => self.slope = self.slope.or_else(number),
-            (0x0028, 0x1056) => self.function = value::ascii(bytes).and_then(Function::of),
+            (0x0028, 0x1056) => {
+                self.function = self.function.take().or_else(|| value::ascii(bytes).and_then(Function::of));
+            }
             (0x0028, 0x0120) => self.padding = value::first_us(bytes).map(i64::from),
             (0x2050, 0x0020) => self.inverse = value::ascii(bytes) == Some("INVERSE"),
             (0x0028, element @ 0x1101..=0x1103) => {

@@ -60,7 +60,10 @@ fn series(data: &mut DataSet, number: usize) {
     text(data, 0x0040_0244, "DA", pick(&["20240101", "", "20240102"], number));
     text(data, 0x0040_0245, "TM", pick(&["23", "01", ""], number));
     text(data, 0x0008_103E, "LO", pick(&["axial", "Axial"], number));
-    let item = json!({"00400009": {"vr": "SH", "Value": [pick(&["S1", "S2"], number)]}});
+    let item = json!({
+        "00400009": {"vr": "SH", "Value": [pick(&["S1", "S2"], number)]},
+        "00401001": {"vr": "SH", "Value": [pick(&["R1", "R2", "R1"], number)]},
+    });
     data.put(of_number(0x0040_0275), "SQ", vec![json!({}), item]);
 }
 
@@ -179,6 +182,8 @@ const QUERIES: &[&str] = &[
     "SeriesInstanceUID=1.4.1,1.5.1",
     "PerformedProcedureStepStartDate=20240101-20240102&PerformedProcedureStepStartTime=22-02",
     "PerformedProcedureStepStartDate=20240102",
+    "PerformedProcedureStepStartTime=22-",
+    "RequestAttributesSequence.RequestedProcedureID=R1",
     "RequestAttributesSequence.ScheduledProcedureStepID=S1",
     "RequestAttributesSequence.ScheduledProcedureStepID=S1&PatientName=doe*",
     "SeriesDescription=Ax*",
@@ -190,7 +195,7 @@ const QUERIES: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn qido_09_11_sql_finds_what_the_definition_of_a_match_says_at_every_level_and_page() {
+async fn qido_09_10_11_sql_finds_what_the_definition_of_a_match_says_at_every_level_and_page() {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
     let samples = samples();
