@@ -77,7 +77,8 @@ impl Look {
             (0x0028, 0x1052) => self.intercept = self.intercept.or_else(number),
             (0x0028, 0x1053) => self.slope = self.slope.or_else(number),
             (0x0028, 0x1056) => {
-                self.function = self.function.take().or_else(|| value::ascii(bytes).and_then(Function::of));
+                let function = || value::ascii(bytes).and_then(Function::of);
+                self.function = self.function.or_else(function);
             }
             (0x0028, 0x0120) => self.padding = value::first_us(bytes).map(i64::from),
             (0x2050, 0x0020) => self.inverse = value::ascii(bytes) == Some("INVERSE"),
@@ -243,4 +244,23 @@ fn ybr(cell: &[u8]) -> [f32; 3] {
 fn colour(y: f32, cb: f32, cr: f32) -> [u8; 3] {
     [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb]
         .map(|it| it.round().clamp(0.0, 255.0) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_windows_the_first_is_taken_whole() {
+        let mut look = Look::default();
+        for (center, width, function) in [("40", "400", "SIGMOID"), ("50", "1500", "LINEAR_EXACT")] {
+            for (element, text) in [(0x1050, center), (0x1051, width), (0x1056, function)] {
+                look.see(Tag(0x0028, element), text.as_bytes());
+            }
+        }
+        assert_eq!(
+            (look.center, look.width, look.function),
+            (Some(40.0), Some(400.0), Some(Function::Sigmoid))
+        );
+    }
 }

@@ -66,10 +66,11 @@ enum Care {
 /// Writes all jobs in one transaction; their answers in the same order.
 pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<Result<Reply, Fault>>, Fault> {
     let keys = terms.marks.missing(keys(asks), now());
-    let mut prepared = attempt(db, terms, asks, &keys, Care::Trusting).await;
+    let attempt = |care| timeout(PATIENCE, prepare(db, terms, asks, &keys, care));
+    let mut prepared = attempt(Care::Trusting).await.unwrap_or(Err(SILENT));
     // The entries of whoever went on before us are there already.
     if matches!(prepared, Err(OTHERWISE | Fault::Exists)) {
-        prepared = attempt(db, terms, asks, &keys, Care::Looking).await;
+        prepared = attempt(Care::Looking).await.unwrap_or(Err(SILENT));
     }
     let (transaction, pending, mut chained) = prepared?;
     let newest = chained.values().find_map(|appended| appended.entries.last());
@@ -83,17 +84,6 @@ pub(super) async fn write(db: &Db, terms: &Terms, asks: &[&Ask]) -> Result<Vec<R
         }
     }
     Ok(answers)
-}
-
-/// One attempt, without commit.
-async fn attempt(
-    db: &Db,
-    terms: &Terms,
-    asks: &[&Ask],
-    keys: &BTreeSet<&str>,
-    care: Care,
-) -> Result<Prepared, Fault> {
-    timeout(PATIENCE, prepare(db, terms, asks, keys, care)).await.unwrap_or(Err(SILENT))
 }
 
 /// Does all but commit; `keys` are marked as used.

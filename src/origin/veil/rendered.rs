@@ -27,12 +27,19 @@ impl Veil {
         if place.instance.is_some() {
             return self.shown(place, frame, wish).await;
         }
-        let judged = self.seen(&self.original(place).await?).await?;
+        let original = self.original(place).await?;
+        let (judged, pictures) = self.judged(&original, self.pictures(place, wish)).await?;
         if judged.passed == 0 {
             return Err(judged.why.map_or(Fault::NotFound, Fault::Refused));
         }
+        let instances = judged.passed.min(pictures.instances);
+        Ok(Parts::counted(pictures.partial || judged.refused > 0, instances, pictures.parts))
+    }
+
+    /// Pictures of all instances below a place that have one and may be shown.
+    async fn pictures(&self, place: &Place, wish: Wish) -> Result<Parts, Fault> {
         let (places, more) = self.places(place, MOST).await?;
-        let (veil, instances) = (self.clone(), judged.passed.min(places.len() as u64));
+        let (veil, instances) = (self.clone(), places.len() as u64);
         let parts = stream::iter(places.into_iter().map(Ok)).try_filter_map(move |place| {
             let veil = veil.clone();
             async move {
@@ -44,7 +51,7 @@ impl Veil {
                 }
             }
         });
-        Ok(Parts::counted(judged.refused > 0 || more, instances, parts.try_flatten().boxed()))
+        Ok(Parts::counted(more, instances, parts.try_flatten().boxed()))
     }
 
     async fn shown(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Parts, Fault> {

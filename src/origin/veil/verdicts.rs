@@ -131,14 +131,6 @@ impl Veil {
         Ok(judged)
     }
 
-    /// What becomes of the instances of a study or series, if need be looked at now.
-    pub(super) async fn seen(&self, original: &Place) -> Result<Judged, Fault> {
-        match self.0.verdicts.find_place(original) {
-            Some(known) => Ok(known),
-            None => self.judge(original).await,
-        }
-    }
-
     /// What becomes of the instances of a study or series, and they themselves on their way from `behind`. They are not
     /// looked at once more if that was done a moment ago, as viewers have it, which ask for metadata first. Else both take
     /// their time together.
