@@ -31,7 +31,7 @@ use crate::db::{self, Db};
 use crate::deid::plan::Plan;
 use crate::dicom::instance::Limits;
 use crate::dicomweb::links::Links;
-use crate::downstream::{self, Downstream};
+use crate::downstream::{self, Downstream, Servers};
 use crate::layer::{self, Accounts, Defaults};
 use crate::metrics::{Build, metrics};
 use crate::oidc::Verifier;
@@ -272,10 +272,9 @@ fn app(
 
 /// What holds for projects that say nothing else.
 fn defaults(config: &Config, spools: Spools, archive: Archive, db: Db) -> Result<Defaults, Failure> {
-    let downstream = match &config.downstream {
-        Some(settings) => Some((settings.clone(), Downstream::new(settings.clone())?)),
-        None => None,
-    };
+    let servers = Servers::default();
+    let client = |settings: &downstream::Settings| Downstream::new(settings.clone(), &servers);
+    let downstream = config.downstream.as_ref().map(|it| client(it).map(|client| (it.clone(), client)));
     let decoders = Decoders::default();
     Ok(Defaults {
         plan: Arc::new(Plan::new(&config.profile)),
@@ -284,7 +283,8 @@ fn defaults(config: &Config, spools: Spools, archive: Archive, db: Db) -> Result
         archive,
         source: config.origin,
         route: config.destination,
-        downstream,
+        downstream: downstream.transpose()?,
+        servers,
         keeps_pushed: config.accounts.keeps_pushed,
         elsewhere: config.downstream_of_projects.clone(),
     })

@@ -1,9 +1,14 @@
 //! Leaves a server alone that does not answer, so that nobody waits for it in vain: after some failures in a row requests
-//! fail at once, until one that is tried after a pause succeeds.
+//! fail at once, until one that is tried after a pause succeeds. A layer around whatever asks the server.
 
+use super::{Fault, locked};
 use crate::metrics::metrics;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tower::{Layer, Service};
 
 /// Failures in a row after which the server is left alone.
 const FAILURES: u32 = 5;
@@ -31,6 +36,67 @@ enum State {
 impl Default for Breaker {
     fn default() -> Self {
         Self(Mutex::new(State::Closed { failed: 0 }))
+    }
+}
+
+/// Asks a server only while it is not left alone.
+#[derive(Clone)]
+pub(super) struct Guarded<S> {
+    inner: S,
+    breaker: Arc<Breaker>,
+}
+
+/// Guards with the breaker of one server.
+pub(super) struct BreakerLayer(pub Arc<Breaker>);
+
+impl<S> Layer<S> for BreakerLayer {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { inner, breaker: Arc::clone(&self.0) }
+    }
+}
+
+impl<S, R> Service<R> for Guarded<S>
+where
+    S: Service<R, Error = Fault, Future: Send> + Clone + Send + 'static,
+    R: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = Fault;
+    type Future = BoxFuture<'static, Result<S::Response, Fault>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let Self { mut inner, breaker } = self.clone();
+        // The one that is ready.
+        std::mem::swap(&mut inner, &mut self.inner);
+        async move {
+            let pass = breaker.ask(Instant::now()).map_err(resting)?;
+            let answer = inner.call(request).await;
+            match &answer {
+                Ok(_) => pass.answered(),
+                Err(fault) if fault.is_silence() => pass.failed(Instant::now()),
+                Err(_) => {}
+            }
+            answer
+        }
+        .boxed()
+    }
+}
+
+fn resting(pause: Duration) -> Fault {
+    Fault::Resting { retry_after: pause.as_secs().saturating_add(1) }
+}
+
+#[cfg(test)]
+impl<S> Guarded<S> {
+    /// What is guarded.
+    pub fn inner(&self) -> &S {
+        &self.inner
     }
 }
 
@@ -66,7 +132,7 @@ impl Breaker {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

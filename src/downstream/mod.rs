@@ -6,6 +6,8 @@
 //! | change how resources are asked for, and which status means what | `read`, `fault` |
 //! | change how multipart answers are taken apart | `multipart` |
 //! | change when a server that does not answer is left alone | `breaker` |
+//! | change how many ask a server at the same time | `places` |
+//! | change which clients have both in common | `server` |
 //! | change which URLs that it names are followed | `address` |
 //! | change what a server is told of whose work it does, and what is counted of it | `asked` |
 //! | change on which connections resources are asked for, how their bytes come in | `wires`, `wire` |
@@ -28,6 +30,7 @@ mod multipart;
 mod places;
 pub mod probe;
 mod read;
+mod server;
 mod store;
 pub mod trust;
 mod wire;
@@ -40,12 +43,12 @@ pub use collector::Collector;
 pub use fault::Fault;
 pub use multipart::{PartHead, ReplyParts};
 pub use read::{BodyStream, Reply};
+pub use server::Servers;
 
 use crate::secret::Secret;
-use breaker::Breaker;
-use places::Places;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use std::sync::Arc;
+use server::{Bounded, Server};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use wires::Wires;
@@ -108,29 +111,28 @@ pub enum Unusable {
 #[derive(Clone)]
 pub struct Downstream {
     http: reqwest::Client,
-    /// For what is pulled.
-    wires: Wires,
     settings: Arc<Settings>,
     root: Arc<reqwest::Url>,
-    places: Places,
-    breaker: Arc<Breaker>,
+    server: Arc<Server>,
+    /// For what is pulled.
+    pulls: Bounded,
 }
 
 impl Downstream {
-    /// A client for the server of these settings.
+    /// A client for the server of these settings, one of `servers`.
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub fn new(settings: Settings) -> Result<Self, Unusable> {
+    pub fn new(settings: Settings, servers: &Servers) -> Result<Self, Unusable> {
         let headers = headers(&settings.headers)?;
         let builder = client::builder(settings.connect, settings.ca.as_deref())?
             .pool_max_idle_per_host(settings.concurrent)
             .default_headers(headers.clone());
         let http = builder.build().map_err(|_| Unusable::Tls)?;
-        let places = Places::new(settings.concurrent);
         let root = Arc::new(address::root(&settings.url).ok_or(Unusable::Url)?);
-        let wires = Wires::new(&root, &settings, headers)?;
-        Ok(Self { http, wires, settings: Arc::new(settings), root, places, breaker: Arc::default() })
+        let server = servers.at(&root, &settings);
+        let pulls = server.bound(&settings, Wires::new(&root, &settings, headers)?);
+        Ok(Self { http, settings: Arc::new(settings), root, server, pulls })
     }
 
     /// The configured root.
@@ -140,7 +142,7 @@ impl Downstream {
 
     /// Waits for a place among the requests that may run at the same time.
     pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.places.place().await
+        self.server.places.place().await
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -166,6 +168,10 @@ fn headers(pairs: &[(String, Secret)]) -> Result<HeaderMap, Unusable> {
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

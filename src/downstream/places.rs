@@ -1,10 +1,16 @@
-//! Places among the requests that may run at the same time. Whose client takes its time with a body does not keep others
-//! from the server: its place is lent on as soon as somebody waits for one. What is asked there is known above.
+//! Places among the requests that may run at the same time, and the layer that waits for one. Whose client takes its time
+//! with a body does not keep others from the server: its place is lent on as soon as somebody waits for one. What is asked
+//! there is known above.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use super::{Fault, locked};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tower::{Layer, Service};
 
 /// How long somebody waits before a place is taken from one who does not use it,
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -72,6 +78,62 @@ impl Places {
     }
 }
 
+/// Asks a server when there is a place; the answer comes with its lease, as a body takes its time.
+#[derive(Clone)]
+pub(super) struct InTurn<S> {
+    inner: S,
+    places: Places,
+    patience: Duration,
+}
+
+/// Bounds by these places; nobody waits for one longer than `patience`.
+pub(super) struct PlacesLayer {
+    pub places: Places,
+    pub patience: Duration,
+}
+
+impl<S> Layer<S> for PlacesLayer {
+    type Service = InTurn<S>;
+
+    fn layer(&self, inner: S) -> InTurn<S> {
+        InTurn { inner, places: self.places.clone(), patience: self.patience }
+    }
+}
+
+impl<S, R> Service<R> for InTurn<S>
+where
+    S: Service<R, Error = Fault, Future: Send> + Clone + Send + 'static,
+    R: Send + 'static,
+{
+    type Response = (S::Response, Lease);
+    type Error = Fault;
+    type Future = BoxFuture<'static, Result<Self::Response, Fault>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let Self { mut inner, places, patience } = self.clone();
+        // The one that is ready.
+        std::mem::swap(&mut inner, &mut self.inner);
+        async move {
+            let lease = timeout(patience, places.lease()).await.ok().flatten();
+            let lease = lease.ok_or(Fault::Busy { retry_after: None })?;
+            Ok((inner.call(request).await?, lease))
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+impl<S> InTurn<S> {
+    /// What waits for its turn.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
 impl Lease {
     /// Bytes are asked for.
     pub fn works(&self) {
@@ -82,10 +144,6 @@ impl Lease {
     pub fn rests(&self) {
         locked(&self.0).resting = Some(Instant::now());
     }
-}
-
-fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

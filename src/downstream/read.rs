@@ -15,8 +15,9 @@ use reqwest::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, TRANSFER_ENCODING, WARNING,
 };
 use std::ops::Range;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
+use tower::ServiceExt;
 
 /// Longest wait before a repetition, if the server asks for one: somebody waits for the answer.
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -80,12 +81,6 @@ impl Downstream {
         accept: &str,
         range: Option<&Range<u64>>,
     ) -> Result<Reply, Fault> {
-        let pass = self
-            .breaker
-            .ask(Instant::now())
-            .map_err(|pause| Fault::Resting { retry_after: pause.as_secs().saturating_add(1) })?;
-        let place = timeout(self.settings.answer, self.places.lease()).await.ok().flatten();
-        let place = place.ok_or(Fault::Busy { retry_after: None })?;
         let url = self.root.join(path).map_err(|_| Fault::Unsupported)?;
         let mut request = asked.name(self.authorized(self.http.get(url))).header("Accept", accept);
         if let Some(range) = range {
@@ -93,25 +88,14 @@ impl Downstream {
                 request.header("Range", format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         }
         let request = request.build().map_err(|_| Fault::Unsupported)?;
-        let answer = timeout(self.settings.answer, self.wires.ask(request)).await;
-        match answer.map_err(|_| Fault::TimedOut).flatten() {
-            Ok(answer) => {
-                pass.answered();
-                reply(answer, place, self.settings.answer, range)
-            }
-            Err(fault) => {
-                if fault.is_silence() {
-                    pass.failed(Instant::now())
-                }
-                Err(fault)
-            }
-        }
+        let (answer, lease) = self.pulls.clone().oneshot(request).await?;
+        reply(answer, lease, self.settings.answer, range)
     }
 }
 
 fn reply(
     answer: Answer,
-    place: Lease,
+    lease: Lease,
     silence: Duration,
     asked: Option<&Range<u64>>,
 ) -> Result<Reply, Fault> {
@@ -143,7 +127,7 @@ fn reply(
         nothing,
         date: text(headers, DATE).and_then(date),
         framed: nothing || answer.length.is_some() || is_chunked(headers),
-        body: body(answer.flow, place, silence),
+        body: body(answer.flow, lease, silence),
     })
 }
 
@@ -178,15 +162,15 @@ fn remaining(warning: &str) -> Option<u64> {
     before.split_whitespace().next_back()?.parse().ok()
 }
 
-fn body(flow: Flow, place: Lease, silence: Duration) -> BodyStream {
-    place.rests();
-    let next = move |(mut flow, place): (Flow, Lease)| async move {
-        place.works();
+fn body(flow: Flow, lease: Lease, silence: Duration) -> BodyStream {
+    lease.rests();
+    let next = move |(mut flow, lease): (Flow, Lease)| async move {
+        lease.works();
         let chunk = timeout(silence, flow.chunk()).await.map_err(|_| Fault::TimedOut).flatten();
-        place.rests();
-        Ok(chunk.map_err(asked::broken)?.map(|bytes| (bytes, (flow, place))))
+        lease.rests();
+        Ok(chunk.map_err(asked::broken)?.map(|bytes| (bytes, (flow, lease))))
     };
-    stream::try_unfold((flow, place), next).boxed()
+    stream::try_unfold((flow, lease), next).boxed()
 }
 
 impl Reply {

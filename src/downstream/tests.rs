@@ -13,8 +13,12 @@ const TYPE: &str = "application/dicom+json";
 
 /// A client for the server at this URL, patient for 200 ms.
 pub(super) fn client(url: &str) -> Downstream {
+    Downstream::new(settings(url), &Servers::default()).unwrap()
+}
+
+fn settings(url: &str) -> Settings {
     let time = Duration::from_millis(200);
-    let settings = Settings {
+    Settings {
         url: url.to_owned(),
         credentials: Credentials::Bearer(Secret::new("T0k3n")),
         headers: Vec::new(),
@@ -23,8 +27,7 @@ pub(super) fn client(url: &str) -> Downstream {
         answer: time,
         concurrent: 2,
         retries: 1,
-    };
-    Downstream::new(settings).unwrap()
+    }
 }
 
 /// A server that writes to its n-th connection (from 0) what `script` says, waits, and closes.
@@ -192,6 +195,40 @@ async fn a_server_that_does_not_answer_is_left_alone() {
     for _ in 0..10 {
         assert_eq!(refusing.get().await, Err(Fault::Failing), "who answers is there");
     }
+}
+
+#[tokio::test]
+async fn all_projects_that_ask_one_server_leave_it_alone_together() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let servers = Servers::default();
+    let project = |path: &str, ca: Option<Vec<u8>>| {
+        Downstream::new(Settings { ca, ..settings(&format!("http://{port}/{path}")) }, &servers).unwrap()
+    };
+    let (one, other, trusting) = (
+        project("one", None),
+        project("other", None),
+        project("one", Some(wires::authority().pem().into_bytes())),
+    );
+    for _ in 0..3 {
+        assert!(one.get("studies", TYPE, None).await.is_err());
+    }
+    let fault = async |client: &Downstream| client.get("studies", TYPE, None).await.err().unwrap();
+    assert!(matches!(fault(&other).await, Fault::Resting { .. }));
+    assert_eq!(fault(&trusting).await, Fault::Unreachable, "who believes it otherwise is not kept from it");
+    drop((one, other));
+    assert_eq!(fault(&project("one", None)).await, Fault::Unreachable, "nobody asks it any more: forgotten");
+}
+
+#[tokio::test]
+async fn all_projects_that_ask_one_server_wait_for_the_same_places() {
+    let server = server(|_| says(answer("200", "", "abc"))).await;
+    let servers = Servers::default();
+    let project = || Downstream::new(settings(server.client.url()), &servers).unwrap();
+    let (one, other) = (project(), project());
+    let held = (one.get("1", TYPE, None).await.unwrap(), other.get("2", TYPE, None).await.unwrap());
+    assert_eq!(one.get("3", TYPE, None).await.err(), Some(Fault::Busy { retry_after: None }));
+    drop(held);
+    assert!(other.get("4", TYPE, None).await.is_ok());
 }
 
 #[tokio::test]

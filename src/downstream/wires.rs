@@ -4,8 +4,10 @@
 use super::client::IDLE;
 use super::fault::Fault;
 use super::wire::{Endless, Link, Wire};
-use super::{Unusable, trust};
+use super::{Unusable, locked, trust};
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Request, Uri, response};
 use http_body::Body;
@@ -14,14 +16,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::Url;
 use rustls::pki_types::ServerName;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 /// Connections to one server. Clones are the same.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ struct Shared {
     connector: HttpConnector,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     connect: Duration,
+    /// How long the head of an answer is waited for.
+    answer: Duration,
     idle: Mutex<Idle>,
 }
 
@@ -98,6 +102,7 @@ impl Wires {
             connector,
             tls,
             connect: settings.connect,
+            answer: settings.answer,
             idle: Mutex::new(Idle { most: settings.concurrent, ..Idle::default() }),
         })))
     }
@@ -107,7 +112,7 @@ impl Wires {
     ///
     /// # Errors
     /// There is no connection, or it ends before the head is complete.
-    pub async fn ask(&self, request: reqwest::Request) -> Result<Answer, Fault> {
+    async fn ask(&self, request: reqwest::Request) -> Result<Answer, Fault> {
         let request = self.request(request)?;
         if let Some(wire) = self.kept()
             && let Ok(answer) = self.on(wire, request.clone()).await
@@ -171,6 +176,23 @@ impl Wires {
     }
 }
 
+/// A request, and the head of its answer.
+impl Service<reqwest::Request> for Wires {
+    type Response = Answer;
+    type Error = Fault;
+    type Future = BoxFuture<'static, Result<Answer, Fault>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: reqwest::Request) -> Self::Future {
+        let wires = self.clone();
+        async move { timeout(wires.0.answer, wires.ask(request)).await.map_err(|_| Fault::TimedOut).flatten() }
+            .boxed()
+    }
+}
+
 #[cfg(test)]
 impl Wires {
     /// Connections that wait for a request.
@@ -195,7 +217,7 @@ async fn sweep(shared: Weak<Shared>) {
 
 impl Shared {
     fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.idle)
     }
 
     /// A new connection.

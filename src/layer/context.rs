@@ -162,7 +162,7 @@ pub(super) mod tests {
     use crate::dicomweb::bulk_path::BulkPath;
     use crate::dicomweb::query::Query;
     use crate::dicomweb::representation::As;
-    use crate::downstream::{self, Downstream};
+    use crate::downstream::{self, Downstream, Servers};
     use crate::origin::{Answer, Fault, Model, Page, Parts, Place};
     use crate::raster::wish::Wish;
     use std::time::Duration;
@@ -220,7 +220,7 @@ pub(super) mod tests {
             concurrent: 1,
             retries: 0,
         };
-        Downstream::new(settings).unwrap()
+        Downstream::new(settings, &Servers::default()).unwrap()
     }
 
     /// A caller of a tier, for tests of layers.

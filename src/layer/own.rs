@@ -8,7 +8,7 @@ use crate::deid::engine::Engine;
 use crate::deid::own_pseudonyms::PseudonymMap;
 use crate::deid::plan::Plan;
 use crate::destination::{Clinic, Target};
-use crate::downstream::{self, Credentials, Downstream};
+use crate::downstream::{self, Credentials, Downstream, Servers};
 use crate::origin::{ArchiveOrigin, Origin, Pulled, RemoteOrigin, Veil};
 use crate::problem::Problem;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct Defaults {
     pub downstream: Option<(downstream::Settings, Downstream)>,
     /// Names of what is pushed are entered in the crosswalk, too.
     pub keeps_pushed: bool,
+    /// Servers that are asked, whichever project asks.
+    pub servers: Servers,
     /// For other servers: times and bounds, without anything that is meant for the one above.
     pub elsewhere: downstream::Settings,
 }
@@ -103,7 +105,7 @@ impl Defaults {
             },
             (None, _, None) => return Err(nowhere),
         };
-        Downstream::new(client)
+        Downstream::new(client, &self.servers)
             .map_err(|_| Problem::Internal("a project's downstream client cannot be set up"))
     }
 }

@@ -7,7 +7,7 @@ use crate::db::tests::founded;
 use crate::deid::plan::Plan;
 use crate::deid::profile::Profile;
 use crate::deid::pseudonym::ProjectKey;
-use crate::downstream::{Credentials, Settings};
+use crate::downstream::{Credentials, Servers, Settings};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,7 +45,10 @@ async fn rig(script: Script) -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let (db, project) = founded(folder.path()).await;
     let key = ProjectKey::from_bytes([7; 32]);
-    let clinic = Clinic::new(Downstream::new(settings).unwrap(), Crosswalk::new(db, &project, &key));
+    let clinic = Clinic::new(
+        Downstream::new(settings, &Servers::default()).unwrap(),
+        Crosswalk::new(db, &project, &key),
+    );
     let engine = Engine::new(Plan::new(&Profile::preset("basic").unwrap()), &key);
     Rig { visit: Visit::new(clinic), engine, _folder: folder }
 }

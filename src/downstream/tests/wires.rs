@@ -77,9 +77,9 @@ async fn a_kept_connection_that_the_server_closed_costs_no_request() {
 async fn a_connection_that_nobody_takes_is_closed() {
     let idle = keeping(2, KEPT).await;
     assert_eq!(idle.get().await.unwrap(), b"abc");
-    assert_eq!(idle.client.wires.kept_now(), 1);
+    assert_eq!(idle.client.pulls.inner().inner().kept_now(), 1);
     tokio::time::sleep(2 * client::IDLE + Duration::from_millis(500)).await;
-    assert_eq!(idle.client.wires.kept_now(), 0);
+    assert_eq!(idle.client.pulls.inner().inner().kept_now(), 0);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_connection_that_must_not_be_kept_is_not() {
         let server = keeping(usize::MAX, answer).await;
         for _ in 0..3 {
             assert_eq!(server.get().await.unwrap(), b"abc", "{answer}");
-            assert_eq!(server.client.wires.kept_now(), 0, "{answer}");
+            assert_eq!(server.client.pulls.inner().inner().kept_now(), 0, "{answer}");
         }
         assert_eq!(server.connections(), 3, "{answer}");
     }
@@ -141,7 +141,7 @@ async fn a_connection_that_must_not_be_kept_is_not() {
         let server = keeping(usize::MAX, answer).await;
         for number in 1..4 {
             let _ = server.get().await;
-            assert_eq!(server.client.wires.kept_now(), 0, "{answer}");
+            assert_eq!(server.client.pulls.inner().inner().kept_now(), 0, "{answer}");
             assert!(server.connections() >= number, "{answer}");
         }
     }
@@ -179,7 +179,7 @@ async fn who_does_not_finish_to_connect_cannot_be_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let plain = client(&format!("https://{}/dicom-web", listener.local_addr().unwrap()));
     let settings = Settings { answer: Duration::from_secs(9), ..(*plain.settings).clone() };
-    let client = Downstream::new(settings).unwrap();
+    let client = Downstream::new(settings, &Servers::default()).unwrap();
     assert_eq!(client.get("studies", TYPE, None).await.err(), Some(Fault::Unreachable), "TLS does not begin");
 }
 
@@ -197,7 +197,7 @@ fn connections_of_a_runtime_that_ended_trouble_nobody() {
         assert_eq!(read.held(9).await.unwrap(), "abc");
         unread
     });
-    assert_eq!(server.client.wires.kept_now(), 1);
+    assert_eq!(server.client.pulls.inner().inner().kept_now(), 1);
     drop(first);
     drop(unread);
     assert_eq!(runtime().block_on(server.get()).unwrap(), b"abc");
@@ -243,7 +243,7 @@ async fn a_body_that_ends_with_its_connection_comes_whole_however_it_is_cut() {
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(super) fn authority() -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -283,7 +283,7 @@ async fn secured(
             }
         }
     });
-    Downstream::new(Settings { ca, ..(*plain.settings).clone() }).unwrap()
+    Downstream::new(Settings { ca, ..(*plain.settings).clone() }, &Servers::default()).unwrap()
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::clock::Clocks;
 use super::{Finding, PATIENCE};
 use crate::archive::{self, Site};
 use crate::config::Config;
-use crate::downstream::{self, Downstream, Fault};
+use crate::downstream::{self, Downstream, Fault, Servers};
 use crate::sink::Sink;
 use tokio::time::timeout;
 
@@ -53,7 +53,8 @@ pub(super) async fn downstream(config: &Config, clocks: &mut Clocks) -> Option<F
     let answer = settings.answer.min(PATIENCE);
     let settings = downstream::Settings { answer, retries: 0, ..settings };
     let asked = async {
-        let client = Downstream::new(settings).map_err(|unusable| unusable.to_string())?;
+        let client =
+            Downstream::new(settings, &Servers::default()).map_err(|unusable| unusable.to_string())?;
         Ok::<_, String>(ask(&client, clocks).await)
     };
     let found = match timeout(PATIENCE * 2, asked).await {
