@@ -11,6 +11,7 @@ mod client;
 mod data;
 mod deid;
 mod floor;
+mod frame;
 mod get;
 mod orthanc;
 mod process;
@@ -49,6 +50,9 @@ fn main() {
     }
     if wanted("orthanc") {
         orthanc::run(&mut table);
+    }
+    if wanted("frame") {
+        frame::run(&mut table);
     }
     if wanted("pull") {
         pull::run(&mut table);

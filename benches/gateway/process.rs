@@ -70,6 +70,13 @@ impl Process {
         self.status("VmHWM:")
     }
 
+    /// Bytes that it has read until now, from files and connections.
+    pub fn read(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or_default()
+    }
+
     /// Forgets the peak.
     pub fn reset_peak(&self) {
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
