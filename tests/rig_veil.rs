@@ -7,6 +7,8 @@ mod accounts;
 mod stow;
 mod support;
 
+#[path = "rig_veil/burst.rs"]
+mod burst;
 #[path = "rig_veil/crawled.rs"]
 mod crawled;
 #[path = "rig_veil/viewed.rs"]
