@@ -19,7 +19,7 @@ use sha2::Digest as _;
 const DECODED: &str = include_str!("../../../fixtures/decoded.tsv");
 
 /// Syntaxes of which a frame was compared.
-const SYNTAXES: [&str; 8] = ["5", "4.57", "4.70", "4.80", "4.81", "4.90", "4.91", "4.203"];
+const SYNTAXES: [&str; 10] = ["5", "4.57", "4.70", "4.80", "4.81", "4.90", "4.91", "4.201", "4.202", "4.203"];
 
 async fn stored(name: &str, file: Vec<u8>) -> Arc<Stored> {
     let folder = tempfile::tempdir().unwrap();
