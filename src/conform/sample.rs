@@ -126,6 +126,23 @@ fn reference(writer: &mut Writer, class: &str, instance: &str) {
     writer.end_sequence();
 }
 
+/// The performed step: of the first series with two requests, of the others begun nobody knows when.
+fn step(writer: &mut Writer, number: usize) {
+    let (date, time) = if number < 2 { (STUDY_DATE, "101112") } else { ("", "") };
+    writer.text(Tag(0x0040, 0x0244), VR::DA, date);
+    writer.text(Tag(0x0040, 0x0245), VR::TM, time);
+    if number < 2 {
+        writer.begin_sequence(Tag(0x0040, 0x0275), true);
+        for request in 1..3 {
+            writer.begin_item(true);
+            writer.text(Tag(0x0040, 0x0009), VR::SH, &format!("STEP{request}"));
+            writer.text(Tag(0x0040, 0x1001), VR::SH, &format!("REQUEST{request}"));
+            writer.end_item();
+        }
+        writer.end_sequence();
+    }
+}
+
 /// Image Pixel Module of 16-bit gradients, each frame another.
 fn pixels(writer: &mut Writer, number: usize, frames: u32) {
     let us = |writer: &mut Writer, element, value: u16| {
@@ -144,6 +161,7 @@ fn pixels(writer: &mut Writer, number: usize, frames: u32) {
         (0..u32::from(SIDE) * u32::from(SIDE)).map(move |at| ((base + at) % 4096) as u16)
     });
     let bytes: Vec<u8> = values.flat_map(u16::to_le_bytes).collect();
+    step(writer, number);
     writer.element(Tag(0x7FE0, 0x0010), VR::OW, &bytes);
 }
 
