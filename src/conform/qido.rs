@@ -80,6 +80,13 @@ fn found(scene: &Scene) -> Result<DataSet, Miss> {
     found.pop().ok_or_else(|| broken("the study is not found"))
 }
 
+/// The series of the study as a search shows them, and the first one's as metadata do, which tell more.
+fn series_shown(scene: &Scene) -> Result<Vec<DataSet>, Miss> {
+    let mut shown = scene.search(&format!("{}/series?includefield=00400275", scene.study()?))?;
+    shown.extend(scene.search(&format!("{}/metadata", scene.instance(0)?))?);
+    Ok(shown)
+}
+
 fn patient(scene: &Scene) -> Result<String, Miss> {
     let id = text(&found(scene)?, PATIENT_ID);
     if id.is_empty() { Err(Miss::Skipped("the study has no Patient ID")) } else { Ok(id) }

@@ -14,6 +14,9 @@ pub(super) const STUDY_DATE: &str = "19340517";
 /// The patient's date of birth.
 pub(super) const BIRTH_DATE: &str = "19310203";
 
+/// Timezone Offset From UTC of all its dates and times.
+pub(super) const ZONE: &str = "+0000";
+
 const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 const NM: &str = "1.2.840.10008.5.1.4.1.1.20";
 
@@ -82,6 +85,7 @@ impl Sample {
         writer.text(Tag(0x0008, 0x0060), VR::CS, modality);
         writer.text(Tag(0x0008, 0x0080), VR::LO, &mark(2));
         writer.text(Tag(0x0008, 0x0090), VR::PN, &mark(3));
+        writer.text(Tag(0x0008, 0x0201), VR::SH, ZONE);
         writer.text(Tag(0x0008, 0x1010), VR::SH, &mark(4));
         writer.text(Tag(0x0008, 0x1070), VR::PN, &mark(5));
         if number == 1 {

@@ -1,7 +1,8 @@
 //! Checks of what a value matches (PS3.18 8.3.4.1.1 and PS3.4 C.2.2.2), and of the parameters that change it.
 
-use super::{NOBODY, PATIENT_ID, found, has_study, patient, study_uid};
+use super::{NOBODY, PATIENT_ID, found, has_study, patient, series_shown, study_uid};
 use crate::conform::reading::{results, status};
+use crate::conform::sample::ZONE;
 use crate::conform::scene::{JSON, SERIES, Scene, text};
 use crate::conform::{Miss, Outcome, need};
 use crate::dicomweb::data_set::{DataSet, values};
@@ -89,19 +90,17 @@ fn requests(series: &DataSet) -> Vec<[String; 2]> {
 
 pub(super) fn sequence(scene: &Scene) -> Outcome {
     let path = format!("{}/series", scene.study()?);
-    let all = scene.search(&format!("{path}?includefield=00400275"))?;
-    for series in &all {
-        let requests = requests(series);
+    for series in series_shown(scene)? {
+        let requests = requests(&series);
         let (Some([step, its]), Some([_, others])) = (requests.first(), requests.last()) else { continue };
-        if [step, its, others].iter().any(|id| id.is_empty())
-            || requests.contains(&[step.clone(), others.clone()])
-        {
+        let torn = [step.clone(), others.clone()];
+        if [step, its, others].iter().any(|id| id.is_empty()) || requests.contains(&torn) {
             continue;
         }
         let by = |request: &str| -> Result<bool, Miss> {
             let (step, request) = (segment(step), segment(request));
             let query = format!("{path}?00400275.00400009={step}&00400275.00401001={request}");
-            Ok(scene.search(&query)?.iter().any(|it| text(it, SERIES) == text(series, SERIES)))
+            Ok(scene.search(&query)?.iter().any(|it| text(it, SERIES) == text(&series, SERIES)))
         };
         let (one, two) = (by(its)?, by(others)?);
         return need(one && !two, || format!("by one item {one}, by two together {two}"));
@@ -111,13 +110,22 @@ pub(super) fn sequence(scene: &Scene) -> Outcome {
 
 pub(super) fn zone(scene: &Scene) -> Outcome {
     let ((date, time), uid) = (moment(scene)?, study_uid(scene)?);
-    let within = |zone: &str| {
-        let moment = format!("StudyDate={date}&StudyTime={time}&TimezoneOffsetFromUTC={zone}");
+    let within = |time: &str, zone: &str| {
+        let moment = format!("StudyDate={date}&StudyTime={time}&TimezoneOffsetFromUTC={}", segment(zone));
         has_study(scene, &format!("/studies?StudyInstanceUID={uid}&{moment}"))
     };
     // Whatever the zone of the study: the same hour of two zones is never one moment.
-    let both = within("%2B0000")? && within("%2B0100")?;
-    need(!both, || "the same time in two zones".to_owned())
+    let (here, east) = (within(&time, ZONE)?, within(&time, "+0100")?);
+    need(!(here && east), || "the same time in two zones".to_owned())?;
+    if text(&found(scene)?, Tag(0x0008, 0x0201)) != ZONE {
+        return Err(Miss::Skipped("the study does not say its zone"));
+    }
+    let hour = time.get(..2).and_then(|hour| hour.parse::<u8>().ok());
+    let hour =
+        hour.filter(|hour| *hour < 23).ok_or(Miss::Skipped("the study is of the last hour of its day"))?;
+    let later = format!("{:02}{}", hour + 1, time.get(2..).unwrap_or_default());
+    let moved = within(&later, "+0100")?;
+    need(here && moved, || format!("in its own zone {here}, an hour later one zone east {moved}"))
 }
 
 pub(super) fn fuzzy(scene: &Scene) -> Outcome {
