@@ -105,12 +105,25 @@ fn a_study_that_is_there_is_looked_at_and_nothing_is_stored() {
     let studies = support::http::Request::new("GET", "/dicom-web/studies").header("X-API-Key", &server.key);
     let found = studies.clone().send(server.address()).unwrap().json();
     let study = found[0]["0020000D"]["Value"][0].as_str().unwrap().to_owned();
-    let arguments = ["--key", &server.key, "--study", &study, "--suite", "qido", "--suite", "wado"];
-    let (status, verdicts) = examine(&url, &arguments);
+    let named = ["--key", &server.key, "--study", &study];
+    let suites = ["qido", "wado", "uri"].map(|suite| ["--suite", suite]).concat();
+    let (status, verdicts) = examine(&url, &[&named[..], &suites].concat());
     let broken: Vec<_> = verdicts.values().filter(|it| it["state"] == "broken").collect();
     assert!(status == 0 && broken.is_empty(), "{broken:#?}");
     let after = studies.send(server.address()).unwrap().json();
     assert_eq!(after.as_array().unwrap().len(), found.as_array().unwrap().len());
+}
+
+#[test]
+fn a_server_without_uri_service_is_not_judged_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(&folder.path().join("data"), &[], &[]);
+    let url = format!("http://{}/dicom-web", server.address());
+    let elsewhere = format!("{url}/wado");
+    let arguments = ["--key", &server.key, "--suite", "uri", "--wado-uri", &elsewhere];
+    let (status, verdicts) = examine(&url, &arguments);
+    assert_eq!((status, verdicts.len()), (0, 6));
+    assert!(verdicts.values().all(|it| it["state"] == "skipped"), "{verdicts:#?}");
 }
 
 #[test]

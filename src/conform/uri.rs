@@ -20,7 +20,11 @@ pub(super) const CHECKS: &[Check] = &[
         "transferSyntax is one UID, Explicit VR Little Endian if absent; none 400, another 406",
         syntax,
     ),
-    must("URI-06", "anonymize is yes, else 400; an instance made anonymous has another UID", anonymize),
+    must(
+        "URI-06",
+        "de-identification is asked for by yes, else 400, and gives another SOP Instance UID",
+        de_identified,
+    ),
     must("URI-07", "what is unknown is 404", unknown),
 ];
 
@@ -114,7 +118,7 @@ fn syntax(scene: &Scene) -> Outcome {
     Ok(())
 }
 
-fn anonymize(scene: &Scene) -> Outcome {
+fn de_identified(scene: &Scene) -> Outcome {
     status(&first(scene, &format!("{DICOM}&anonymize=no"))?, &[400])?;
     // Who does not offer it refuses it.
     if first(scene, &format!("{DICOM}&anonymize=yes"))?.status >= 400 {
