@@ -51,10 +51,30 @@ fn a_profile_that_keeps_dates_is_told_to_leave_them() {
     assert_eq!((state(Some(dates)), status), ("broken", 1), "{dates}");
 }
 
+/// The Basic Profile, but with what searches of dates and of items of sequences can be asked for: shifted dates, and
+/// names of requests, which in the sample say nothing of anybody.
+const DATED: &str = r#"
+name = "dated"
+base = "basic"
+options = ["retain-modified-dates"]
+[[rule]]
+keyword = "RequestAttributesSequence"
+action = "keep"
+[[rule]]
+keyword = "ScheduledProcedureStepID"
+action = "keep"
+[[rule]]
+keyword = "RequestedProcedureID"
+action = "keep"
+"#;
+
 #[test]
 fn what_this_gateway_and_orthanc_meet_is_as_recorded() {
     let Some(orthanc) = rig::orthanc() else { return };
-    let (_, ours) = ourselves(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("dated.toml");
+    std::fs::write(&profile, DATED).unwrap();
+    let (_, ours) = ourselves(&[("VEILGATE_PROFILE", profile.to_str().unwrap())]);
     let (status, theirs) = examine(&orthanc.url, &[]);
     assert_eq!(status, 1, "a server that keeps every mark does not pass");
     for id in ["DEID-01", "DEID-02", "DEID-05", "DEID-12"] {
@@ -62,7 +82,7 @@ fn what_this_gateway_and_orthanc_meet_is_as_recorded() {
         assert_eq!(state(Some(verdict)), "broken", "{verdict}");
     }
     let mut table = "# What `veilgate conformance` sees: met, broken, or skipped (not looked at, and why).\n\
-                     # veilgate: this version, its archive as origin; orthanc: Debian's 1.10.1 with DICOMweb 1.7.\n\
+                     # veilgate: this version, its archive as origin, dates shifted; orthanc: Debian's 1.10.1 with DICOMweb 1.7.\n\
                      # suite\tid\tlevel\tveilgate\torthanc\tasks\tseen at orthanc\n"
         .to_owned();
     for ((suite, id), verdict) in &ours {
@@ -85,12 +105,25 @@ fn a_study_that_is_there_is_looked_at_and_nothing_is_stored() {
     let studies = support::http::Request::new("GET", "/dicom-web/studies").header("X-API-Key", &server.key);
     let found = studies.clone().send(server.address()).unwrap().json();
     let study = found[0]["0020000D"]["Value"][0].as_str().unwrap().to_owned();
-    let arguments = ["--key", &server.key, "--study", &study, "--suite", "qido", "--suite", "wado"];
-    let (status, verdicts) = examine(&url, &arguments);
+    let named = ["--key", &server.key, "--study", &study];
+    let suites = ["qido", "wado", "uri"].map(|suite| ["--suite", suite]).concat();
+    let (status, verdicts) = examine(&url, &[&named[..], &suites].concat());
     let broken: Vec<_> = verdicts.values().filter(|it| it["state"] == "broken").collect();
     assert!(status == 0 && broken.is_empty(), "{broken:#?}");
     let after = studies.send(server.address()).unwrap().json();
     assert_eq!(after.as_array().unwrap().len(), found.as_array().unwrap().len());
+}
+
+#[test]
+fn a_server_without_uri_service_is_not_judged_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(&folder.path().join("data"), &[], &[]);
+    let url = format!("http://{}/dicom-web", server.address());
+    let elsewhere = format!("{url}/wado");
+    let arguments = ["--key", &server.key, "--suite", "uri", "--wado-uri", &elsewhere];
+    let (status, verdicts) = examine(&url, &arguments);
+    assert_eq!((status, verdicts.len()), (0, 6));
+    assert!(verdicts.values().all(|it| it["state"] == "skipped"), "{verdicts:#?}");
 }
 
 #[test]

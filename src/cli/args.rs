@@ -187,6 +187,9 @@ pub struct ConformanceArgs {
     /// A study that is there to be looked at; then nothing is stored.
     #[arg(long, value_name = "UID")]
     pub study: Option<String>,
+    /// Where its URI service is [default: `wado` beside the DICOMweb root].
+    #[arg(long, value_name = "URL")]
+    pub wado_uri: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -200,6 +203,8 @@ pub enum SuiteArg {
     Stow,
     /// Retrieving.
     Wado,
+    /// Retrieving by query parameters alone (WADO-URI).
+    Uri,
     /// Searching.
     Qido,
     /// What of the identity is left in what was stored.
@@ -213,6 +218,7 @@ impl SuiteArg {
         match self {
             Self::Stow => crate::conform::Suite::Stow,
             Self::Wado => crate::conform::Suite::Wado,
+            Self::Uri => crate::conform::Suite::Uri,
             Self::Qido => crate::conform::Suite::Qido,
             Self::Deid => crate::conform::Suite::Deid,
         }

@@ -11,7 +11,9 @@ use std::fmt::Write;
 /// # Errors
 /// The URL or a header is not legal, or standard output is closed.
 pub fn run(args: &ConformanceArgs) -> Result<Exit, Failure> {
-    let links = Links::new(&args.url).map_err(|bad| Failure::Usage(format!("URL: {bad}")))?;
+    let url = |text: &str| Links::new(text).map_err(|bad| Failure::Usage(format!("URL: {bad}")));
+    let links = url(&args.url)?;
+    args.wado_uri.as_deref().map(url).transpose()?;
     let mut headers = Vec::new();
     if let Some(key) = &args.key {
         headers.push(("X-API-Key".to_owned(), key.trim().to_owned()));
@@ -21,7 +23,12 @@ pub fn run(args: &ConformanceArgs) -> Result<Exit, Failure> {
             line.split_once(':').ok_or_else(|| Failure::Usage("--header: give `Name: value`".to_owned()))?;
         headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
-    let server = Server { root: links.root().to_owned(), headers, study: args.study.clone() };
+    let server = Server {
+        root: links.root().to_owned(),
+        headers,
+        study: args.study.clone(),
+        wado_uri: args.wado_uri.clone(),
+    };
     let scene = Scene::new(server).map_err(|unusable| Failure::Usage(unusable.to_string()))?;
     let suites: Vec<Suite> = args.suite.iter().map(SuiteArg::suite).collect();
     let suites = if suites.is_empty() { Suite::ALL.to_vec() } else { suites };

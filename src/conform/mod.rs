@@ -6,14 +6,17 @@
 //! | [`stow`] | storing: statuses, Store Instances Response |
 //! | [`qido`] | searches: resources, keys, fields, paging |
 //! | [`wado`] | retrieval: instances, metadata, frames, bulk data, pictures, negotiation |
+//! | [`uri`] | the URI service |
 //! | [`deid`] | that no planted mark, date or UID of the stored study is left |
 
+mod capabilities;
 pub mod deid;
 pub mod qido;
 mod reading;
 mod sample;
 mod scene;
 pub mod stow;
+pub mod uri;
 pub mod wado;
 
 pub use scene::{Scene, Server};
@@ -30,13 +33,15 @@ pub enum Suite {
     Qido,
     /// Retrieving.
     Wado,
+    /// Retrieving by query parameters alone.
+    Uri,
     /// What of the identity is left.
     Deid,
 }
 
 impl Suite {
     /// All, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Stow, Self::Qido, Self::Wado, Self::Deid];
+    pub const ALL: [Self; 5] = [Self::Stow, Self::Qido, Self::Wado, Self::Uri, Self::Deid];
 
     /// As it is written.
     pub fn word(self) -> &'static str {
@@ -44,6 +49,7 @@ impl Suite {
             Self::Stow => "stow",
             Self::Qido => "qido",
             Self::Wado => "wado",
+            Self::Uri => "uri",
             Self::Deid => "deid",
         }
     }
@@ -53,6 +59,7 @@ impl Suite {
             Self::Stow => stow::CHECKS,
             Self::Qido => qido::CHECKS,
             Self::Wado => wado::CHECKS,
+            Self::Uri => uri::CHECKS,
             Self::Deid => deid::CHECKS,
         }
     }
@@ -169,7 +176,7 @@ mod tests {
     #[test]
     fn ids_of_clauses_stand_in_the_checklist() {
         let list = include_str!("../../conformance/checklist_ps3_18.tsv");
-        for suite in [Suite::Stow, Suite::Qido, Suite::Wado] {
+        for suite in [Suite::Stow, Suite::Qido, Suite::Wado, Suite::Uri] {
             for check in suite.checks() {
                 let id = check.id.trim_end_matches(|it: char| it.is_ascii_lowercase());
                 assert!(list.lines().any(|line| line.starts_with(&format!("{id}\t"))), "{}", check.id);

@@ -14,6 +14,9 @@ pub(super) const STUDY_DATE: &str = "19340517";
 /// The patient's date of birth.
 pub(super) const BIRTH_DATE: &str = "19310203";
 
+/// Timezone Offset From UTC of all its dates and times.
+pub(super) const ZONE: &str = "+0000";
+
 const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 const NM: &str = "1.2.840.10008.5.1.4.1.1.20";
 
@@ -82,6 +85,7 @@ impl Sample {
         writer.text(Tag(0x0008, 0x0060), VR::CS, modality);
         writer.text(Tag(0x0008, 0x0080), VR::LO, &mark(2));
         writer.text(Tag(0x0008, 0x0090), VR::PN, &mark(3));
+        writer.text(Tag(0x0008, 0x0201), VR::SH, ZONE);
         writer.text(Tag(0x0008, 0x1010), VR::SH, &mark(4));
         writer.text(Tag(0x0008, 0x1070), VR::PN, &mark(5));
         if number == 1 {
@@ -126,6 +130,23 @@ fn reference(writer: &mut Writer, class: &str, instance: &str) {
     writer.end_sequence();
 }
 
+/// The performed step: of the first series with two requests, of the others begun nobody knows when.
+fn step(writer: &mut Writer, number: usize) {
+    let (date, time) = if number < 2 { (STUDY_DATE, "101112") } else { ("", "") };
+    writer.text(Tag(0x0040, 0x0244), VR::DA, date);
+    writer.text(Tag(0x0040, 0x0245), VR::TM, time);
+    if number < 2 {
+        writer.begin_sequence(Tag(0x0040, 0x0275), true);
+        for request in 1..3 {
+            writer.begin_item(true);
+            writer.text(Tag(0x0040, 0x0009), VR::SH, &format!("STEP{request}"));
+            writer.text(Tag(0x0040, 0x1001), VR::SH, &format!("REQUEST{request}"));
+            writer.end_item();
+        }
+        writer.end_sequence();
+    }
+}
+
 /// Image Pixel Module of 16-bit gradients, each frame another.
 fn pixels(writer: &mut Writer, number: usize, frames: u32) {
     let us = |writer: &mut Writer, element, value: u16| {
@@ -144,6 +165,7 @@ fn pixels(writer: &mut Writer, number: usize, frames: u32) {
         (0..u32::from(SIDE) * u32::from(SIDE)).map(move |at| ((base + at) % 4096) as u16)
     });
     let bytes: Vec<u8> = values.flat_map(u16::to_le_bytes).collect();
+    step(writer, number);
     writer.element(Tag(0x7FE0, 0x0010), VR::OW, &bytes);
 }
 

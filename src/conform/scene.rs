@@ -23,6 +23,8 @@ pub struct Server {
     pub headers: Vec<(String, String)>,
     /// A study that is there; nothing is stored then.
     pub study: Option<String>,
+    /// Its URI service (PS3.18 9) if that is not `wado` beside the root.
+    pub wado_uri: Option<String>,
 }
 
 /// A server with a study to be looked at.
@@ -30,6 +32,7 @@ pub struct Scene {
     runtime: Runtime,
     probe: Probe,
     pub(super) root: String,
+    pub(super) wado_uri: Option<String>,
     /// What is stored.
     pub(super) sample: Sample,
     /// True if nothing may be stored.
@@ -77,6 +80,7 @@ impl Scene {
             runtime: runtime.map_err(|_| Unusable::System)?,
             probe: Probe::new(&server.root, &server.headers)?,
             root: server.root,
+            wado_uri: server.wado_uri,
             sample: Sample::new(u128::from_le_bytes(random)),
             read_only,
             named: !server.headers.is_empty(),

@@ -8,7 +8,7 @@ mod pixels;
 
 use super::reading::{File, Part, broken, parts, status};
 use super::scene::{INSTANCES, Scene};
-use super::{Check, Miss, Outcome, must, need, should};
+use super::{Check, Miss, Outcome, capabilities, must, need, should};
 use crate::downstream::probe::Ask;
 
 const OCTETS: &str = "multipart/related; type=\"application/octet-stream\"";
@@ -58,8 +58,10 @@ pub(super) const CHECKS: &[Check] = &[
     must("REND-07", "window needs all three of its parts", pictures::bad_window),
     must("REND-09", "a rendered study as a single picture is 406", pictures::no_single_study),
     must("REND-11", "thumbnails at all levels or none", pictures::thumbnails),
-    must("CAP-01", "OPTIONS on the root describes what the server does", capabilities),
-    must("CAP-02", "capabilities are WADL or JSON", capabilities_type),
+    must("CAP-01", "OPTIONS on the root describes what the server does", capabilities::described),
+    must("CAP-02", "capabilities are WADL or JSON", capabilities::media_type),
+    must("CAP-03", "WADL is one application with the tree of resources below the root", capabilities::wadl),
+    must("CAP-04", "capabilities are 200, or 304 for an entity tag that is known", capabilities::conditional),
     must("HTTP-11", "401 carries WWW-Authenticate", challenge),
 ];
 
@@ -116,25 +118,6 @@ fn failure_body(scene: &Scene) -> Outcome {
     need(!reply.body.is_empty() && reply.header("content-type").is_some(), || {
         "no body, or no Content-Type".to_owned()
     })
-}
-
-fn options(scene: &Scene) -> Result<crate::downstream::probe::Reply, Miss> {
-    let headers = vec![("Accept", "application/json, application/vnd.sun.wadl+xml".to_owned())];
-    scene.ask(Ask { method: Some("OPTIONS"), path: String::new(), headers, ..Ask::default() })
-}
-
-fn capabilities(scene: &Scene) -> Outcome {
-    let reply = options(scene)?;
-    status(&reply, &[200])?;
-    need(!reply.body.is_empty(), || "no body".to_owned())
-}
-
-fn capabilities_type(scene: &Scene) -> Outcome {
-    let reply = options(scene)?;
-    status(&reply, &[200])?;
-    let media = super::reading::media(&reply)?;
-    let known = ["application/json", "application/vnd.sun.wadl+xml"];
-    need(known.contains(&media.essence()), || format!("Content-Type {}", media.essence()))
 }
 
 fn challenge(scene: &Scene) -> Outcome {

@@ -4,7 +4,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What may stand unencoded in a path segment (RFC 3986 unreserved).
+/// What may stand unencoded anywhere (RFC 3986 unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The public URL of a DICOMweb root, without a slash at its end.
@@ -64,7 +64,8 @@ impl Links {
     }
 }
 
-fn segment(text: &str) -> impl std::fmt::Display {
+/// Text as a path segment, or as a value of a query.
+pub(crate) fn segment(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, SEGMENT)
 }
 
