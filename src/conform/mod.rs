@@ -9,6 +9,7 @@
 //! | [`deid`] | that no planted mark, date or UID of the stored study is left |
 
 pub mod deid;
+mod gallery;
 pub mod qido;
 mod reading;
 mod sample;
