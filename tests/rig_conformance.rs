@@ -1,5 +1,5 @@
-//! `veilgate conformance` against this gateway, which meets everything, and against Orthanc; both as it is recorded in
-//! `conformance/peers.tsv`. That the checks can fail at all is what Orthanc shows.
+//! `veilgate conformance` against this gateway, which meets all but what it is declared to do otherwise, and against
+//! Orthanc; both as it is recorded in `conformance/peers.tsv`. That the checks can fail at all is what Orthanc shows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg(feature = "server")]
 
@@ -33,11 +33,12 @@ fn ourselves(settings: &[(&str, &str)]) -> (i32, BTreeMap<(String, String), Valu
 }
 
 #[test]
-fn this_gateway_meets_every_check_of_its_own_suites() {
+fn this_gateway_meets_every_check_of_its_own_suites_but_for_declared_deviations() {
     let (status, verdicts) = ourselves(&[]);
     let broken: Vec<_> = verdicts.values().filter(|it| it["state"] == "broken").collect();
-    assert!(broken.is_empty() && status == 0, "{broken:#?}");
-    assert!(verdicts.values().filter(|it| it["state"] == "met").count() > 90, "{}", verdicts.len());
+    assert_eq!(status, i32::from(!broken.is_empty()), "{broken:#?}");
+    assert!(broken.iter().all(|it| support::is_declared(it)), "{broken:#?}");
+    assert!(verdicts.values().filter(|it| it["state"] == "met").count() > 125, "{}", verdicts.len());
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod capabilities;
 pub mod deid;
+mod gallery;
 pub mod qido;
 mod reading;
 mod sample;
@@ -182,5 +183,20 @@ mod tests {
                 assert!(list.lines().any(|line| line.starts_with(&format!("{id}\t"))), "{}", check.id);
             }
         }
+    }
+
+    #[test]
+    fn every_clause_of_searching_and_retrieving_that_must_be_met_is_asked_for() {
+        const GROUPS: [&str; 11] =
+            ["WADO", "META", "BULK", "FRM", "REND", "QIDO", "CAP", "JSON", "XML", "URI", "ACC"];
+        let list = include_str!("../../conformance/checklist_ps3_18.tsv");
+        let rows = list.lines().filter_map(|line| line.split_once('\t'));
+        let must = rows.filter(|(id, rest)| {
+            rest.starts_with("MUST") && GROUPS.iter().any(|it| id.split('-').next() == Some(it))
+        });
+        let asked: Vec<&str> =
+            Suite::ALL.iter().flat_map(|suite| suite.checks()).map(|check| check.id).collect();
+        let missing: Vec<&str> = must.map(|(id, _)| id).filter(|id| !asked.contains(id)).collect();
+        assert!(missing.is_empty(), "{} are not asked for: {missing:?}", missing.len());
     }
 }

@@ -107,31 +107,29 @@ impl File {
         })
     }
 
-    /// Values of all attributes with this tag, at any depth; texts without padding.
-    pub(super) fn values(&self, wanted: Tag) -> Vec<String> {
+    /// Every attribute at any depth before the pixels, with its value; sequences without.
+    pub(super) fn attributes(&self) -> Vec<(Tag, &[u8])> {
         let mut found = Vec::new();
         let mut walker = Walker::new(&self.head, self.encoding, 64);
         while let Ok(Some(token)) = walker.next_token() {
-            if let Token::Element { tag, value, .. } = token
-                && tag == wanted
-            {
-                found.push(String::from_utf8_lossy(value).trim_matches(['\0', ' ']).to_owned());
+            match token {
+                Token::Element { tag, value, .. } => found.push((tag, value)),
+                Token::Sequence { tag, .. } => found.push((tag, Default::default())),
+                _ => {}
             }
         }
         found
     }
 
+    /// Values of all attributes with this tag, at any depth; texts without padding.
+    pub(super) fn values(&self, wanted: Tag) -> Vec<String> {
+        let values = self.attributes().into_iter().filter(|(tag, _)| *tag == wanted);
+        values.map(|(_, it)| String::from_utf8_lossy(it).trim_matches(['\0', ' ']).to_owned()).collect()
+    }
+
     /// True if a private attribute stands in it.
     pub(super) fn has_private(&self) -> bool {
-        let mut walker = Walker::new(&self.head, self.encoding, 64);
-        while let Ok(Some(token)) = walker.next_token() {
-            if let Token::Element { tag, .. } = token
-                && tag.group() % 2 == 1
-            {
-                return true;
-            }
-        }
-        false
+        self.attributes().iter().any(|(tag, _)| tag.group() % 2 == 1)
     }
 }
 

@@ -46,6 +46,11 @@ impl Sample {
         (format!("{}.2.{}", self.root, number / 2), format!("{}.3.{number}", self.root))
     }
 
+    /// A name beside those of the sample, for what is stored besides; `below` is its number, or several with dots.
+    pub(super) fn another(&self, below: &str) -> String {
+        format!("{}.5.{below}", self.root)
+    }
+
     /// Frame of Reference UID of all instances.
     pub(super) fn frame_of_reference(&self) -> String {
         format!("{}.4", self.root)

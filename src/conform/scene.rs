@@ -1,6 +1,7 @@
 //! A server under examination, and a study on it: stored by us, or one that is there. Every request of a check goes
 //! through here.
 
+use super::gallery::Kind;
 use super::reading::{object, results};
 use super::sample::Sample;
 use super::{Miss, Outcome};
@@ -8,7 +9,7 @@ use crate::dicomweb::data_set::{DataSet, values};
 use crate::downstream::probe::{Ask, NotAHeader, Probe, Reply};
 use dicom_core::Tag;
 use serde_json::Value;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use tokio::runtime::Runtime;
 
 pub(super) const JSON: &str = "application/dicom+json";
@@ -40,6 +41,8 @@ pub struct Scene {
     /// The server asks who calls.
     pub(super) named: bool,
     stored: OnceCell<Stored>,
+    /// Paths of what was stored beside the sample; none of what the server did not take.
+    gallery: RefCell<Vec<(Kind, Option<String>)>>,
 }
 
 /// How the first store request was answered.
@@ -85,6 +88,7 @@ impl Scene {
             read_only,
             named: !server.headers.is_empty(),
             stored,
+            gallery: RefCell::default(),
         })
     }
 
@@ -186,6 +190,24 @@ impl Scene {
         Ok(format!("{study}/series/{series}"))
     }
 
+    /// The path of an instance that is stored, when it is first asked for, in a study beside the sample's.
+    pub(super) fn gallery(&self, kind: Kind) -> Result<String, Miss> {
+        let known = self.gallery.borrow().iter().find(|(one, _)| *one == kind).map(|(_, path)| path.clone());
+        let path = match known {
+            Some(path) => path,
+            None => {
+                let reply = self.store("/studies", &[kind.file(&self.sample)])?;
+                let path = urls(&reply).pop().map(|found| {
+                    let [study, series, instance] = found.unwrap_or_else(|| kind.names(&self.sample));
+                    format!("/studies/{study}/series/{series}/instances/{instance}")
+                });
+                self.gallery.borrow_mut().push((kind, path.clone()));
+                path
+            }
+        };
+        path.ok_or(Miss::Skipped("the server does not store an instance of the kind that it takes"))
+    }
+
     /// Only where the sample was stored.
     pub(super) fn own(&self) -> Outcome {
         if self.read_only { Err(Miss::Skipped("only of a study that was stored here")) } else { Ok(()) }
@@ -207,18 +229,22 @@ pub(super) fn text(data: &DataSet, tag: Tag) -> String {
 
 /// How the server names what was stored: by the Retrieve URLs of its answer, else as it was sent.
 fn names(reply: &Reply, sample: &Sample) -> (String, Vec<(String, String)>) {
-    let Ok(answer) = object(reply) else { return Default::default() };
     let mut study = String::new();
     let mut instances = Vec::new();
-    for (number, item) in answer.values(Tag(0x0008, 0x1199)).iter().enumerate() {
-        let url = item.get("00081190").map(values).and_then(|it| it.first()?.as_str()).unwrap_or_default();
-        let named = uids(url);
+    for (number, named) in urls(reply).into_iter().enumerate() {
         let (series, instance) = sample.names(number);
         let [in_study, in_series, name] = named.unwrap_or([sample.study.clone(), series, instance]);
         study = in_study;
         instances.push((in_series, name));
     }
     (study, instances)
+}
+
+/// For each instance that was stored the UIDs of its Retrieve URL, if it has one.
+fn urls(reply: &Reply) -> Vec<Option<[String; 3]>> {
+    let answer = object(reply).unwrap_or_default();
+    let url = |item: &Value| item.get("00081190").map(values)?.first()?.as_str().and_then(uids);
+    answer.values(Tag(0x0008, 0x1199)).iter().map(url).collect()
 }
 
 /// The UIDs of an instance's URL.

@@ -30,6 +30,13 @@ pub mod vr;
 pub mod walk;
 pub mod walk_body;
 
+/// What `veilgate conformance` may find broken at this gateway: the clauses of PS3.18 that it is declared to deviate from.
+pub fn is_declared(verdict: &serde_json::Value) -> bool {
+    let id = verdict["id"].as_str().unwrap();
+    let rows = include_str!("../../conformance/deviations_ps3_18.tsv").lines();
+    rows.filter(|line| !line.starts_with('#')).any(|line| line.split('\t').next() == Some(id))
+}
+
 /// Tag as (group, element).
 pub type Tag = (u16, u16);
 

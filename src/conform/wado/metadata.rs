@@ -1,10 +1,11 @@
-//! Checks of metadata (PS3.18 10.4.1.1.2, F.2).
+//! Checks of metadata (PS3.18 10.4.1.1.2): which there is, and that all is in it. How it is written is `json`'s and `xml`'s.
 
-use super::get_parts;
-use crate::conform::reading::{holds, is, results, status};
+use super::{AS_STORED, bulk_path, get_parts, xml};
+use crate::conform::gallery::Kind;
+use crate::conform::reading::{File, broken, holds, is, results, status};
 use crate::conform::scene::{JSON, Scene};
 use crate::conform::{Miss, Outcome, need};
-use crate::dicomweb::data_set::{DataSet, values};
+use crate::dicomweb::data_set::{DataSet, hex, values};
 use serde_json::Value;
 
 pub(super) fn resources(scene: &Scene) -> Outcome {
@@ -23,7 +24,7 @@ pub(super) fn array(scene: &Scene) -> Outcome {
     need(count == wanted, || format!("{count} objects for {wanted} instances"))
 }
 
-pub(super) fn xml(scene: &Scene) -> Outcome {
+pub(super) fn documents(scene: &Scene) -> Outcome {
     let accept = "multipart/related; type=\"application/dicom+xml\"";
     let parts = get_parts(scene, &format!("{}/metadata", scene.study()?), accept)?;
     let models = parts.iter().filter(|part| holds(&part.body, "NativeDicomModel")).count();
@@ -31,13 +32,19 @@ pub(super) fn xml(scene: &Scene) -> Outcome {
     need(models == wanted, || format!("{models} documents for {wanted} instances"))
 }
 
-fn metadata(scene: &Scene) -> Result<DataSet, Miss> {
-    let found = results(&scene.get(&format!("{}/metadata", scene.instance(0)?), JSON)?)?;
+/// Metadata of the instance at this path.
+pub(super) fn of(scene: &Scene, path: &str) -> Result<DataSet, Miss> {
+    let found = results(&scene.get(&format!("{path}/metadata"), JSON)?)?;
     found.into_iter().next().ok_or(Miss::Skipped("no metadata"))
 }
 
+/// The first instance, and that of many values where it can be stored.
+pub(super) fn pixels_or_values(scene: &Scene) -> Result<Vec<String>, Miss> {
+    Ok([scene.instance(0)?].into_iter().chain(scene.gallery(Kind::Values).ok()).collect())
+}
+
 /// Every attribute, at any depth.
-fn all(data: &DataSet) -> Vec<(String, Value)> {
+pub(super) fn all(data: &DataSet) -> Vec<(String, Value)> {
     let mut open: Vec<(String, Value)> = data.0.iter().map(|(name, it)| (name.clone(), it.clone())).collect();
     let mut found = Vec::new();
     while let Some((name, attribute)) = open.pop() {
@@ -50,11 +57,37 @@ fn all(data: &DataSet) -> Vec<(String, Value)> {
     found
 }
 
-/// The first attribute that is not as it must be.
-fn each(scene: &Scene, fits: impl Fn(&str, &Value) -> bool) -> Outcome {
-    let all = all(&metadata(scene)?);
+/// No attribute of the instance at this path is other than it must be.
+pub(super) fn each_of(scene: &Scene, path: &str, fits: &dyn Fn(&str, &Value) -> bool) -> Outcome {
+    let all = all(&of(scene, path)?);
     let bad = all.iter().find(|(name, attribute)| !fits(name, attribute));
     need(bad.is_none(), || format!("not in {}", bad.map(|(name, _)| name.as_str()).unwrap_or_default()))
+}
+
+fn each(scene: &Scene, fits: &dyn Fn(&str, &Value) -> bool) -> Outcome {
+    each_of(scene, &scene.instance(0)?, fits)
+}
+
+pub(super) fn complete(scene: &Scene) -> Outcome {
+    for path in pixels_or_values(scene)? {
+        let part = get_parts(scene, &path, AS_STORED)?.pop().ok_or_else(|| broken("no part"))?;
+        let file = File::read(&part.body)?;
+        let told: Vec<String> = all(&of(scene, &path)?).into_iter().map(|(name, _)| name).collect();
+        let names = file.attributes().into_iter().map(|(tag, _)| hex(tag));
+        let missing = names.filter(|name| !name.ends_with("0000")).find(|name| !told.contains(name));
+        need(missing.is_none(), || format!("{} is missing", missing.unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn no_group_length(scene: &Scene) -> Outcome {
+    let fits = |name: &str, _: &Value| !name.ends_with("0000");
+    for path in pixels_or_values(scene)? {
+        each_of(scene, &path, &fits)?;
+        let bad = xml::elements(scene, &path)?.iter().any(|it| it.of("tag").ends_with("0000"));
+        need(!bad, || "a group length in XML".to_owned())?;
+    }
+    Ok(())
 }
 
 pub(super) fn bulk_vrs(scene: &Scene) -> Outcome {
@@ -62,25 +95,25 @@ pub(super) fn bulk_vrs(scene: &Scene) -> Outcome {
         "DS", "FL", "FD", "IS", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "ST", "SV", "UC", "UL",
         "UN", "US", "UT", "UV",
     ];
-    each(scene, |_, it| {
+    each(scene, &|_, it| {
         let vr = it.get("vr").and_then(Value::as_str).unwrap_or_default();
         it.get("BulkDataURI").is_none() || MAY.contains(&vr)
     })
 }
 
 pub(super) fn no_group_two(scene: &Scene) -> Outcome {
-    each(scene, |name, _| !name.starts_with("0002") && !name.ends_with("0000"))
+    each(scene, &|name, _| !name.starts_with("0002") && !name.ends_with("0000"))
 }
 
 pub(super) fn shape(scene: &Scene) -> Outcome {
-    each(scene, |_, it| {
+    each(scene, &|_, it| {
         let forms = ["Value", "BulkDataURI", "InlineBinary"].iter().filter(|form| it.get(**form).is_some());
         it.get("vr").is_some_and(Value::is_string) && forms.count() <= 1
     })
 }
 
 pub(super) fn types(scene: &Scene) -> Outcome {
-    each(scene, |_, it| {
+    each(scene, &|_, it| {
         let vr = it.get("vr").and_then(Value::as_str).unwrap_or_default();
         let fits = |value: &Value| match vr {
             "FL" | "FD" | "SL" | "SS" | "UL" | "US" => value.is_number(),
@@ -93,13 +126,11 @@ pub(super) fn types(scene: &Scene) -> Outcome {
 }
 
 pub(super) fn bulk_followed(scene: &Scene) -> Outcome {
-    let uri = all(&metadata(scene)?)
+    let instance = scene.instance(0)?;
+    let uri = all(&of(scene, &instance)?)
         .into_iter()
         .find_map(|(_, it)| it.get("BulkDataURI")?.as_str().map(str::to_owned));
     let uri = uri.ok_or(Miss::Skipped("metadata gives no BulkDataURI"))?;
-    let base = format!("{}/", scene.instance(0)?);
-    let path = if uri.starts_with("http") || uri.starts_with('/') { uri } else { base + &uri };
-    let path = path.strip_prefix(&scene.root).map(str::to_owned).unwrap_or(path);
-    let parts = get_parts(scene, &path, super::OCTETS)?;
+    let parts = get_parts(scene, &bulk_path(scene, &instance, &uri), super::OCTETS)?;
     need(parts.iter().all(|part| !part.body.is_empty()), || "an empty part".to_owned())
 }

@@ -1,13 +1,13 @@
 //! Checks of rendered resources and thumbnails (PS3.18 8.3.5, 10.4.1.1.3, 10.4.1.1.4).
 
-use crate::conform::reading::{is, status};
+use super::{JPEG, JPEGS, PNG, get_parts};
+use crate::conform::gallery::Kind;
+use crate::conform::reading::{holds, is, media, status};
+use crate::conform::sample::MARK;
 use crate::conform::scene::Scene;
-use crate::conform::{Outcome, need};
+use crate::conform::{Miss, Outcome, need};
 
-const JPEG: &str = "image/jpeg";
-const PNG: &str = "image/png";
-
-fn rendered(scene: &Scene, query: &str) -> Result<String, crate::conform::Miss> {
+fn rendered(scene: &Scene, query: &str) -> Result<String, Miss> {
     Ok(format!("{}/rendered{query}", scene.instance(0)?))
 }
 
@@ -19,7 +19,7 @@ pub(super) fn resources(scene: &Scene) -> Outcome {
         is(&reply, JPEG)?;
     }
     for path in [scene.study()?, scene.series()?] {
-        let reply = scene.get(&format!("{path}/rendered"), "multipart/related; type=\"image/jpeg\"")?;
+        let reply = scene.get(&format!("{path}/rendered"), JPEGS)?;
         status(&reply, &[200, 206])?;
     }
     Ok(())
@@ -71,4 +71,68 @@ pub(super) fn thumbnails(scene: &Scene) -> Outcome {
     }
     let count = there.iter().filter(|it| **it).count();
     need(count == 0 || count == paths.len(), || format!("at {count} of {} levels", paths.len()))
+}
+
+pub(super) fn interpretations(scene: &Scene) -> Outcome {
+    let mut seen: Vec<bytes::Bytes> = Vec::new();
+    for kind in [Kind::Grey, Kind::Inverse, Kind::Palette, Kind::Rgb, Kind::Ybr] {
+        let reply = scene.get(&format!("{}/rendered", scene.gallery(kind)?), PNG)?;
+        status(&reply, &[200])?;
+        is(&reply, PNG)?;
+        // All are made of the same bytes: what looks alike was not interpreted.
+        need(!seen.contains(&reply.body), || "two interpretations, one picture".to_owned())?;
+        seen.push(reply.body);
+    }
+    Ok(())
+}
+
+pub(super) fn annotation(scene: &Scene) -> Outcome {
+    let ask = |value: &str| scene.get(&rendered(scene, &format!("?annotation={value}"))?, JPEG);
+    status(&ask("patient,technique")?, &[200])?;
+    for bad in ["", "%21"] {
+        status(&ask(bad)?, &[400])?;
+    }
+    // A word that nobody knows is no keyword, or one that is not supported.
+    let reply = ask("nonsense")?;
+    status(&reply, &[200, 400])?;
+    let warned = reply.header("warning").is_some_and(|text| text.starts_with("299"));
+    need(reply.status == 400 || warned, || "ignored without a Warning".to_owned())
+}
+
+pub(super) fn profiles(scene: &Scene) -> Outcome {
+    let path = format!("{}/rendered", scene.gallery(Kind::Rgb)?);
+    let ask = |value: &str| scene.get(&format!("{path}?iccprofile={value}"), JPEG);
+    status(&ask("no")?, &[200])?;
+    status(&ask("nonsense")?, &[400])?;
+    let reply = ask("srgb")?;
+    status(&reply, &[200])?;
+    need(holds(&reply.body, "ICC_PROFILE"), || "no profile in the picture".to_owned())
+}
+
+pub(super) fn presentation(scene: &Scene) -> Outcome {
+    for kind in [Kind::Grey, Kind::Inverse] {
+        scene.gallery(kind)?;
+    }
+    let parts = get_parts(scene, &format!("{}/rendered", scene.gallery(Kind::State)?), JPEGS)?;
+    need(parts.len() == 2, || format!("{} pictures of 2", parts.len()))
+}
+
+pub(super) fn thumbnail(scene: &Scene) -> Outcome {
+    for path in [scene.study()?, scene.series()?, scene.instance(0)?] {
+        let reply = scene.get(&format!("{path}/thumbnail"), JPEG)?;
+        match reply.status {
+            404 | 405 | 501 => return Err(Miss::Skipped("there are no thumbnails")),
+            301 | 302 | 303 | 307 | 308 => {
+                let there = reply.header("location").is_some_and(|to| to.contains("/rendered"));
+                need(there, || "leads to no rendered resource".to_owned())?;
+            }
+            _ => {
+                status(&reply, &[200])?;
+                let media = media(&reply)?;
+                need(media.essence().starts_with("image/"), || format!("Content-Type {}", media.essence()))?;
+                need(!holds(&reply.body, MARK), || "a mark in the picture's file".to_owned())?;
+            }
+        }
+    }
+    Ok(())
 }
