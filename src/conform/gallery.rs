@@ -245,15 +245,16 @@ fn values(set: &mut Set) {
     let name = format!("{}^Jane={IDEOGRAPHIC}=", mark(7));
     for (group, element, vr, text) in [
         (0x0008, 0x0008, VR::CS, "ORIGINAL\\PRIMARY\\\\AXIAL"),
-        (0x0009, 0x0010, VR::LO, "VEILGATE TEST"),
-        (0x0009, 0x0011, VR::LO, "VEILGATE TEST"),
-        (0x0009, 0x1001, VR::LO, "first"),
-        (0x0009, 0x1101, VR::LO, "second"),
         (0x0010, 0x0010, VR::PN, name.as_str()),
         (0x0018, 0x0050, VR::DS, ""),
         (0x0028, 0x0030, VR::DS, "1.50\\0.25"),
         (0x0028, 0x1050, VR::DS, "40.123456789012"),
         (0x0028, 0x1051, VR::DS, "400"),
+        // Safe Private Attributes (PS3.15 E.3.10), which some profiles keep.
+        (0x7053, 0x0010, VR::LO, "Philips PET Private Group"),
+        (0x7053, 0x0011, VR::LO, "Philips PET Private Group"),
+        (0x7053, 0x1000, VR::DS, "1.5"),
+        (0x7053, 0x1100, VR::DS, "2.5"),
     ] {
         set.text(Tag(group, element), vr, text);
     }

@@ -16,6 +16,9 @@ pub(super) const JSON: &str = "application/dicom+json";
 pub(super) const INSTANCES: &str = "multipart/related; type=\"application/dicom\"";
 const BOUNDARY: &str = "veilgate-conformance-6f2d";
 
+/// Instances that are tried until one can be had.
+const TRIED: usize = 20;
+
 /// Which server, and as whom.
 pub struct Server {
     /// Its DICOMweb root, without a slash at its end.
@@ -41,6 +44,8 @@ pub struct Scene {
     /// The server asks who calls.
     pub(super) named: bool,
     stored: OnceCell<Stored>,
+    /// Instances that a search found where nothing told them.
+    found: OnceCell<Vec<(String, String)>>,
     /// Paths of what was stored beside the sample; none of what the server did not take.
     gallery: RefCell<Vec<(Kind, Option<String>)>>,
 }
@@ -88,6 +93,7 @@ impl Scene {
             read_only,
             named: !server.headers.is_empty(),
             stored,
+            found: OnceCell::new(),
             gallery: RefCell::default(),
         })
     }
@@ -158,14 +164,27 @@ impl Scene {
     }
 
     /// Series and SOP Instance UID of each instance, found by a search where the answer to the store request does not
-    /// tell; in the order of their series and numbers.
+    /// tell; in the order of their series and numbers, but one first that can be had.
     pub(super) fn instances(&self) -> Result<Vec<(String, String)>, Miss> {
-        let study = self.study()?;
         let known = &self.stored()?.instances;
         if !known.is_empty() {
             return Ok(known.clone());
         }
-        let found = self.search(&format!("{study}/instances"))?;
+        if let Some(found) = self.found.get() {
+            return Ok(found.clone());
+        }
+        let mut names = self.searched()?;
+        for number in 0..names.len().min(TRIED) {
+            if self.is_given(names.get(number))? {
+                names.rotate_left(number);
+                break;
+            }
+        }
+        Ok(self.found.get_or_init(|| names).clone())
+    }
+
+    fn searched(&self) -> Result<Vec<(String, String)>, Miss> {
+        let found = self.search(&format!("{}/instances", self.study()?))?;
         let names = found.iter().map(|it| (text(it, SERIES), text(it, INSTANCE)));
         let names: Vec<_> = names.filter(|(series, _)| !series.is_empty()).collect();
         if names.is_empty() {
@@ -173,6 +192,13 @@ impl Scene {
         } else {
             Ok(names)
         }
+    }
+
+    /// No policy keeps an instance back.
+    fn is_given(&self, name: Option<&(String, String)>) -> Result<bool, Miss> {
+        let Some((series, instance)) = name else { return Ok(false) };
+        let path = format!("{}/series/{series}/instances/{instance}/metadata", self.study()?);
+        Ok(self.get(&path, JSON)?.status == 200)
     }
 
     /// The path of one instance: the first, or of the sample that of this number.

@@ -158,9 +158,9 @@ pub(super) fn padding(scene: &Scene) -> Outcome {
 
 pub(super) fn private(scene: &Scene) -> Outcome {
     let data = rich(scene)?;
-    let private = data.0.iter().filter(|(name, _)| name.starts_with("0009")).flat_map(|(_, it)| values(it));
+    let private = data.0.iter().filter(|(name, _)| name.starts_with("7053")).flat_map(|(_, it)| values(it));
     let texts: Vec<String> = private.map(written).collect();
-    let there = ["first", "second"].iter().filter(|text| texts.iter().any(|it| it == *text)).count();
+    let there = ["1.5", "2.5"].iter().filter(|text| texts.iter().any(|it| it == *text)).count();
     match there {
         0 => Err(Miss::Skipped("no private attribute is left")),
         count => need(count == 2, || format!("{count} of two blocks of one creator")),

@@ -1,6 +1,6 @@
 //! Checks of metadata (PS3.18 10.4.1.1.2): which there is, and that all is in it. How it is written is `json`'s and `xml`'s.
 
-use super::{AS_STORED, bulk_path, get_parts, xml};
+use super::{AS_STORED, bulk_path, get_parts, one_each, xml};
 use crate::conform::gallery::Kind;
 use crate::conform::reading::{File, broken, holds, is, results, status};
 use crate::conform::scene::{JSON, Scene};
@@ -20,16 +20,15 @@ pub(super) fn resources(scene: &Scene) -> Outcome {
 pub(super) fn array(scene: &Scene) -> Outcome {
     let reply = scene.get(&format!("{}/metadata", scene.study()?), JSON)?;
     is(&reply, JSON)?;
-    let (count, wanted) = (results(&reply)?.len(), scene.instances()?.len());
-    need(count == wanted, || format!("{count} objects for {wanted} instances"))
+    one_each(scene, results(&reply)?.len(), "objects")
 }
 
 pub(super) fn documents(scene: &Scene) -> Outcome {
     let accept = "multipart/related; type=\"application/dicom+xml\"";
     let parts = get_parts(scene, &format!("{}/metadata", scene.study()?), accept)?;
     let models = parts.iter().filter(|part| holds(&part.body, "NativeDicomModel")).count();
-    let wanted = scene.instances()?.len();
-    need(models == wanted, || format!("{models} documents for {wanted} instances"))
+    need(models == parts.len(), || format!("{models} documents in {} parts", parts.len()))?;
+    one_each(scene, models, "documents")
 }
 
 /// Metadata of the instance at this path.

@@ -26,9 +26,8 @@ pub(super) fn all(scene: &Scene) -> Result<Vec<(String, String)>, Miss> {
 pub(super) fn mandatory(scene: &Scene) -> Outcome {
     for (path, accept) in all(scene)? {
         let status = scene.get(&path, &accept)?.status;
-        // Of several instances some may have no picture.
-        let fits = status == 200 || status == 206 && path.ends_with("/rendered");
-        need(fits, || format!("status {status} at …{}", last(&path)))?;
+        // Of several instances some may have no picture, or be withheld.
+        need(matches!(status, 200 | 206), || format!("status {status} at …{}", last(&path)))?;
     }
     capabilities::described(scene)
 }
@@ -115,15 +114,13 @@ pub(super) fn everything(scene: &Scene) -> Outcome {
 }
 
 pub(super) fn withheld(scene: &Scene) -> Outcome {
-    let Ok(instance) = scene.gallery(Kind::BurnedIn) else {
-        return Err(Miss::Skipped(
-            "what a policy withholds is refused when it is stored already, or nothing is stored",
-        ));
+    let study = match (scene.own(), scene.gallery(Kind::Plain), scene.gallery(Kind::BurnedIn)) {
+        (Err(_), ..) => scene.study()?,
+        (_, Ok(_), Ok(instance)) => instance.split("/series").next().unwrap_or_default().to_owned(),
+        _ => return Err(Miss::Skipped("what a policy withholds is refused already when it is stored")),
     };
-    scene.gallery(Kind::Plain)?;
-    let study = instance.split("/series").next().unwrap_or_default();
-    let wanted = count(scene, study)?;
-    let reply = scene.get(study, AS_STORED)?;
+    let wanted = count(scene, &study)?;
+    let reply = scene.get(&study, AS_STORED)?;
     status(&reply, &[200, 206])?;
     let given = crate::conform::reading::parts(&reply)?.len();
     if given >= wanted {
