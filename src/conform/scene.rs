@@ -86,7 +86,7 @@ impl Scene {
         }
         Ok(Self {
             runtime: runtime.map_err(|_| Unusable::System)?,
-            probe: Probe::new(&server.root, &server.headers)?,
+            probe: Probe::new(&server.root, server.wado_uri.as_deref(), &server.headers)?,
             root: server.root,
             wado_uri: server.wado_uri,
             sample: Sample::new(u128::from_le_bytes(random)),

@@ -5,7 +5,7 @@ use super::fault::{self, Fault};
 use super::{Unusable, client, read};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, redirect};
+use reqwest::{Method, Url, redirect};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Probe {
     http: reqwest::Client,
     root: String,
+    /// What names the caller, to whoever may know.
+    own: HeaderMap,
+    known: Vec<Url>,
 }
 
 /// One request.
@@ -64,11 +67,12 @@ impl Reply {
 pub struct NotAHeader;
 
 impl Probe {
-    /// A client for the DICOMweb root `root` (no slash at its end), which names itself by `headers`.
+    /// A client for the DICOMweb root `root` (no slash at its end), which names itself by `headers` there and where `other`
+    /// is. Other servers that a server names are not to learn its callers' keys.
     ///
     /// # Errors
     /// A header is not legal.
-    pub fn new(root: &str, headers: &[(String, String)]) -> Result<Self, NotAHeader> {
+    pub fn new(root: &str, other: Option<&str>, headers: &[(String, String)]) -> Result<Self, NotAHeader> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut own = HeaderMap::new();
         for (name, value) in headers {
@@ -81,10 +85,10 @@ impl Probe {
             .redirect(redirect::Policy::none())
             .timeout(PATIENCE)
             .user_agent("veilgate-conformance")
-            .default_headers(own)
             .build()
             .map_err(|_| NotAHeader)?;
-        Ok(Self { http, root: root.to_owned() })
+        let known = [Some(root), other].into_iter().flatten().filter_map(|url| Url::parse(url).ok());
+        Ok(Self { http, root: root.to_owned(), own, known: known.collect() })
     }
 
     /// A client of `root` (no slash at its end) that waits for no exchange longer than `patience`, and trusts the
@@ -103,7 +107,8 @@ impl Probe {
         if let (Some(host), Some(at)) = (uri.as_ref().and_then(http::Uri::host), at) {
             builder = builder.resolve(host, at);
         }
-        Ok(Self { http: builder.build().map_err(|_| Unusable::Tls)?, root: root.to_owned() })
+        let http = builder.build().map_err(|_| Unusable::Tls)?;
+        Ok(Self { http, root: root.to_owned(), own: HeaderMap::new(), known: Vec::new() })
     }
 
     /// One exchange.
@@ -113,12 +118,16 @@ impl Probe {
     pub async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {
         let method = Method::from_bytes(ask.method.unwrap_or("GET").as_bytes()).unwrap_or(Method::GET);
         let url = if ask.path.starts_with("http") { ask.path } else { format!("{}{}", self.root, ask.path) };
+        let is_known =
+            Url::parse(&url).is_ok_and(|url| self.known.iter().any(|it| it.origin() == url.origin()));
         let mut request = self.http.request(method, url);
+        for (name, value) in self.own.iter().filter(|_| is_known && !ask.nameless) {
+            if !ask.headers.iter().any(|(other, _)| name == other) {
+                request = request.header(name, value);
+            }
+        }
         for (name, value) in ask.headers {
             request = request.header(name, value);
-        }
-        if ask.nameless {
-            request = request.header("X-API-Key", "").header("Authorization", "");
         }
         if let Some(body) = ask.body {
             request = request.body(body);
@@ -133,5 +142,44 @@ impl Probe {
             body.extend_from_slice(&chunk);
         }
         Ok(Reply { status, headers, body: body.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Answers once, and tells what it was asked.
+    async fn asked(probe: &Probe, listener: &TcpListener, ask: Ask) -> String {
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            stream.write_all(b"HTTP/1.1 204 X\r\nConnection: close\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(head.get(..length).unwrap()).to_lowercase()
+        };
+        let (answer, head) = tokio::join!(probe.ask(ask), serve);
+        assert_eq!(answer.unwrap().status, 204);
+        head
+    }
+
+    #[tokio::test]
+    async fn only_the_examined_server_and_its_uri_service_learn_the_callers_key() {
+        let [root, service, foreign] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0"));
+        let (root, service, foreign) = (root.await.unwrap(), service.await.unwrap(), foreign.await.unwrap());
+        let url = |at: &TcpListener| format!("http://{}/dicom-web", at.local_addr().unwrap());
+        let own =
+            [("X-API-Key", "s3cret"), ("Accept", "own/type")].map(|(name, it)| (name.into(), it.into()));
+        let probe = Probe::new(&url(&root), Some(&url(&service)), &own).unwrap();
+        let to = |path: String| Ask { path, headers: vec![("Accept", "a/b".to_owned())], ..Ask::default() };
+        let told = asked(&probe, &root, to("/studies".to_owned())).await;
+        assert!(told.contains("s3cret") && told.contains("a/b") && !told.contains("own/type"), "{told}");
+        assert!(asked(&probe, &service, to(url(&service))).await.contains("s3cret"));
+        assert!(!asked(&probe, &foreign, to(url(&foreign))).await.contains("s3cret"));
+        let nameless = Ask { nameless: true, ..to("/studies".to_owned()) };
+        assert!(!asked(&probe, &root, nameless).await.contains("s3cret"));
     }
 }
