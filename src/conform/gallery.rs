@@ -46,6 +46,8 @@ pub(super) enum Kind {
 
 /// Word that stands in [`KERNEL`] of `Cyrillic`.
 pub(super) const WORD: &str = "\u{41c}\u{44f}\u{433}\u{43a}\u{438}\u{439}";
+/// The same in ISO_IR 144.
+pub(super) const STORED: &[u8] = b"\xBC\xEF\xD3\xDA\xD8\xD9";
 /// Convolution Kernel: a text that the Basic Profile keeps.
 pub(super) const KERNEL: Tag = Tag(0x0018, 0x1210);
 /// The pixels of `Bits`, from the lowest bit on.
@@ -205,7 +207,7 @@ impl Kind {
             Self::Values => values(set),
             Self::Cyrillic => {
                 set.text(Tag(0x0008, 0x0005), VR::CS, "ISO_IR 144");
-                set.put(KERNEL, VR::SH, b"\xBC\xEF\xD3\xDA\xD8\xD9");
+                set.put(KERNEL, VR::SH, STORED);
             }
             Self::Japanese => {
                 set.text(Tag(0x0008, 0x0005), VR::CS, "\\ISO 2022 IR 87");

@@ -6,6 +6,7 @@ use super::reading::{object, results};
 use super::sample::Sample;
 use super::{Miss, Outcome};
 use crate::dicomweb::data_set::{DataSet, values};
+use crate::downstream::Fault;
 use crate::downstream::probe::{Ask, NotAHeader, Probe, Reply};
 use dicom_core::Tag;
 use serde_json::Value;
@@ -91,7 +92,7 @@ impl Scene {
             wado_uri: server.wado_uri,
             sample: Sample::new(u128::from_le_bytes(random)),
             read_only,
-            named: !server.headers.is_empty(),
+            named: server.headers.iter().any(|(name, _)| names_caller(name)),
             stored,
             found: OnceCell::new(),
             gallery: RefCell::default(),
@@ -100,7 +101,18 @@ impl Scene {
 
     /// One exchange.
     pub(super) fn ask(&self, ask: Ask) -> Result<Reply, Miss> {
-        self.runtime.block_on(self.probe.ask(ask)).map_err(|fault| Miss::Broken(fault.to_string()))
+        if self.read_only && !matches!(ask.method, None | Some("GET" | "OPTIONS")) {
+            return Err(Miss::Skipped("nothing is stored where a study is named"));
+        }
+        self.runtime.block_on(self.probe.ask(ask)).map_err(|fault| match fault {
+            Fault::TooLarge => Miss::Skipped("an answer is larger than is looked at here"),
+            fault => Miss::Broken(fault.to_string()),
+        })
+    }
+
+    /// What a URI means that stands in what is at this path: a path below the root, or a URL elsewhere.
+    pub(super) fn resolve(&self, path: &str, uri: &str) -> String {
+        self.probe.resolve(path, uri)
     }
 
     /// GET of a path below the root.
@@ -119,9 +131,6 @@ impl Scene {
 
     /// POST of a body to a path below the root.
     pub(super) fn post(&self, path: &str, media: &str, accept: &str, body: Vec<u8>) -> Result<Reply, Miss> {
-        if self.read_only {
-            return Err(Miss::Skipped("nothing is stored where a study is named"));
-        }
         let headers = vec![("Accept", accept.to_owned()), ("Content-Type", media.to_owned())];
         self.ask(Ask {
             method: Some("POST"),
@@ -164,7 +173,7 @@ impl Scene {
     }
 
     /// Series and SOP Instance UID of each instance, found by a search where the answer to the store request does not
-    /// tell; in the order of their series and numbers, but one first that can be had.
+    /// tell; in the order of their series and numbers, but one first that can be had, a single picture if there is one.
     pub(super) fn instances(&self) -> Result<Vec<(String, String)>, Miss> {
         let known = &self.stored()?.instances;
         if !known.is_empty() {
@@ -174,12 +183,18 @@ impl Scene {
             return Ok(found.clone());
         }
         let mut names = self.searched()?;
+        let mut given = None;
         for number in 0..names.len().min(TRIED) {
-            if self.is_given(names.get(number))? {
-                names.rotate_left(number);
-                break;
+            match self.pictures(names.get(number))? {
+                Some(1) => {
+                    given = Some(number);
+                    break;
+                }
+                Some(_) => given = given.or(Some(number)),
+                None => {}
             }
         }
+        names.rotate_left(given.unwrap_or_default());
         Ok(self.found.get_or_init(|| names).clone())
     }
 
@@ -194,11 +209,17 @@ impl Scene {
         }
     }
 
-    /// No policy keeps an instance back.
-    fn is_given(&self, name: Option<&(String, String)>) -> Result<bool, Miss> {
-        let Some((series, instance)) = name else { return Ok(false) };
+    /// How many frames an instance has, 0 if it is no image; nothing if it cannot be had.
+    fn pictures(&self, name: Option<&(String, String)>) -> Result<Option<u64>, Miss> {
+        let Some((series, instance)) = name else { return Ok(None) };
         let path = format!("{}/series/{series}/instances/{instance}/metadata", self.study()?);
-        Ok(self.get(&path, JSON)?.status == 200)
+        let reply = self.get(&path, JSON)?;
+        if reply.status != 200 {
+            return Ok(None);
+        }
+        let data = results(&reply)?.into_iter().next().unwrap_or_default();
+        let frames = text(&data, Tag(0x0028, 0x0008)).parse().unwrap_or(1);
+        Ok(Some(if data.get(Tag(0x0028, 0x0010)).is_some() { frames } else { 0 }))
     }
 
     /// The path of one instance: the first, or of the sample that of this number.
@@ -243,6 +264,11 @@ impl Scene {
 pub(super) const STUDY: Tag = Tag(0x0020, 0x000D);
 pub(super) const SERIES: Tag = Tag(0x0020, 0x000E);
 pub(super) const INSTANCE: Tag = Tag(0x0008, 0x0018);
+
+/// True for headers by which a server knows who calls.
+fn names_caller(header: &str) -> bool {
+    ["x-api-key", "authorization", "cookie"].iter().any(|name| header.eq_ignore_ascii_case(name))
+}
 
 /// The first value of an attribute, as text.
 pub(super) fn text(data: &DataSet, tag: Tag) -> String {

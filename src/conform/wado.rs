@@ -105,7 +105,7 @@ pub(super) const CHECKS: &[Check] = &[
     must("FRM-06", "Float and Double Float Pixel Data have frames", pixels::floats),
     must("FRM-07", "video is one part, not one a frame", pixels::video),
     must("REND-01", "instances, series, studies and frames can be rendered", pictures::resources),
-    must("REND-02", "JPEG by default, PNG where that is asked for", pictures::types),
+    must("REND-02", "JPEG by default, PNG and GIF where they are asked for", pictures::types),
     must("REND-03", "each photometric interpretation has its picture", pictures::interpretations),
     must(
         "REND-04",
@@ -143,9 +143,7 @@ fn one_each(scene: &Scene, count: usize, what: &str) -> Outcome {
 
 /// Where a BulkDataURI of the metadata of an instance leads: a path below the root, or another server.
 fn bulk_path(scene: &Scene, instance: &str, uri: &str) -> String {
-    let path = uri.strip_prefix(&scene.root).unwrap_or(uri);
-    let absolute = path.starts_with("http") || path.starts_with('/');
-    if absolute { path.to_owned() } else { format!("{instance}/{path}") }
+    scene.resolve(&format!("{instance}/"), uri)
 }
 
 /// Where the pixels of an instance are bulk data.

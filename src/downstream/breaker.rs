@@ -105,6 +105,8 @@ impl<S> Guarded<S> {
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
     since: Instant,
+    /// It is the one that was let through to a server that was left alone.
+    trial: bool,
     told: bool,
 }
 
@@ -115,13 +117,16 @@ impl Breaker {
     /// It may not, for so long.
     pub(super) fn ask(&self, now: Instant) -> Result<Pass<'_>, Duration> {
         let mut state = self.state();
-        match *state {
-            State::Closed { .. } => {}
-            State::Open { until, pause } if until <= now => *state = State::Trying { pause },
+        let trial = match *state {
+            State::Closed { .. } => false,
+            State::Open { until, pause } if until <= now => {
+                *state = State::Trying { pause };
+                true
+            }
             State::Open { until, .. } => return Err(until - now),
             State::Trying { pause } => return Err(pause),
-        }
-        Ok(Pass { breaker: self, since: now, told: false })
+        };
+        Ok(Pass { breaker: self, since: now, trial, told: false })
     }
 
     /// Changes the state; the metrics tell how many servers are left alone.
@@ -158,9 +163,9 @@ impl Pass<'_> {
         let next = match *state {
             State::Closed { failed } if failed + 1 < FAILURES => State::Closed { failed: failed + 1 },
             State::Closed { .. } => open(PAUSE),
-            State::Trying { pause } => open((pause * 2).min(LONGEST)),
+            State::Trying { pause } if self.trial => open((pause * 2).min(LONGEST)),
             // Others that were on their way when it opened.
-            State::Open { .. } => return,
+            State::Open { .. } | State::Trying { .. } => return,
         };
         self.breaker.put(&mut state, next);
     }
@@ -169,7 +174,7 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut state = self.breaker.state();
-        if let (State::Trying { pause }, false) = (*state, self.told) {
+        if let (State::Trying { pause }, true, false) = (*state, self.trial, self.told) {
             *state = State::Open { until: self.since, pause };
         }
     }
@@ -222,7 +227,9 @@ mod tests {
         drop(early);
         assert!(breaker.ask(now).is_err(), "what began before and was given up does not close it");
         let later = now + PAUSE;
-        drop(breaker.ask(later).unwrap());
+        let trial = breaker.ask(later).unwrap();
+        assert!(breaker.ask(later).is_err());
+        drop(trial);
         breaker.ask(later).unwrap().answered();
         assert!(breaker.ask(later).is_ok());
     }

@@ -111,6 +111,15 @@ impl Probe {
         Ok(Self { http, root: root.to_owned(), own: HeaderMap::new(), known: Vec::new() })
     }
 
+    /// What a URI reference means in what stands at this path below the root (RFC 3986 5.2): again such a path, or a URL
+    /// elsewhere.
+    pub fn resolve(&self, path: &str, uri: &str) -> String {
+        let base = Url::parse(&format!("{}{path}", self.root));
+        let Ok(url) = base.and_then(|base| base.join(uri)) else { return uri.to_owned() };
+        let below = url.as_str().strip_prefix(&self.root).filter(|path| path.starts_with('/'));
+        below.unwrap_or(url.as_str()).to_owned()
+    }
+
     /// One exchange.
     ///
     /// # Errors
@@ -137,7 +146,7 @@ impl Probe {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| fault::of_error(&error))? {
             if body.len() + chunk.len() > MOST {
-                return Err(Fault::Nonsense);
+                return Err(Fault::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
@@ -164,6 +173,21 @@ mod tests {
         let (answer, head) = tokio::join!(probe.ask(ask), serve);
         assert_eq!(answer.unwrap().status, 204);
         head
+    }
+
+    #[test]
+    fn references_are_resolved_as_uris_are() {
+        let probe = Probe::new("http://h/dicom-web", None, &[]).unwrap();
+        for (uri, wanted) in [
+            ("bulk/1", "/studies/1/bulk/1"),
+            ("../2/bulk", "/studies/2/bulk"),
+            ("/dicom-web/studies/1/b", "/studies/1/b"),
+            ("http://h/dicom-web/b?x=1", "/b?x=1"),
+            ("http://h/dicom-web2/b", "http://h/dicom-web2/b"),
+            ("//other/dicom-web/b", "http://other/dicom-web/b"),
+        ] {
+            assert_eq!(probe.resolve("/studies/1/", uri), wanted);
+        }
     }
 
     #[tokio::test]

@@ -14,8 +14,8 @@ use tower::ServiceBuilder;
 #[derive(Clone, Default)]
 pub struct Servers(Arc<Mutex<HashMap<Address, Weak<Server>>>>);
 
-/// Scheme, name and port, and the certificates by which the server is believed: who trusts it otherwise may not reach it, and
-/// is not to keep the others from it.
+/// The root, as a proxy may have several servers behind one name, and the certificates by which the server is believed: who
+/// trusts it otherwise may not reach it, and is not to keep the others from it.
 type Address = (String, Option<Vec<u8>>);
 
 /// One of them.
@@ -30,7 +30,7 @@ pub(super) type Bounded = Guarded<InTurn<Wires>>;
 impl Servers {
     /// The server of this root, the same for all who ask while one of them is there.
     pub(super) fn at(&self, root: &Url, settings: &Settings) -> Arc<Server> {
-        let address = (root.origin().ascii_serialization(), settings.ca.clone());
+        let address = (root.as_str().to_owned(), settings.ca.clone());
         let mut servers = locked(&self.0);
         if let Some(server) = servers.get(&address).and_then(Weak::upgrade) {
             return server;

@@ -204,19 +204,17 @@ async fn all_projects_that_ask_one_server_leave_it_alone_together() {
     let project = |path: &str, ca: Option<Vec<u8>>| {
         Downstream::new(Settings { ca, ..settings(&format!("http://{port}/{path}")) }, &servers).unwrap()
     };
-    let (one, other, trusting) = (
-        project("one", None),
-        project("other", None),
-        project("one", Some(wires::authority().pem().into_bytes())),
-    );
+    let (one, other, beside) = (project("pacs", None), project("pacs", None), project("beside", None));
+    let trusting = project("pacs", Some(wires::authority().pem().into_bytes()));
     for _ in 0..3 {
         assert!(one.get("studies", TYPE, None).await.is_err());
     }
     let fault = async |client: &Downstream| client.get("studies", TYPE, None).await.err().unwrap();
     assert!(matches!(fault(&other).await, Fault::Resting { .. }));
     assert_eq!(fault(&trusting).await, Fault::Unreachable, "who believes it otherwise is not kept from it");
+    assert_eq!(fault(&beside).await, Fault::Unreachable, "it may be another behind the same proxy");
     drop((one, other));
-    assert_eq!(fault(&project("one", None)).await, Fault::Unreachable, "nobody asks it any more: forgotten");
+    assert_eq!(fault(&project("pacs", None)).await, Fault::Unreachable, "nobody asks it any more: forgotten");
 }
 
 #[tokio::test]

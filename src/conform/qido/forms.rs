@@ -48,7 +48,7 @@ pub(super) fn json(scene: &Scene) -> Outcome {
     paths.push(format!("{}/metadata", scene.study()?));
     for path in paths {
         let reply = scene.get(&path, JSON)?;
-        status(&reply, &[200])?;
+        status(&reply, &[200, 206])?;
         is(&reply, JSON)?;
         let media = media(&reply)?;
         let charset = media.param("charset").unwrap_or("utf-8");

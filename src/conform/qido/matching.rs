@@ -12,23 +12,26 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 pub(super) fn exact(scene: &Scene) -> Outcome {
-    let id = patient(scene)?;
-    let whole = has_study(scene, &format!("/studies?PatientID={}", segment(&id)))?;
+    let (id, uid) = (patient(scene)?, study_uid(scene)?);
+    let whole = has_study(scene, &format!("/studies?StudyInstanceUID={uid}&PatientID={}", segment(&id)))?;
     need(whole, || "not found by the whole value".to_owned())?;
     let begin: String = id.chars().take(id.chars().count() - 1).collect();
     let cases = [id.to_lowercase(), id.to_uppercase(), begin];
     for other in cases.iter().filter(|other| **other != id && !other.is_empty()) {
-        let wrong = has_study(scene, &format!("/studies?PatientID={}", segment(other)))?;
+        let wrong =
+            has_study(scene, &format!("/studies?StudyInstanceUID={uid}&PatientID={}", segment(other)))?;
         need(!wrong, || "found by another case, or by the beginning".to_owned())?;
     }
     Ok(())
 }
 
 pub(super) fn wildcard(scene: &Scene) -> Outcome {
-    let id = patient(scene)?;
+    let (id, uid) = (patient(scene)?, study_uid(scene)?);
     let cut = id.char_indices().nth(id.chars().count() * 2 / 3).map_or(id.len(), |(at, _)| at);
     let begin = id.get(..cut).unwrap_or_default();
-    need(has_study(scene, &format!("/studies?PatientID={}*", segment(begin)))?, || "not found".to_owned())
+    need(has_study(scene, &format!("/studies?StudyInstanceUID={uid}&PatientID={}*", segment(begin)))?, || {
+        "not found".to_owned()
+    })
 }
 
 /// Date and time of the study, where it has both.
@@ -46,9 +49,11 @@ pub(super) fn range(scene: &Scene) -> Outcome {
     if date.is_empty() {
         return Err(Miss::Skipped("the study has no date"));
     }
-    let within = has_study(scene, &format!("/studies?StudyDate={date}-{date}"))?;
-    let open = has_study(scene, &format!("/studies?StudyDate=-{date}"))?;
-    let before = has_study(scene, "/studies?StudyDate=19000101-19000102")?;
+    let uid = study_uid(scene)?;
+    let of = |dates: &str| has_study(scene, &format!("/studies?StudyInstanceUID={uid}&StudyDate={dates}"));
+    let within = of(&format!("{date}-{date}"))?;
+    let open = of(&format!("-{date}"))?;
+    let before = of("18000203-18000204")?;
     need(within && open && !before, || format!("within {within}, open {open}, outside {before}"))
 }
 
@@ -60,7 +65,7 @@ pub(super) fn interval(scene: &Scene) -> Outcome {
     };
     // Read apart, hardly any time lies between the last second of a day and its first.
     let (one, other) =
-        (within("19000101-29991231", "235959-000001")?, within("19000101-19000102", "000000-235959")?);
+        (within("19000101-29991231", "235959-000001")?, within("18000203-18000204", "000000-235959")?);
     need(one && !other, || format!("within {one}, outside {other}"))
 }
 

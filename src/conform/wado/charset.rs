@@ -1,7 +1,7 @@
 //! Checks of character sets (PS3.18 8.3.3.2, 8.7.3.5.3, 8.8). They look at a text that was stored in ISO_IR 144.
 
 use super::{XML, get_parts};
-use crate::conform::gallery::{KERNEL, Kind, WORD};
+use crate::conform::gallery::{KERNEL, Kind, STORED, WORD};
 use crate::conform::reading::{holds, parts, results, status};
 use crate::conform::scene::{JSON, Scene};
 use crate::conform::{Miss, Outcome, need};
@@ -27,7 +27,15 @@ fn unicode(reply: &Reply) -> Outcome {
 pub(super) fn precedence(scene: &Scene) -> Outcome {
     let other = Some("iso-8859-5");
     unicode(&ask(scene, "", &format!("{JSON}; charset=utf-8"), other)?)?;
-    unicode(&ask(scene, "?charset=utf-8", JSON, other)?)
+    unicode(&ask(scene, "?charset=utf-8", JSON, other)?)?;
+    if !holds(&ask(scene, "", XML, None)?.body, WORD) {
+        return Err(Miss::Skipped("no text beyond ASCII is left"));
+    }
+    let reply = ask(scene, "?charset=iso-8859-5", XML, Some("utf-8"))?;
+    status(&reply, &[200])?;
+    // The text as it was stored: ISO_IR 144 is this character set.
+    let there = memchr::memmem::find(&reply.body, STORED).is_some();
+    need(there, || "not in the character set that is asked for".to_owned())
 }
 
 pub(super) fn unknown(scene: &Scene) -> Outcome {

@@ -136,7 +136,13 @@ pub(super) fn uris(scene: &Scene) -> Result<Vec<(String, String)>, Miss> {
         let text = |(_, it): (String, Value)| it.get("BulkDataURI").map(written);
         found.extend(all(&of(scene, &path)?).into_iter().filter_map(text).map(|uri| (path.clone(), uri)));
     }
-    if found.is_empty() { Err(Miss::Skipped("metadata gives no BulkDataURI")) } else { Ok(found) }
+    // Other servers do not know who asks.
+    found.retain(|(path, uri)| bulk_path(scene, path, uri).starts_with('/'));
+    if found.is_empty() {
+        Err(Miss::Skipped("metadata gives no BulkDataURI of this server"))
+    } else {
+        Ok(found)
+    }
 }
 
 pub(super) fn bulk_uris(scene: &Scene) -> Outcome {

@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(super) fn resources(scene: &Scene) -> Outcome {
     for path in [scene.study()?, scene.series()?, scene.instance(0)?] {
         let reply = scene.get(&format!("{path}/metadata"), JSON)?;
-        status(&reply, &[200])?;
+        status(&reply, &[200, 206])?;
         need(!results(&reply)?.is_empty(), || "no object".to_owned())?;
     }
     Ok(())
@@ -115,6 +115,8 @@ pub(super) fn types(scene: &Scene) -> Outcome {
     each(scene, &|_, it| {
         let vr = it.get("vr").and_then(Value::as_str).unwrap_or_default();
         let fits = |value: &Value| match vr {
+            // JSON has no number for these.
+            "FL" | "FD" if value.is_string() => ["NaN", "Infinity", "-Infinity"].iter().any(|it| value == it),
             "FL" | "FD" | "SL" | "SS" | "UL" | "US" => value.is_number(),
             "PN" | "SQ" => value.is_object(),
             "DS" | "IS" | "SV" | "UV" => value.is_number() || value.is_string(),
@@ -129,7 +131,10 @@ pub(super) fn bulk_followed(scene: &Scene) -> Outcome {
     let uri = all(&of(scene, &instance)?)
         .into_iter()
         .find_map(|(_, it)| it.get("BulkDataURI")?.as_str().map(str::to_owned));
-    let uri = uri.ok_or(Miss::Skipped("metadata gives no BulkDataURI"))?;
-    let parts = get_parts(scene, &bulk_path(scene, &instance, &uri), super::OCTETS)?;
+    let path = bulk_path(scene, &instance, &uri.ok_or(Miss::Skipped("metadata gives no BulkDataURI"))?);
+    if !path.starts_with('/') {
+        return Err(Miss::Skipped("the BulkDataURI is another server's"));
+    }
+    let parts = get_parts(scene, &path, super::OCTETS)?;
     need(parts.iter().all(|part| !part.body.is_empty()), || "an empty part".to_owned())
 }

@@ -30,7 +30,11 @@ pub(super) fn types(scene: &Scene) -> Outcome {
     is(&reply, JPEG)?;
     let reply = scene.get(&rendered(scene, "")?, PNG)?;
     is(&reply, PNG)?;
-    need(reply.body.starts_with(b"\x89PNG"), || "no PNG file".to_owned())
+    need(reply.body.starts_with(b"\x89PNG"), || "no PNG file".to_owned())?;
+    let reply = scene.get(&rendered(scene, "")?, "image/gif")?;
+    need(reply.status == 200 && reply.body.starts_with(b"GIF8"), || {
+        format!("status {} for a GIF", reply.status)
+    })
 }
 
 pub(super) fn bad_quality(scene: &Scene) -> Outcome {
@@ -67,7 +71,9 @@ pub(super) fn thumbnails(scene: &Scene) -> Outcome {
     let paths = [scene.study()?, scene.series()?, instance.clone(), format!("{instance}/frames/1")];
     let mut there = Vec::new();
     for path in &paths {
-        there.push(scene.get(&format!("{path}/thumbnail"), JPEG)?.status == 200);
+        // It may also lead to a rendered resource.
+        let status = scene.get(&format!("{path}/thumbnail"), JPEG)?.status;
+        there.push(status == 200 || (300..400).contains(&status));
     }
     let count = there.iter().filter(|it| **it).count();
     need(count == 0 || count == paths.len(), || format!("at {count} of {} levels", paths.len()))

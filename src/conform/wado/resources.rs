@@ -57,7 +57,8 @@ pub(super) fn parameters(scene: &Scene) -> Outcome {
     for (path, accept) in asked {
         let wanted = MediaType::parse(&accept).map_err(|_| broken("no media type"))?;
         let value = utf8_percent_encode(&accept, NON_ALPHANUMERIC);
-        let reply = scene.get(&format!("{path}?accept={value}&charset=utf-8"), "*/*")?;
+        let begin = if path.contains('?') { '&' } else { '?' };
+        let reply = scene.get(&format!("{path}{begin}accept={value}&charset=utf-8"), "*/*")?;
         status(&reply, &[200, 206])?;
         is(&reply, wanted.essence())?;
         let root = |media: &MediaType| media.root_type().map(|root| root.essence().to_owned());
@@ -104,13 +105,13 @@ pub(super) fn everything(scene: &Scene) -> Outcome {
     let wanted = count(scene, &study)?;
     let reply = scene.get(&format!("{study}/metadata"), JSON)?;
     let told = results(&reply)?.len();
-    need(reply.status == 206 || told == wanted, || {
+    need(reply.status == 206 || told >= wanted, || {
         format!("metadata of {told} of {wanted} with status 200")
     })?;
     let reply = scene.get(&study, AS_STORED)?;
     status(&reply, &[200, 206])?;
     let given = crate::conform::reading::parts(&reply)?.len();
-    need(reply.status == 206 || given == wanted, || format!("{given} of {wanted} instances with status 200"))
+    need(reply.status == 206 || given >= wanted, || format!("{given} of {wanted} instances with status 200"))
 }
 
 pub(super) fn withheld(scene: &Scene) -> Outcome {
