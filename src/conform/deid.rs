@@ -3,7 +3,7 @@
 
 use super::reading::{File, broken, holds, object, parts, status};
 use super::sample::{BIRTH_DATE, MARK, STUDY_DATE};
-use super::scene::{INSTANCES, JSON, Scene};
+use super::scene::{INSTANCES, JSON, Scene, XML};
 use super::{Check, Miss, Outcome, must, need, should};
 use crate::dicomweb::data_set::values;
 use crate::downstream::probe::Reply;
@@ -61,7 +61,7 @@ fn marks_in_metadata(scene: &Scene) -> Outcome {
     scene.own()?;
     let path = format!("{}/metadata", scene.study()?);
     clean(&scene.get(&path, JSON)?.body, "metadata as JSON")?;
-    clean(&scene.get(&path, "multipart/related; type=\"application/dicom+xml\"")?.body, "metadata as XML")
+    clean(&scene.get(&path, XML)?.body, "metadata as XML")
 }
 
 fn searches(scene: &Scene) -> Result<Vec<Reply>, Miss> {

@@ -364,7 +364,7 @@ mod tests {
         {
             let file = File::read(&kind.file(&sample)).ok().unwrap();
             assert_eq!(file.values(Tag(0x0008, 0x0016)), [kind.class()]);
-            assert!(file.attributes().len() > 18);
+            assert!(file.attributes.len() > 18);
         }
         for number in [0, 1] {
             let pixels = Kind::Plain.pixels();

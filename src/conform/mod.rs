@@ -117,6 +117,11 @@ fn need(holds: bool, seen: impl FnOnce() -> String) -> Outcome {
     if holds { Ok(()) } else { Err(Miss::Broken(seen())) }
 }
 
+/// Something was there to be looked at.
+fn looked_at(count: usize, why: &'static str) -> Outcome {
+    if count > 0 { Ok(()) } else { Err(Miss::Skipped(why)) }
+}
+
 /// How one check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

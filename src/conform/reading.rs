@@ -13,7 +13,9 @@ use crate::dicomweb::parts::{PartEvent, Parts};
 use crate::downstream::probe::Reply;
 use bytes::Bytes;
 use dicom_core::Tag;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use std::fmt;
 
 /// One part of a multipart answer.
 #[derive(Default)]
@@ -50,6 +52,40 @@ pub(super) fn results(reply: &Reply) -> Result<Vec<DataSet>, Miss> {
     Ok(array.into_iter().map(|object| DataSet(object.into_iter().collect())).collect())
 }
 
+/// The names of the attributes of the first result, as they follow each other.
+pub(super) fn names(reply: &Reply) -> Result<Vec<String>, Miss> {
+    let array: Vec<Names> =
+        serde_json::from_slice(&reply.body).map_err(|_| broken("no array of DICOM JSON objects"))?;
+    Ok(array.into_iter().next().map(|names| names.0).unwrap_or_default())
+}
+
+/// The names of an object's members in their order, which a map does not keep.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Names;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Names, A::Error> {
+        let mut names = Vec::new();
+        while let Some((name, IgnoredAny)) = members.next_entry()? {
+            names.push(name);
+        }
+        Ok(Names(names))
+    }
+}
+
 /// One object, as a store request is answered with.
 pub(super) fn object(reply: &Reply) -> Result<DataSet, Miss> {
     let object: serde_json::Map<String, Value> =
@@ -80,11 +116,10 @@ pub(super) fn parts(reply: &Reply) -> Result<Vec<Part>, Miss> {
     Ok(parts)
 }
 
-/// A stored file: its transfer syntax and everything before and behind its pixels.
+/// A stored file: its transfer syntax and the attributes before its pixels, at any depth; sequences without value.
 pub(super) struct File {
     pub(super) transfer_syntax: String,
-    head: Bytes,
-    encoding: Encoding,
+    pub(super) attributes: Vec<(Tag, Vec<u8>)>,
 }
 
 impl File {
@@ -100,37 +135,33 @@ impl File {
             _ => None,
         });
         let head = head.ok_or_else(|| broken("a part that is no DICOM file"))?;
-        Ok(Self {
-            transfer_syntax: head.transfer_syntax.uid.to_owned(),
-            head: head.data.into(),
-            encoding: head.encoding,
-        })
-    }
-
-    /// Every attribute at any depth before the pixels, with its value; sequences without.
-    pub(super) fn attributes(&self) -> Vec<(Tag, &[u8])> {
-        let mut found = Vec::new();
-        let mut walker = Walker::new(&self.head, self.encoding, 64);
-        while let Ok(Some(token)) = walker.next_token() {
-            match token {
-                Token::Element { tag, value, .. } => found.push((tag, value)),
-                Token::Sequence { tag, .. } => found.push((tag, Default::default())),
-                _ => {}
-            }
-        }
-        found
+        let attributes = attributes(&head.data, head.encoding)?;
+        Ok(Self { transfer_syntax: head.transfer_syntax.uid.to_owned(), attributes })
     }
 
     /// Values of all attributes with this tag, at any depth; texts without padding.
     pub(super) fn values(&self, wanted: Tag) -> Vec<String> {
-        let values = self.attributes().into_iter().filter(|(tag, _)| *tag == wanted);
+        let values = self.attributes.iter().filter(|(tag, _)| *tag == wanted);
         values.map(|(_, it)| String::from_utf8_lossy(it).trim_matches(['\0', ' ']).to_owned()).collect()
     }
 
     /// True if a private attribute stands in it.
     pub(super) fn has_private(&self) -> bool {
-        self.attributes().iter().any(|(tag, _)| tag.group() % 2 == 1)
+        self.attributes.iter().any(|(tag, _)| tag.group() % 2 == 1)
     }
+}
+
+fn attributes(data: &[u8], encoding: Encoding) -> Result<Vec<(Tag, Vec<u8>)>, Miss> {
+    let mut found = Vec::new();
+    let mut walker = Walker::new(data, encoding, 64);
+    while let Some(token) = walker.next_token().map_err(|_| broken("a data set that cannot be read"))? {
+        match token {
+            Token::Element { tag, value, .. } => found.push((tag, value.to_vec())),
+            Token::Sequence { tag, .. } => found.push((tag, Vec::new())),
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn broken(seen: &str) -> Miss {

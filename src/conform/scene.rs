@@ -14,6 +14,7 @@ use std::cell::{OnceCell, RefCell};
 use tokio::runtime::Runtime;
 
 pub(super) const JSON: &str = "application/dicom+json";
+pub(super) const XML: &str = "multipart/related; type=\"application/dicom+xml\"";
 pub(super) const INSTANCES: &str = "multipart/related; type=\"application/dicom\"";
 const BOUNDARY: &str = "veilgate-conformance-6f2d";
 

@@ -1,7 +1,7 @@
 //! Checks of storing (PS3.18 10.5, Annex I).
 
 use super::reading::{broken, is, object, parts, status};
-use super::scene::{INSTANCES, JSON, Scene};
+use super::scene::{INSTANCES, JSON, Scene, XML};
 use super::{Check, Miss, Outcome, may, must, need, should};
 use crate::dicomweb::data_set::values;
 use dicom_core::Tag;
@@ -89,8 +89,7 @@ fn response(scene: &Scene) -> Outcome {
 }
 
 fn response_xml(scene: &Scene) -> Outcome {
-    let accept = "multipart/related; type=\"application/dicom+xml\"";
-    let reply = scene.store_for("/studies", &[scene.sample.file(0)], accept)?;
+    let reply = scene.store_for("/studies", &[scene.sample.file(0)], XML)?;
     status(&reply, &[200, 202])?;
     let one = parts(&reply)?.pop().ok_or_else(|| broken("no part"))?;
     need(super::reading::holds(&one.body, "NativeDicomModel"), || "no Native DICOM Model".to_owned())

@@ -11,13 +11,12 @@ mod resources;
 mod xml;
 
 use super::reading::{File, Part, broken, parts, status};
-use super::scene::{INSTANCES, Scene};
+use super::scene::{INSTANCES, Scene, XML};
 use super::{Check, Miss, Outcome, capabilities, must, need, should};
 use crate::downstream::probe::Ask;
 
 const OCTETS: &str = "multipart/related; type=\"application/octet-stream\"";
 const AS_STORED: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
-const XML: &str = "multipart/related; type=\"application/dicom+xml\"";
 const JPEG: &str = "image/jpeg";
 const JPEGS: &str = "multipart/related; type=\"image/jpeg\"";
 const PNG: &str = "image/png";

@@ -1,8 +1,8 @@
 //! Checks of the attributes of results (PS3.18 8.3.4.3, 10.6.3.3).
 
 use super::{found, study_uid};
-use crate::conform::reading::broken;
-use crate::conform::scene::{INSTANCE, SERIES, Scene};
+use crate::conform::reading::{broken, names};
+use crate::conform::scene::{INSTANCE, JSON, SERIES, Scene};
 use crate::conform::{Outcome, need};
 use crate::dicomweb::data_set::{DataSet, hex};
 
@@ -64,7 +64,9 @@ pub(super) fn keys_back(scene: &Scene) -> Outcome {
 }
 
 pub(super) fn hex_names(scene: &Scene) -> Outcome {
-    let found = found(scene)?;
+    let reply = scene.get(&format!("/studies?StudyInstanceUID={}", study_uid(scene)?), JSON)?;
+    let names = names(&reply)?;
     let upper = |it: char| it.is_ascii_digit() || ('A'..='F').contains(&it);
-    need(found.0.keys().all(|name| name.len() == 8 && name.chars().all(upper)), || "other names".to_owned())
+    need(names.iter().all(|name| name.len() == 8 && name.chars().all(upper)), || "other names".to_owned())?;
+    need(!names.is_empty() && names.is_sorted(), || "in another order, or none".to_owned())
 }

@@ -2,12 +2,10 @@
 
 use super::study_uid;
 use crate::conform::reading::{broken, is, media, parts, results, status};
-use crate::conform::scene::{JSON, Scene};
+use crate::conform::scene::{JSON, Scene, XML};
 use crate::conform::{Miss, Outcome, need};
 use crate::dicomweb::media::MediaType;
 use serde_json::Value;
-
-const XML: &str = "multipart/related; type=\"application/dicom+xml\"";
 
 /// A search at each level.
 fn searches(scene: &Scene) -> Result<Vec<String>, Miss> {

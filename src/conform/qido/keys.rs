@@ -4,7 +4,7 @@ use super::{NOBODY, found, has_study, patient, series_shown, study_uid};
 use crate::conform::reading::{results, status};
 use crate::conform::sample::mark;
 use crate::conform::scene::{INSTANCE, JSON, SERIES, STUDY, Scene, text};
-use crate::conform::{Miss, Outcome, need};
+use crate::conform::{Miss, Outcome, looked_at, need};
 use crate::dicomweb::data_set::{DataSet, values};
 use crate::dicomweb::links::segment;
 use dicom_core::Tag;
@@ -114,7 +114,7 @@ fn each(scene: &Scene, path: &str, uid: Tag, shown: &[DataSet], keys: &Keys) -> 
         }
     }
     need(failed.is_empty(), || format!("not found by {}, or by another value too", failed.join(" ")))?;
-    if tried > 0 { Ok(()) } else { Err(Miss::Skipped("no result holds a value of a key")) }
+    looked_at(tried, "no result holds a value of a key")
 }
 
 pub(super) fn studies(scene: &Scene) -> Outcome {

@@ -1,6 +1,6 @@
 //! Checks of metadata (PS3.18 10.4.1.1.2): which there is, and that all is in it. How it is written is `json`'s and `xml`'s.
 
-use super::{AS_STORED, bulk_path, get_parts, one_each, xml};
+use super::{AS_STORED, XML, bulk_path, get_parts, one_each, xml};
 use crate::conform::gallery::Kind;
 use crate::conform::reading::{File, broken, holds, is, results, status};
 use crate::conform::scene::{JSON, Scene};
@@ -24,8 +24,7 @@ pub(super) fn array(scene: &Scene) -> Outcome {
 }
 
 pub(super) fn documents(scene: &Scene) -> Outcome {
-    let accept = "multipart/related; type=\"application/dicom+xml\"";
-    let parts = get_parts(scene, &format!("{}/metadata", scene.study()?), accept)?;
+    let parts = get_parts(scene, &format!("{}/metadata", scene.study()?), XML)?;
     let models = parts.iter().filter(|part| holds(&part.body, "NativeDicomModel")).count();
     need(models == parts.len(), || format!("{models} documents in {} parts", parts.len()))?;
     one_each(scene, models, "documents")
@@ -72,7 +71,7 @@ pub(super) fn complete(scene: &Scene) -> Outcome {
         let part = get_parts(scene, &path, AS_STORED)?.pop().ok_or_else(|| broken("no part"))?;
         let file = File::read(&part.body)?;
         let told: Vec<String> = all(&of(scene, &path)?).into_iter().map(|(name, _)| name).collect();
-        let names = file.attributes().into_iter().map(|(tag, _)| hex(tag));
+        let names = file.attributes.iter().map(|(tag, _)| hex(*tag));
         let missing = names.filter(|name| !name.ends_with("0000")).find(|name| !told.contains(name));
         need(missing.is_none(), || format!("{} is missing", missing.unwrap_or_default()))?;
     }

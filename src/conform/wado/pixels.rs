@@ -5,7 +5,7 @@ use crate::conform::gallery::{self, Kind};
 use crate::conform::reading::{broken, parts, status};
 use crate::conform::sample::{FRAME, FRAMES};
 use crate::conform::scene::Scene;
-use crate::conform::{Miss, Outcome, need};
+use crate::conform::{Miss, Outcome, looked_at, need};
 use crate::dicomweb::media::MediaType;
 use crate::dicomweb::syntaxes::{COMPRESSED, current_name};
 
@@ -157,5 +157,5 @@ pub(super) fn media_types(scene: &Scene) -> Outcome {
             format!("{} for {}, or of another transfer syntax", media.essence(), row.media)
         })?;
     }
-    need(given > 0, String::new).map_err(|_| Miss::Skipped("no compressed frames are given"))
+    looked_at(given, "no compressed frames are given")
 }

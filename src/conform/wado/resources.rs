@@ -32,10 +32,10 @@ pub(super) fn mandatory(scene: &Scene) -> Outcome {
     capabilities::described(scene)
 }
 
-/// The end of a path, in which no name stands.
+/// The word at the end of a path; a UID and whatever else a server calls its bulk data stay untold.
 fn last(path: &str) -> &str {
     let end = path.rsplit('/').next().unwrap_or_default();
-    if end.starts_with(|letter: char| letter.is_ascii_digit()) { "" } else { end }
+    if end.chars().all(|letter| letter.is_ascii_alphabetic()) { end } else { "" }
 }
 
 pub(super) fn typed(scene: &Scene) -> Outcome {
