@@ -268,7 +268,7 @@ const GATEWAY: &[Setting] = &[
         "downstream.concurrent",
         "VEILGATE_DOWNSTREAM_CONCURRENT",
         "4",
-        "Most requests to it at the same time, of all projects that ask it.",
+        "Most pulls from it, and as many pushes to it, at the same time, of all projects that ask it.",
     ),
     plain(
         "downstream.retries",

@@ -140,9 +140,9 @@ impl Downstream {
         &self.settings.url
     }
 
-    /// Waits for a place among the requests that may run at the same time.
+    /// Waits for a place among the pushes that may run at the same time.
     pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.server.places.place().await
+        self.server.pushes.place().await
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {

@@ -21,7 +21,9 @@ type Address = (String, Option<Vec<u8>>);
 /// One of them.
 pub(super) struct Server {
     breaker: Arc<Breaker>,
-    pub(super) places: Places,
+    pulls: Places,
+    /// Of their own: a sender who takes its time with an upload is not to keep anybody from reading.
+    pub(super) pushes: Places,
 }
 
 /// How one is asked: not while it is left alone, in one's turn, on one's own connections.
@@ -36,8 +38,8 @@ impl Servers {
             return server;
         }
         servers.retain(|_, server| server.strong_count() > 0);
-        let places = Places::new(settings.concurrent);
-        let server = Arc::new(Server { breaker: Arc::default(), places });
+        let places = || Places::new(settings.concurrent);
+        let server = Arc::new(Server { breaker: Arc::default(), pulls: places(), pushes: places() });
         servers.insert(address, Arc::downgrade(&server));
         server
     }
@@ -48,7 +50,7 @@ impl Server {
     pub(super) fn bound(&self, settings: &Settings, wires: Wires) -> Bounded {
         ServiceBuilder::new()
             .layer(BreakerLayer(Arc::clone(&self.breaker)))
-            .layer(PlacesLayer { places: self.places.clone(), patience: settings.answer })
+            .layer(PlacesLayer { places: self.pulls.clone(), patience: settings.answer })
             .service(wires)
     }
 }

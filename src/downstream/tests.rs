@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 mod wires;
 
@@ -225,8 +226,12 @@ async fn all_projects_that_ask_one_server_wait_for_the_same_places() {
     let (one, other) = (project(), project());
     let held = (one.get("1", TYPE, None).await.unwrap(), other.get("2", TYPE, None).await.unwrap());
     assert_eq!(one.get("3", TYPE, None).await.err(), Some(Fault::Busy { retry_after: None }));
+    let push = async |project: &Downstream| timeout(Duration::from_millis(200), project.place()).await;
+    let pushes = (push(&one).await.unwrap(), push(&other).await.unwrap());
+    assert!(push(&one).await.is_err(), "as many as pulls");
     drop(held);
-    assert!(other.get("4", TYPE, None).await.is_ok());
+    assert!(other.get("4", TYPE, None).await.is_ok(), "who pushes keeps nobody from reading");
+    drop(pushes);
 }
 
 #[tokio::test]
