@@ -11,6 +11,7 @@ use crate::downstream::probe::{Ask, NotAHeader, Probe, Reply};
 use dicom_core::Tag;
 use serde_json::Value;
 use std::cell::{OnceCell, RefCell};
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 pub(super) const JSON: &str = "application/dicom+json";
@@ -20,6 +21,9 @@ const BOUNDARY: &str = "veilgate-conformance-6f2d";
 
 /// Instances that are tried until one can be had.
 const TRIED: usize = 20;
+
+/// How long all checks take at most, but for the last exchange. Most servers are done in seconds.
+const PATIENCE: Duration = Duration::from_mins(20);
 
 /// Which server, and as whom.
 pub struct Server {
@@ -37,6 +41,7 @@ pub struct Server {
 pub struct Scene {
     runtime: Runtime,
     probe: Probe,
+    began: Instant,
     pub(super) root: String,
     pub(super) wado_uri: Option<String>,
     /// What is stored.
@@ -89,6 +94,7 @@ impl Scene {
         Ok(Self {
             runtime: runtime.map_err(|_| Unusable::System)?,
             probe: Probe::new(&server.root, server.wado_uri.as_deref(), &server.headers)?,
+            began: Instant::now(),
             root: server.root,
             wado_uri: server.wado_uri,
             sample: Sample::new(u128::from_le_bytes(random)),
@@ -102,6 +108,9 @@ impl Scene {
 
     /// One exchange.
     pub(super) fn ask(&self, ask: Ask) -> Result<Reply, Miss> {
+        if self.began.elapsed() > PATIENCE {
+            return Err(Miss::Skipped("the server is so slow that the time for all checks is over"));
+        }
         if self.read_only && !matches!(ask.method, None | Some("GET" | "OPTIONS")) {
             return Err(Miss::Skipped("nothing is stored where a study is named"));
         }
@@ -158,7 +167,7 @@ impl Scene {
         if self.stored.get().is_none() {
             let files: Vec<Vec<u8>> = (0..3).map(|number| self.sample.file(number)).collect();
             let reply = self.store("/studies", &files)?;
-            let (study, instances) = names(&reply, &self.sample);
+            let (study, instances) = names(told(&reply), &self.sample);
             let _ = self.stored.set(Stored { reply: Some(reply), study, instances });
         }
         self.stored.get().ok_or(Miss::Skipped("nothing was stored"))
@@ -245,7 +254,7 @@ impl Scene {
             Some(path) => path,
             None => {
                 let reply = self.store("/studies", &[kind.file(&self.sample)])?;
-                let path = urls(&reply).pop().map(|found| {
+                let path = told(&reply).pop().map(|(_, found)| {
                     let [study, series, instance] = found.unwrap_or_else(|| kind.names(&self.sample));
                     format!("/studies/{study}/series/{series}/instances/{instance}")
                 });
@@ -281,23 +290,30 @@ pub(super) fn text(data: &DataSet, tag: Tag) -> String {
 }
 
 /// How the server names what was stored: by the Retrieve URLs of its answer, else as it was sent.
-fn names(reply: &Reply, sample: &Sample) -> (String, Vec<(String, String)>) {
+fn names(told: Vec<Told>, sample: &Sample) -> (String, Vec<(String, String)>) {
     let mut study = String::new();
     let mut instances = Vec::new();
-    for (number, named) in urls(reply).into_iter().enumerate() {
+    for (at, (sent, named)) in told.into_iter().enumerate() {
+        // Who gives new names lists the instances in the order in which they came; who keeps them, in any.
+        let number = (0..3).find(|number| sent.as_ref() == Some(&sample.names(*number).1)).unwrap_or(at);
         let (series, instance) = sample.names(number);
         let [in_study, in_series, name] = named.unwrap_or([sample.study.clone(), series, instance]);
         study = in_study;
-        instances.push((in_series, name));
+        instances.push((number, in_series, name));
     }
-    (study, instances)
+    instances.sort();
+    (study, instances.into_iter().map(|(_, series, name)| (series, name)).collect())
 }
 
-/// For each instance that was stored the UIDs of its Retrieve URL, if it has one.
-fn urls(reply: &Reply) -> Vec<Option<[String; 3]>> {
+/// Of an instance that was stored its SOP Instance UID, and the UIDs of its Retrieve URL, as far as they are told.
+type Told = (Option<String>, Option<[String; 3]>);
+
+/// What an answer to a store request tells of each.
+fn told(reply: &Reply) -> Vec<Told> {
     let answer = object(reply).unwrap_or_default();
-    let url = |item: &Value| item.get("00081190").map(values)?.first()?.as_str().and_then(uids);
-    answer.values(Tag(0x0008, 0x1199)).iter().map(url).collect()
+    let first = |item: &Value, tag| Some(item.get(tag).map(values)?.first()?.as_str()?.to_owned());
+    let told = |item: &Value| (first(item, "00081155"), first(item, "00081190").and_then(|url| uids(&url)));
+    answer.values(Tag(0x0008, 0x1199)).iter().map(told).collect()
 }
 
 /// The UIDs of an instance's URL.
@@ -330,5 +346,22 @@ mod tests {
         let url = "https://h/dicom-web/studies/1.2/series/1.3/instances/1.4?x=1";
         assert_eq!(uids(url).unwrap(), ["1.2", "1.3", "1.4"]);
         assert_eq!(uids("https://h/dicom-web/studies/1.2"), None);
+    }
+
+    #[test]
+    fn stored_instances_are_known_by_their_names_and_by_their_order_only_where_they_got_new_ones() {
+        let sample = Sample::new(1 << 64);
+        let [first, second, third] = [0, 1, 2].map(|number| sample.names(number));
+        let kept = [&third, &first, &second].map(|(_, name)| (Some(name.clone()), None));
+        let all = vec![first.clone(), second, third];
+        assert_eq!(names(kept.to_vec(), &sample), (sample.study.clone(), all));
+        let renamed = ["9.4", "9.3"].map(|name| {
+            let url = uids(&format!("https://h/studies/9.1/series/9.2/instances/{name}"));
+            (Some(name.to_owned()), url)
+        });
+        let expected = ["9.4", "9.3"].map(|name| ("9.2".to_owned(), name.to_owned()));
+        assert_eq!(names(renamed.to_vec(), &sample), ("9.1".to_owned(), expected.to_vec()));
+        let one_refused = vec![(Some(first.1.clone()), None)];
+        assert_eq!(names(one_refused, &sample).1, [first]);
     }
 }
