@@ -47,9 +47,10 @@ const CONNECTIONS: u32 = 8;
 /// The key of the lock under which PostgreSQL's schema is changed: "veilgate" as bytes.
 const MIGRATION_LOCK: i64 = 0x7665_696c_6761_7465;
 
-/// Readers never wait for the writer. `LIKE` minds case, as on PostgreSQL.
+/// Readers never wait for the writer. `LIKE` minds case, as on PostgreSQL. A commit brings the log into the file only where
+/// `writer` does not get to it before the log has so many pages (16 MB).
 const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; \
-    PRAGMA case_sensitive_like = ON;";
+    PRAGMA case_sensitive_like = ON; PRAGMA wal_autocheckpoint = 4000;";
 
 /// Begins what is safe on disk at its commit. Locked from the start: a transaction that reads first could otherwise find
 /// that another process wrote meanwhile.

@@ -11,6 +11,7 @@ mod debts;
 mod ends;
 mod recover;
 mod sent;
+mod wal;
 
 use super::account::Marks;
 use super::chain::Keeper;
@@ -158,11 +159,13 @@ impl Job {
 }
 
 impl Writer {
-    /// Starts the task that writes, and the one that settles for gateways which died. Both end with the last clone.
+    /// Starts the task that writes, and beside it those that settle for gateways which died and bring what is written into
+    /// the database's file. All end with the last clone.
     pub fn start(db: Db, terms: Terms) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = Self { jobs, sent: Sent::default() };
         tokio::spawn(recover::run(db.clone(), terms.gateway.clone(), writer.jobs.downgrade()));
+        tokio::spawn(wal::run(db.clone(), writer.jobs.downgrade()));
         tokio::spawn(run(db, terms, queue, writer.sent.clone()));
         writer
     }

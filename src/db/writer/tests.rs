@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod ends;
+mod wal;
 
 use super::*;
 use crate::audit::action::{Action, Outcome};
@@ -18,7 +19,7 @@ struct Rig {
     db: Db,
     project: String,
     customer: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn rig(quota: Option<i64>) -> Rig {
@@ -30,7 +31,7 @@ async fn rig(quota: Option<i64>) -> Rig {
         .execute(&db.writers)
         .await
         .unwrap();
-    Rig { db, project, customer, _folder: folder }
+    Rig { db, project, customer, folder }
 }
 
 impl Rig {
