@@ -8,6 +8,8 @@ mod support;
 
 #[path = "retrieve/instances.rs"]
 mod instances;
+#[path = "retrieve/lossy.rs"]
+mod lossy;
 #[path = "retrieve/metadata.rs"]
 mod metadata;
 #[path = "retrieve/pixels.rs"]

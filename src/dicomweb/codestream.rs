@@ -27,6 +27,8 @@ pub enum Coding {
     JpegBaseline,
     /// JPEG processes 2 and 4.
     JpegExtended,
+    /// JPEG process 10, retired: no instance is made with it, but some hold it under the name of process 1.
+    JpegProgressive,
     /// JPEG process 14; selection value 1 has a transfer syntax of its own.
     JpegLossless {
         /// Selection value 1.
@@ -63,6 +65,7 @@ impl Coding {
         match self {
             Self::JpegBaseline => "1.2.840.10008.1.2.4.50",
             Self::JpegExtended => "1.2.840.10008.1.2.4.51",
+            Self::JpegProgressive => "1.2.840.10008.1.2.4.55",
             Self::JpegLossless { first_order: true } => "1.2.840.10008.1.2.4.70",
             Self::JpegLossless { first_order: false } => "1.2.840.10008.1.2.4.57",
             Self::JpegLs { lossless: true } => "1.2.840.10008.1.2.4.80",
@@ -164,11 +167,12 @@ fn jpeg_description(frame: &Frame, transform: Option<u8>, scan: &[u8]) -> Option
     let coding = match frame.marker {
         0xC0 => Coding::JpegBaseline,
         0xC1 => Coding::JpegExtended,
+        0xC2 => Coding::JpegProgressive,
         0xC3 => Coding::JpegLossless { first_order: parameter == 1 },
         0xF7 => Coding::JpegLs { lossless: parameter == 0 },
         _ => return None,
     };
-    let lossy = matches!(coding, Coding::JpegBaseline | Coding::JpegExtended);
+    let lossy = matches!(coding, Coding::JpegBaseline | Coding::JpegExtended | Coding::JpegProgressive);
     let photometric = match (frame.ids.as_slice(), transform) {
         ([_], _) => "MONOCHROME2",
         ([b'R', b'G', b'B'], _) | ([_, _, _], Some(0)) => "RGB",
@@ -290,6 +294,7 @@ pub(super) mod tests {
         for (sof, parameter, syntax) in [
             (0xC0, 0, "50"),
             (0xC1, 0, "51"),
+            (0xC2, 0, "55"),
             (0xC3, 1, "70"),
             (0xC3, 6, "57"),
             (0xF7, 0, "80"),
@@ -341,8 +346,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn progressive_four_component_and_empty_images_are_not_described() {
-        assert_eq!(describe(&jpeg_of(0xC2, 8, &[(1, 0x11)], 0)), None);
+    fn arithmetic_four_component_and_empty_images_are_not_described() {
+        assert_eq!(describe(&jpeg_of(0xC9, 8, &[(1, 0x11)], 0)), None);
         assert_eq!(describe(&jpeg_of(0xC0, 8, &[(1, 0x11); 4], 0)), None);
         let mut empty = jpeg_of(0xC0, 8, &[(1, 0x11)], 0);
         let at = empty.windows(2).position(|pair| pair == [0, 3]).unwrap();

@@ -2,7 +2,7 @@
 //! what the metadata leaves to the code stream (PS3.18 10.5.1.4, 10.5.2).
 
 use super::bulk::BulkPart;
-use super::codestream::{self, Description};
+use super::codestream::{self, Coding, Description};
 use super::join::{JoinFault, JoinFaultKind as Kind};
 use super::metadata::{Content, Element};
 use super::syntaxes::{self, Compressed, OCTET_STREAM};
@@ -41,7 +41,7 @@ pub(super) fn of(part: &BulkPart, frames: Option<usize>) -> Result<Pixels, JoinF
     }
     let row = row(part).ok_or(fault(Kind::MediaType))?;
     let first = part.parts.first().map(|frame| front(frame, codestream::HEADER_LIMIT)).unwrap_or_default();
-    let description = codestream::describe(&first);
+    let description = codestream::describe(&first).filter(|found| found.coding != Coding::JpegProgressive);
     let syntax = transfer_syntax(row, named, description).ok_or(fault(Kind::TransferSyntax))?;
     let expected = if row.video { 1 } else { frames.unwrap_or(part.parts.len()) };
     // JPEG 2000 part 2 may hold several frames in one code stream (PS3.5 A.4.5).

@@ -1,7 +1,7 @@
 //! Decodes one compressed frame (PS3.5 8.2). Headers are read first, so that a code stream cannot ask for more memory
 //! than the image it belongs to; what a codec gives is brought to the shape that the data set describes.
 
-use super::{Raster, Unfit, jpeg_ls, rle};
+use super::{Raster, Unfit, jpeg_12, jpeg_ls, rle};
 use crate::dicom::image::Image;
 use crate::dicomweb::codestream::{self, Coding};
 use jpeg_decoder::{ColorTransform, Decoder};
@@ -115,12 +115,12 @@ fn described(image: &Image, frame: &[u8]) -> Result<codestream::Description, Unf
     if same { Ok(found) } else { Err(SHAPE) }
 }
 
-/// JPEG processes 1, 2 and 14. Luminance and chrominance become RGB, as the codec gives them.
+/// JPEG processes 1, 2, 4, 10 and 14. Luminance and chrominance become RGB, as the codec gives them.
 fn jpeg<'a>(image: &'a Image, frame: &[u8]) -> Result<Decoded<'a>, Unfit> {
     let found = described(image, frame)?;
     let lossless = matches!(found.coding, Coding::JpegLossless { .. });
     if found.bits_stored > 8 && !lossless {
-        return Err(Unfit("JPEG of 12 bits is not decoded"));
+        return twelve_bits(image, frame);
     }
     let mut decoder = Decoder::new(frame);
     decoder.set_max_decoding_buffer_size(usize::try_from(MOST).unwrap_or(usize::MAX));
@@ -142,6 +142,13 @@ fn jpeg<'a>(image: &'a Image, frame: &[u8]) -> Result<Decoded<'a>, Unfit> {
         data
     };
     Ok((photometric, Cow::Owned(native), width))
+}
+
+fn twelve_bits<'a>(image: &'a Image, frame: &[u8]) -> Result<Decoded<'a>, Unfit> {
+    let samples = jpeg_12::decode(frame, image.columns.into(), image.rows.into())?;
+    let data: Vec<u8> = samples.into_iter().flat_map(u16::to_le_bytes).collect();
+    let data = if image.signed { extended(&data, 2, 12) } else { data };
+    Ok((&image.photometric, Cow::Owned(data), 2))
 }
 
 /// A JFIF or Adobe marker says what the components are; then the photometric interpretation need not.

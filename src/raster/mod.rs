@@ -3,13 +3,15 @@
 //!
 //! | I want to … | open |
 //! |---|---|
-//! | decode a frame of a transfer syntax | [`decode`], [`rle`], [`jpeg_ls`] |
+//! | decode a frame of a transfer syntax | [`decode`], [`rle`], [`jpeg_12`], [`jpeg_ls`] |
 //! | change how values become grey levels and colours | [`picture`], [`window`] |
 //! | fit a picture into a viewport, make a file of it | [`scale`], [`encode`] |
 
 mod bits;
 pub mod decode;
 pub mod encode;
+pub mod jpeg_12;
+mod jpeg_12_block;
 pub mod jpeg_ls;
 mod jpeg_ls_scan;
 pub mod picture;
