@@ -4,7 +4,8 @@
 //! | I want to … | open |
 //! |---|---|
 //! | decode a frame of a transfer syntax | [`decode`], [`rle`], [`jpeg_12`], [`jpeg_ls`] |
-//! | change how values become grey levels and colours | [`picture`], [`window`] |
+//! | change what of a head decides how a frame looks | [`look`] |
+//! | change how values become grey levels and colours | [`picture`], [`window`], [`lut`] |
 //! | fit a picture into a viewport, make a file of it | [`scale`], [`encode`] |
 
 mod bits;
@@ -14,9 +15,13 @@ pub mod jpeg_12;
 mod jpeg_12_block;
 pub mod jpeg_ls;
 mod jpeg_ls_scan;
+pub mod look;
+pub mod lut;
 pub mod picture;
 pub mod rle;
 pub mod scale;
+#[cfg(test)]
+mod tests;
 pub mod window;
 pub mod wish;
 

@@ -1,17 +1,11 @@
-//! A decoded frame as a picture of 8 bits (PS3.3 C.7.6.3.1.2, C.7.9, C.11): grey through rescale and window, palettes,
-//! colours. Its size is changed in `scale`, its file made in `encode`.
+//! A decoded frame as a picture of 8 bits (PS3.3 C.7.6.3.1.2, C.7.9, C.11): grey values, palettes, colours. What the head
+//! says about them is `look`'s. Its size is changed in `scale`, its file made in `encode`.
 
-use super::window::{Function, Window};
+use super::look::{Look, View};
+use super::window::Window;
 use super::{Raster, Unfit};
-use crate::dicom::fault::Fault;
 use crate::dicom::image::Image;
-use crate::dicom::layout::Layout;
-use crate::dicom::token::Token;
 use crate::dicom::value;
-use crate::dicom::walker::Walker;
-use dicom_core::Tag;
-
-const DEPTH: usize = 64;
 
 /// A picture of 8-bit samples, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,81 +20,14 @@ pub struct Picture {
     pub data: Vec<u8>,
 }
 
-/// What the head says about how its pixels look.
-#[derive(Debug, Clone, Default)]
-pub struct Look {
-    slope: Option<f64>,
-    intercept: Option<f64>,
-    window: Option<Window>,
-    center: Option<f64>,
-    width: Option<f64>,
-    function: Option<Function>,
-    /// Pixel Padding Value (0028,0120).
-    padding: Option<i64>,
-    /// Descriptor and data of the red, green and blue palettes.
-    palettes: [(Vec<u8>, Vec<u8>); 3],
-    inverse: bool,
-}
-
 impl Look {
-    /// Reads it out of a head; of several windows the first, and in shared and per-frame groups the first found.
-    ///
-    /// # Errors
-    /// The head cannot be walked.
-    pub fn of(layout: &Layout) -> Result<Self, Fault> {
-        let mut look = Self::default();
-        let mut walker = Walker::new(&layout.head, layout.encoding, DEPTH);
-        // Functional groups, and in them the macros of pixel value transformation and window.
-        const GROUPS: [Tag; 4] =
-            [Tag(0x5200, 0x9229), Tag(0x5200, 0x9230), Tag(0x0028, 0x9145), Tag(0x0028, 0x9132)];
-        while let Some(token) = walker.next_token()? {
-            match token {
-                Token::Element { tag, value, .. } => look.see(tag, value),
-                Token::Sequence { tag, .. } if !GROUPS.contains(&tag) => walker.skip_sequence()?,
-                _ => {}
-            }
-        }
-        if let (Some(center), Some(width)) = (look.center, look.width.filter(|width| *width > 0.0)) {
-            look.window = Some(Window { center, width, function: look.function.unwrap_or(Function::Linear) });
-        }
-        Ok(look)
-    }
-
-    fn see(&mut self, tag: Tag, bytes: &[u8]) {
-        let number = || {
-            let first = bytes.split(|byte| *byte == b'\\').next().and_then(value::ascii);
-            first.and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite())
-        };
-        match (tag.group(), tag.element()) {
-            (0x0028, 0x1050) => self.center = self.center.or_else(number),
-            (0x0028, 0x1051) => self.width = self.width.or_else(number),
-            (0x0028, 0x1052) => self.intercept = self.intercept.or_else(number),
-            (0x0028, 0x1053) => self.slope = self.slope.or_else(number),
-            (0x0028, 0x1056) => {
-                let function = || value::ascii(bytes).and_then(Function::of);
-                self.function = self.function.or_else(function);
-            }
-            (0x0028, 0x0120) => self.padding = value::first_us(bytes).map(i64::from),
-            (0x2050, 0x0020) => self.inverse = value::ascii(bytes) == Some("INVERSE"),
-            (0x0028, element @ 0x1101..=0x1103) => {
-                let channel = self.palettes.get_mut(usize::from(element - 0x1101));
-                channel.into_iter().for_each(|(descriptor, _)| *descriptor = bytes.to_vec());
-            }
-            (0x0028, element @ 0x1201..=0x1203) => {
-                let channel = self.palettes.get_mut(usize::from(element - 0x1201));
-                channel.into_iter().for_each(|(_, data)| *data = bytes.to_vec());
-            }
-            _ => {}
-        }
-    }
-
     /// The picture of one frame, grey levels through `asked` or the window of the head.
     ///
     /// # Errors
     /// The pixels are of a kind that has no picture.
     pub fn picture(&self, image: &Image, raster: &Raster, asked: Option<Window>) -> Result<Picture, Unfit> {
         let (channels, data) = match (raster.photometric.as_str(), image.samples) {
-            ("MONOCHROME1" | "MONOCHROME2", 1) => (1, self.grey(image, raster, asked)),
+            ("MONOCHROME1" | "MONOCHROME2", 1) => (1, self.grey(image, raster, asked)?),
             ("PALETTE COLOR", 1) => (3, self.palette(image, raster)?),
             ("RGB", 3) => (3, rgb(image, &raster.data)?),
             ("YBR_FULL" | "YBR_FULL_422", 3) => {
@@ -110,7 +37,7 @@ impl Look {
                 (3, rgb(image, &raster.data)?.chunks_exact(3).flat_map(partial).collect())
             }
             // A label or a parametric map says no interpretation, or another: it is looked at as grey.
-            (_, 1) => (1, self.grey(image, raster, asked)),
+            (_, 1) => (1, self.grey(image, raster, asked)?),
             _ => return Err(Unfit("pixels of this photometric interpretation are not rendered")),
         };
         let (width, height) = (u32::from(image.columns), u32::from(image.rows));
@@ -121,21 +48,23 @@ impl Look {
         Ok(Picture { width, height, channels, data: data.into_iter().take(wanted).collect() })
     }
 
-    fn grey(&self, image: &Image, raster: &Raster, asked: Option<Window>) -> Vec<u8> {
-        let (slope, intercept) = (self.slope.unwrap_or(1.0), self.intercept.unwrap_or(0.0));
-        let padding = self.padding.map(|value| signed(value, image));
-        let values: Vec<f64> = samples(image, &raster.data).collect();
-        let window = asked.or(self.window).unwrap_or_else(|| {
-            let shown = values.iter().filter(|value| value.is_finite());
-            let shown = shown.filter(|value| padding.is_none_or(|padding| **value != padding as f64));
-            let shown = shown.map(|value| value * slope + intercept);
-            let (least, most) =
-                shown.fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it)));
-            Window::around(least.min(most), most.max(least).max(least.min(most)))
+    /// A window that was asked for stands in place of the instance's own (PS3.18 8.3.5.1.4).
+    fn grey(&self, image: &Image, raster: &Raster, asked: Option<Window>) -> Result<Vec<u8>, Unfit> {
+        let meaning = self.modality.meaning(image)?;
+        let view = asked.map(View::Window).or_else(|| self.view.clone());
+        let view = view.unwrap_or_else(|| {
+            let pads = self.pads(image);
+            let shown = samples(image, &raster.data).filter(|value| value.is_finite() && !pads(*value));
+            let (least, most) = shown
+                .map(&meaning)
+                .fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it)));
+            View::Window(Window::around(least.min(most), most.max(least).max(least.min(most))))
         });
         let inverse = (raster.photometric == "MONOCHROME1") != self.inverse;
-        let level = |value: f64| window.level(value * slope + intercept);
-        values.into_iter().map(|value| if inverse { 255 - level(value) } else { level(value) }).collect()
+        let signed = self.modality.signed(image);
+        let level = |value: f64| view.level(meaning(value), signed);
+        let values = samples(image, &raster.data);
+        Ok(values.map(|value| if inverse { 255 - level(value) } else { level(value) }).collect())
     }
 
     /// PS3.3 C.7.6.3.1.5, C.7.6.3.1.6.
@@ -244,23 +173,4 @@ fn ybr(cell: &[u8]) -> [f32; 3] {
 fn colour(y: f32, cb: f32, cr: f32) -> [u8; 3] {
     [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb]
         .map(|it| it.round().clamp(0.0, 255.0) as u8)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_several_windows_the_first_is_taken_whole() {
-        let mut look = Look::default();
-        for (center, width, function) in [("40", "400", "SIGMOID"), ("50", "1500", "LINEAR_EXACT")] {
-            for (element, text) in [(0x1050, center), (0x1051, width), (0x1056, function)] {
-                look.see(Tag(0x0028, element), text.as_bytes());
-            }
-        }
-        assert_eq!(
-            (look.center, look.width, look.function),
-            (Some(40.0), Some(400.0), Some(Function::Sigmoid))
-        );
-    }
 }

@@ -5,7 +5,7 @@ use crate::dicom::image::{Image, aligned};
 use crate::dicomweb::representation::As;
 use crate::origin::Fault;
 use crate::origin::part::{Content, Part, Parts};
-use crate::raster::picture::Look;
+use crate::raster::look::Look;
 use crate::raster::wish::{File, Wish};
 use crate::raster::{Raster, Unfit, encode, scale};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Stored {
             self.raster(number - 1).await?
         };
         let stored = Arc::clone(self);
-        let work = move || stored.file(&raster, wish);
+        let work = move || stored.file(&raster, number - 1, wish);
         let content = Content::bytes(self.decoders.place().await?.run(work).await?.into());
         Ok(Part { media: wish.file.media(), transfer_syntax: None, path, tag: None, content })
     }
@@ -84,8 +84,9 @@ impl Stored {
         Ok(Raster { photometric: image.photometric.clone(), data })
     }
 
-    fn file(&self, raster: &Raster, wish: Wish) -> Result<Vec<u8>, Unfit> {
-        let look = Look::of(&self.layout).map_err(|_| Unfit("the head cannot be read"))?;
+    /// The file of frame `index`, from 0.
+    fn file(&self, raster: &Raster, index: u32, wish: Wish) -> Result<Vec<u8>, Unfit> {
+        let look = Look::of(&self.layout, index).map_err(|_| Unfit("the head cannot be read"))?;
         let mut picture = look.picture(&self.image, raster, wish.window)?;
         if let Some(viewport) = &wish.viewport {
             picture = scale::fit(&picture, viewport);
