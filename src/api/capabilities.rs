@@ -50,9 +50,12 @@ const BYTES_GIVE: &[&str] = &[
     "multipart/related; type=\"image/*\"",
     "multipart/related; type=\"video/*\"",
 ];
-const PICTURES_GIVE: &[&str] =
-    &["multipart/related; type=\"image/jpeg\"", "multipart/related; type=\"image/png\""];
-const PICTURE_GIVES: &[&str] = &["image/jpeg", "image/png"];
+const PICTURES_GIVE: &[&str] = &[
+    "multipart/related; type=\"image/jpeg\"",
+    "multipart/related; type=\"image/png\"",
+    "multipart/related; type=\"image/gif\"",
+];
+const PICTURE_GIVES: &[&str] = &["image/jpeg", "image/png", "image/gif"];
 
 /// A service of the standard.
 #[derive(Clone, Copy, PartialEq, Eq)]

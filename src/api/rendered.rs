@@ -8,7 +8,7 @@ use crate::layer::context::Caller;
 use crate::origin::Place;
 use crate::problem::Problem;
 use crate::raster::scale::Viewport;
-use crate::raster::wish::{self, File, Wish};
+use crate::raster::wish::{self, File, Profile, Wish};
 use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -16,8 +16,10 @@ use axum::response::Response;
 
 const JPEG: Offer = Offer { default: true, ..Offer::single("image/jpeg") };
 const PNG: Offer = Offer::single("image/png");
+const GIF: Offer = Offer::single("image/gif");
 const JPEGS: Offer = Offer { default: true, ..Offer::related("image/jpeg") };
 const PNGS: Offer = Offer::related("image/png");
+const GIFS: Offer = Offer::related("image/gif");
 
 /// A thumbnail fits into this many pixels if nothing else is asked for.
 const THUMBNAIL: Viewport =
@@ -74,13 +76,13 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     // One part only where one item is to come (PS3.18 10.4.4 note 3).
     let many = shown.place.instance.is_none();
-    let offers = if many { [JPEGS, PNGS] } else { [JPEG, PNG] };
+    let offers = if many { [JPEGS, PNGS, GIFS] } else { [JPEG, PNG, GIF] };
     let chosen = asked.choose(&offers);
     if chosen == Err(crate::dicomweb::accept::AcceptError::Mixed.into()) || (many && chosen.is_err()) {
         return Err(chosen.err().unwrap_or(Problem::NotFound));
     }
-    let png = chosen.as_ref().is_ok_and(|(offer, _)| offer.media == PNG.media);
-    wish.file = if png { File::Png } else { File::Jpeg };
+    wish.file = chosen.map_or(File::Jpeg, |(offer, _)| file(&offer));
+    legal(&wish)?;
     let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await;
     let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
     let parts = match Begun::of(&shown.place, parts).await {
@@ -114,12 +116,25 @@ pub(super) async fn thumbnail(
         return Err(Problem::BadParameter("viewport"));
     }
     wish.viewport = wish.viewport.or(Some(THUMBNAIL));
-    let (offer, _) = asked.choose(&[JPEG, PNG])?;
-    wish.file = if offer == PNG { File::Png } else { File::Jpeg };
+    let (offer, _) = asked.choose(&[JPEG, PNG, GIF])?;
+    wish.file = file(&offer);
+    legal(&wish)?;
     let parts = caller.origin.thumbnail(&shown.place, shown.frame, wish).await;
     let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
     let parts = Begun::of(&shown.place, parts).await.map_err(|problem| shown.missing(problem))?;
     parts.single(offer.media, &headers).await.map(|response| warned(response, &ignored))
+}
+
+/// The file of an offer.
+fn file(offer: &Offer) -> File {
+    let made = [File::Jpeg, File::Png, File::Gif];
+    made.into_iter().find(|file| file.media() == offer.media).unwrap_or(File::Jpeg)
+}
+
+/// A profile cannot be asked of a file that has no place for one (PS3.18 8.3.5.1.5).
+fn legal(wish: &Wish) -> Result<(), Problem> {
+    let no_place = wish.file == File::Gif && wish.profile != Profile::No;
+    if no_place { Err(Problem::BadParameter("iccprofile")) } else { Ok(()) }
 }
 
 /// What the query asks of the picture; the parameters that ask for what is not done.
@@ -145,8 +160,8 @@ pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, Vec<&'static st
         ignored.push(words.then_some("annotation").ok_or(Problem::BadParameter("annotation"))?);
     }
     if let Some(text) = read("iccprofile")? {
-        let known = ["no", "yes", "srgb", "adobergb", "rommrgb"].contains(&text.as_str());
-        if known.then_some(text != "no").ok_or(Problem::BadParameter("iccprofile"))? {
+        wish.profile = wish::profile(&text).ok_or(Problem::BadParameter("iccprofile"))?;
+        if wish.profile != Profile::No {
             ignored.push("iccprofile");
         }
     }

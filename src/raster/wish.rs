@@ -17,6 +17,8 @@ pub enum File {
     Jpeg,
     /// image/png.
     Png,
+    /// image/gif.
+    Gif,
 }
 
 impl File {
@@ -25,8 +27,24 @@ impl File {
         match self {
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
+            Self::Gif => "image/gif",
         }
     }
+}
+
+/// The colour profile that a picture file is to have (PS3.18 8.3.5.1.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// None.
+    No,
+    /// That of the instance.
+    Own,
+    /// sRGB (IEC 61966-2-1).
+    Srgb,
+    /// Adobe RGB (1998).
+    AdobeRgb,
+    /// ROMM RGB (ISO 22028-2).
+    RommRgb,
 }
 
 /// A picture as it is wanted.
@@ -40,17 +58,31 @@ pub struct Wish {
     pub viewport: Option<Viewport>,
     /// In place of the window that the instance names.
     pub window: Option<Window>,
+    /// The profile of its colours.
+    pub profile: Profile,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { file: File::Jpeg, quality: QUALITY, viewport: None, window: None }
+        Self { file: File::Jpeg, quality: QUALITY, viewport: None, window: None, profile: Profile::No }
     }
 }
 
 /// A whole number from 1 to 100 (PS3.18 8.3.5.1.2).
 pub fn quality(text: &str) -> Option<u8> {
     text.parse().ok().filter(|quality| (1..=100).contains(quality))
+}
+
+/// The value of `iccprofile` (PS3.18 8.3.5.1.5).
+pub fn profile(text: &str) -> Option<Profile> {
+    Some(match text {
+        "no" => Profile::No,
+        "yes" => Profile::Own,
+        "srgb" => Profile::Srgb,
+        "adobergb" => Profile::AdobeRgb,
+        "rommrgb" => Profile::RommRgb,
+        _ => return None,
+    })
 }
 
 /// `vw,vh[,sx,sy,sw,sh]`; values between commas may be left out, commas at the end, too (PS3.18 8.3.5.1.3).

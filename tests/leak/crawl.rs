@@ -53,7 +53,7 @@ const OCTETS: &[&str] = &[
     "application/octet-stream",
     "*/*",
 ];
-const PICTURES: &[&str] = &["image/jpeg", "image/png", "application/dicom"];
+const PICTURES: &[&str] = &["image/jpeg", "image/png", "image/gif", "application/dicom"];
 
 /// The forms in which a resource can be asked for, by the end of its path.
 fn accepts(path: &str) -> &'static [&'static str] {

@@ -6,7 +6,7 @@ use crate::support::http::{Request, Response};
 use crate::support::server::Server;
 use crate::support::{files, rig, samples};
 
-/// Width, height and samples of a picture: JPEG or PNG.
+/// Width, height and samples of a picture: JPEG, PNG, or GIF, of which grey levels are told as one sample.
 fn picture(answer: &Response) -> (u32, u32, Vec<u8>) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     match answer.header("content-type").unwrap() {
@@ -22,16 +22,27 @@ fn picture(answer: &Response) -> (u32, u32, Vec<u8>) {
             let info = reader.next_frame(&mut pixels).unwrap();
             (info.width, info.height, pixels)
         }
+        "image/gif" => {
+            let mut options = gif::DecodeOptions::new();
+            options.set_color_output(gif::ColorOutput::RGBA);
+            let mut decoder = options.read_info(&answer.body[..]).unwrap();
+            let frame = decoder.read_next_frame().unwrap().unwrap();
+            let pixels = frame.buffer.chunks_exact(4);
+            let grey = pixels.clone().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+            let taken = if grey { 1 } else { 3 };
+            let samples = pixels.flat_map(|pixel| pixel[..taken].to_vec()).collect();
+            (frame.width.into(), frame.height.into(), samples)
+        }
         other => panic!("{other}"),
     }
 }
 
 #[test]
-fn rend_01_02_09_wado_14_every_level_is_rendered_as_jpeg_or_png() {
+fn rend_01_02_09_wado_14_every_level_is_rendered_as_jpeg_png_or_gif() {
     let server = lenient();
     let one = put(&server, &files::fixture("MR_small.dcm"));
     for target in [format!("{}/rendered", one.path), format!("{}/frames/1/rendered", one.path)] {
-        for accept in ["image/jpeg", "image/png", "*/*", "image/*"] {
+        for accept in ["image/jpeg", "image/png", "image/gif", "*/*", "image/*"] {
             let (width, height, _) = picture(&get(&server, &target, accept));
             assert_eq!((width, height), (64, 64), "{target} {accept}");
         }
@@ -58,12 +69,22 @@ fn rend_01_02_09_wado_14_every_level_is_rendered_as_jpeg_or_png() {
         let told = (answer.status, answer.json()["title"].clone());
         assert_eq!(told, (404, "there is no such frame".into()), "{beyond}");
     }
-    let other = get(&server, &format!("{}/rendered", one.path), "image/gif");
+    let other = get(&server, &format!("{}/rendered", one.path), "image/jp2");
     assert!(
-        other.status == 406 && other.text().contains("available: image/jpeg, image/png"),
+        other.status == 406 && other.text().contains("available: image/jpeg, image/png, image/gif"),
         "{}",
         other.text()
     );
+    let rendered = |accept| get(&server, &format!("{}/rendered", one.path), accept);
+    assert_eq!(picture(&rendered("image/gif")), picture(&rendered("image/png")), "grey levels are exact");
+    let gif = get(&server, &format!("{}/rendered?accept=image/gif", one.path), "image/*");
+    assert_eq!(gif.header("content-type"), Some("image/gif"));
+    let gifs = get(&server, &format!("{}/rendered", one.series()), "multipart/related; type=\"image/gif\"");
+    assert!(parts(&gifs)[0].body.starts_with(b"GIF89a"));
+    let colours = put(&server, &files::fixture("SC_rgb_small_odd.dcm"));
+    let gif = get(&server, &format!("{}/rendered", colours.path), "image/gif");
+    let png = get(&server, &format!("{}/rendered", colours.path), "image/png");
+    assert_eq!(picture(&gif).2.len(), picture(&png).2.len());
 }
 
 #[test]
@@ -150,6 +171,8 @@ fn rend_04_05_06_07_08_parameters_are_obeyed_or_refused() {
     let both = ask("annotation=patient&iccprofile=yes");
     assert!(both.header("warning").unwrap().ends_with("ignored: annotation, iccprofile\""));
     assert_eq!(ask("iccprofile=no").header("warning"), None);
+    let gif = |query: &str| get(&server, &format!("{}/rendered?{query}", one.path), "image/gif").status;
+    assert_eq!((gif("iccprofile=yes"), gif("iccprofile=no"), gif("")), (400, 200, 200));
     let size = |quality: u8| {
         let target = format!("{}/rendered?quality={quality}", one.path);
         get(&server, &target, "image/jpeg").body.len()
@@ -166,6 +189,9 @@ fn rend_11_12_thumbnails_are_one_picture_at_all_levels() {
         let answer = get(&server, &format!("{target}/thumbnail?viewport=256%2C256"), "image/jpeg");
         let (width, height, _) = picture(&answer);
         assert!(width <= 256 && height <= 256, "{target}");
+        let gif = picture(&get(&server, &format!("{target}/thumbnail"), "image/gif"));
+        assert!(gif.0 <= 256 && gif.1 <= 256, "{target}");
+        assert_eq!(get(&server, &format!("{target}/thumbnail?iccprofile=srgb"), "image/gif").status, 400);
     }
     assert_eq!(
         get(&server, &format!("{}/thumbnail?viewport=9,9,1", one.path), "image/jpeg").status,
@@ -193,6 +219,7 @@ fn uri_01_02_03_04_06_07_the_uri_service_gives_instances_and_pictures() {
     let ask = |more: &str| get(&server, &format!("{}{more}", one.by_query()), "*/*");
     assert_eq!(picture(&ask("")).0, 64, "uri_02");
     assert_eq!(picture(&ask("&contentType=image/png&rows=32&frameNumber=1")).0, 32);
+    assert_eq!(picture(&ask("&contentType=image/gif&rows=32")).0, 32);
     let dicom = ask("&contentType=application/dicom&transferSyntax=*");
     assert!(dicom.body == one.file, "c_23");
     let native = ask("&contentType=application/dicom");

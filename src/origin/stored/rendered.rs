@@ -94,6 +94,7 @@ impl Stored {
         match wish.file {
             File::Jpeg => encode::jpeg(&picture, wish.quality),
             File::Png => encode::png(&picture),
+            File::Gif => encode::gif(&picture),
         }
     }
 }
