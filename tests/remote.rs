@@ -208,10 +208,23 @@ fn what_a_server_fails_at_is_made_of_its_instance() {
     assert_eq!(parts[0].body, pixels);
     assert_eq!(rig.status(&format!("{ONE}/rendered"), "image/jpeg"), 200);
     assert_eq!(rig.status(&format!("{ONE}/frames/1/rendered"), "image/png"), 200);
+    assert_eq!(rig.status(&format!("{ONE}/frames/1/rendered?iccprofile=srgb"), "image/png"), 200);
     assert_eq!(rig.status(&format!("{ONE}/frames/2/rendered"), "image/png"), 404);
     let pulls =
         rig.double.asked().iter().filter(|head| head.starts_with(&format!("GET /dicom-web/{ONE} "))).count();
     assert_eq!(pulls, 1, "one pull for all of them");
+}
+
+#[test]
+fn rend_08_a_picture_with_a_profile_is_made_here_since_the_server_may_ignore_the_parameter() {
+    let script = |target: &str| match target {
+        ONE => related("application/dicom", &[instance()]),
+        _ => ok("image/png", "a picture without profile"),
+    };
+    let rig = rig(script);
+    let ask = |query: &str| rig.get(&format!("{ONE}/rendered{query}"), "image/png").unwrap().body;
+    assert_eq!(ask(""), b"a picture without profile");
+    assert!(ask("?iccprofile=srgb").windows(4).any(|bytes| bytes == b"iCCP"));
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn this_gateway_meets_every_check_of_its_own_suites_but_for_declared_deviations(
     let (status, verdicts) = ourselves(&[]);
     let broken: Vec<_> = verdicts.values().filter(|it| it["state"] == "broken").collect();
     let ids: Vec<_> = broken.iter().map(|it| it["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["ACC-18", "ACC-20", "REND-08", "REND-10"], "{broken:#?}");
+    assert_eq!(ids, ["ACC-18", "ACC-20", "REND-10"], "{broken:#?}");
     assert!(status == 1 && broken.iter().all(|it| support::is_declared(it)));
     assert!(verdicts.values().filter(|it| it["state"] == "met").count() > 125, "{}", verdicts.len());
 }

@@ -280,8 +280,8 @@ const SEARCH: &[&str] = &[
 
 fn retrieve(path: &str) -> &'static [&'static str] {
     match path.rsplit('/').next() {
-        Some("rendered") => &["quality", "viewport", "window", "accept"],
-        Some("thumbnail") => &["quality", "viewport", "accept"],
+        Some("rendered") => &["quality", "viewport", "window", "iccprofile", "accept"],
+        Some("thumbnail") => &["quality", "viewport", "iccprofile", "accept"],
         Some("metadata") => &["accept"],
         _ => &["accept", "Range", "If-None-Match"],
     }

@@ -161,14 +161,11 @@ pub(super) fn wish(query: &str, mut wish: Wish) -> Result<(Wish, Vec<&'static st
     }
     if let Some(text) = read("iccprofile")? {
         wish.profile = wish::profile(&text).ok_or(Problem::BadParameter("iccprofile"))?;
-        if wish.profile != Profile::No {
-            ignored.push("iccprofile");
-        }
     }
     Ok((wish, ignored))
 }
 
-/// Annotations and colour profiles are not drawn (PS3.18 8.3.5.1.1).
+/// Annotations are not drawn (PS3.18 8.3.5.1.1).
 fn warned(mut response: Response, ignored: &[&str]) -> Response {
     let names = ignored.join(", ");
     let text =

@@ -1,17 +1,18 @@
-//! Picture files: JPEG, PNG and GIF (PS3.18 8.7.4). They hold pixels and no word about anybody.
+//! Picture files: JPEG, PNG and GIF (PS3.18 8.7.4). They hold pixels, a colour profile where one is given, and no
+//! word about anybody.
 
 use super::Unfit;
 use super::picture::Picture;
-use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 
 const TOO_LARGE: Unfit = Unfit("the picture is too large for its file");
 
-/// A JPEG file of quality 1 to 100.
+/// A JPEG file of quality 1 to 100, with an ICC profile of RGB in APP2 (ICC.1 B.4).
 ///
 /// # Errors
-/// The picture is too large.
-pub fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Unfit> {
+/// The picture or the profile is too large.
+pub fn jpeg(picture: &Picture, quality: u8, profile: Option<Vec<u8>>) -> Result<Vec<u8>, Unfit> {
     let size = |length: u32| u16::try_from(length).map(u32::from).map_err(|_| TOO_LARGE);
     let (width, height) = (size(picture.width)?, size(picture.height)?);
     // The encoder insists on the exact length.
@@ -19,19 +20,23 @@ pub fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Unfit> {
     let data = picture.data.get(..length).ok_or(TOO_LARGE)?;
     let colours = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut out = Vec::new();
-    JpegEncoder::new_with_quality(&mut out, quality)
-        .encode(data, width, height, colours)
-        .map_err(|_| TOO_LARGE)?;
+    let mut encoder = JpegEncoder::new_with_quality(&mut out, quality);
+    if let Some(profile) = profile {
+        encoder.set_icc_profile(profile).map_err(|_| TOO_LARGE)?;
+    }
+    encoder.encode(data, width, height, colours).map_err(|_| TOO_LARGE)?;
     Ok(out)
 }
 
-/// A PNG file.
+/// A PNG file, with an ICC profile of RGB in iCCP.
 ///
 /// # Errors
-/// The picture is too large.
-pub fn png(picture: &Picture) -> Result<Vec<u8>, Unfit> {
+/// The picture or the profile is too large.
+pub fn png(picture: &Picture, profile: Option<Vec<u8>>) -> Result<Vec<u8>, Unfit> {
     let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, picture.width, picture.height);
+    let mut info = png::Info::with_size(picture.width, picture.height);
+    info.icc_profile = profile.map(Into::into);
+    let mut encoder = png::Encoder::with_info(&mut out, info).map_err(|_| TOO_LARGE)?;
     encoder.set_color(if picture.channels == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb });
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header().map_err(|_| TOO_LARGE)?;
@@ -106,6 +111,19 @@ mod tests {
         let near = shown.chunks_exact(4).flat_map(|pixel| pixel.iter().take(3));
         let apart: u64 = near.zip(&many.data).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
         assert!(apart / (64 * 64 * 3) < 20, "{apart}");
+    }
+
+    #[test]
+    fn rend_08_jpeg_and_png_hold_the_profile_that_is_given() {
+        let profile: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
+        let small = picture(2, 1, 3, vec![200, 10, 20, 0, 0, 255]);
+        let file = jpeg(&small, 90, Some(profile.clone())).unwrap();
+        let mut decoder = jpeg_decoder::Decoder::new(&file[..]);
+        decoder.decode().unwrap();
+        assert!(decoder.icc_profile() == Some(profile.clone()));
+        let file = png(&small, Some(profile.clone())).unwrap();
+        let reader = png::Decoder::new(std::io::Cursor::new(&file)).read_info().unwrap();
+        assert!(reader.info().icc_profile.as_deref() == Some(&profile[..]));
     }
 
     #[test]

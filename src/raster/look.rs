@@ -20,6 +20,8 @@ const TRANSFORMATION: Tag = Tag(0x0028, 0x9145);
 const FRAME_VOI: Tag = Tag(0x0028, 0x9132);
 const MODALITY_LUT: Tag = Tag(0x0028, 0x3000);
 const VOI_LUT: Tag = Tag(0x0028, 0x3010);
+const OPTICAL_PATHS: Tag = Tag(0x0048, 0x0105);
+const ICC_PROFILE: Tag = Tag(0x0028, 0x2000);
 
 /// What the head says about how the pixels of one frame look.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +38,9 @@ pub struct Look {
     pub(super) palettes: [(Vec<u8>, Vec<u8>); 3],
     /// Presentation LUT Shape (2050,0020) is INVERSE.
     pub(super) inverse: bool,
+    /// ICC Profile (0028,2000) of the image and of its optical paths (PS3.3 C.11.15, C.8.12.5); equal ones once, and of
+    /// different ones two, since more are no more use.
+    profiles: Vec<Vec<u8>>,
 }
 
 /// From stored values to those that they mean (PS3.3 C.11.1).
@@ -172,6 +177,7 @@ impl Look {
                 }
                 Token::Sequence { tag: SHARED, .. } => groups(&mut walker, 0, &mut shared)?,
                 Token::Sequence { tag: PER_FRAME, .. } => groups(&mut walker, frame, &mut own)?,
+                Token::Sequence { tag: OPTICAL_PATHS, .. } => look.optical_paths(&mut walker)?,
                 Token::Sequence { tag, .. } => table(&mut walker, tag, &mut top)?,
                 _ => {}
             }
@@ -182,10 +188,16 @@ impl Look {
         Ok(look)
     }
 
+    /// The ICC profiles of the colours, each once, two at most.
+    pub fn profiles(&self) -> &[Vec<u8>] {
+        &self.profiles
+    }
+
     fn see(&mut self, tag: Tag, bytes: &[u8]) {
         match (tag.group(), tag.element()) {
             (0x0028, 0x0120) => self.padding = value::first_us(bytes),
             (0x0028, 0x0121) => self.padding_limit = value::first_us(bytes),
+            (0x0028, 0x2000) => self.profile(bytes),
             (0x2050, 0x0020) => self.inverse = value::ascii(bytes) == Some("INVERSE"),
             (0x0028, element @ 0x1101..=0x1103) => {
                 let channel = self.palettes.get_mut(usize::from(element - 0x1101));
@@ -197,6 +209,26 @@ impl Look {
             }
             _ => {}
         }
+    }
+
+    fn profile(&mut self, bytes: &[u8]) {
+        let known = self.profiles.iter().any(|profile| profile == bytes);
+        if !known && !bytes.is_empty() && self.profiles.len() < 2 {
+            self.profiles.push(bytes.to_vec());
+        }
+    }
+
+    /// Slides have their profile here. Which path a frame was seen through is not looked up: they mostly have one.
+    fn optical_paths(&mut self, walker: &mut Walker<'_>) -> Result<(), Fault> {
+        while let Some(token) = walker.next_token()? {
+            match token {
+                Token::Element { tag: ICC_PROFILE, value, .. } => self.profile(value),
+                Token::Sequence { .. } => walker.skip_sequence()?,
+                Token::SequenceEnd => return Ok(()),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// True if a stored value is padding: Pixel Padding Value, or between it and the limit (PS3.3 C.7.5.1.1.2).

@@ -7,10 +7,12 @@
 //! | change what of a head decides how a frame looks | [`look`] |
 //! | change how values become grey levels and colours | [`picture`], [`window`], [`lut`] |
 //! | fit a picture into a viewport, make a file of it | [`scale`], [`encode`] |
+//! | change which colour profile a file has, and its colours with it | [`icc`] |
 
 mod bits;
 pub mod decode;
 pub mod encode;
+pub mod icc;
 pub mod jpeg_12;
 mod jpeg_12_block;
 pub mod jpeg_ls;

@@ -189,6 +189,28 @@ fn rend_03_each_frame_looks_as_its_own_functional_groups_say_then_the_shared_one
 }
 
 #[test]
+fn rend_08_profiles_of_the_image_and_of_its_optical_paths_are_found_each_once() {
+    const ICC_PROFILE: Tag = Tag(0x0028, 0x2000);
+    let layout = |paths: &[&[u8]]| {
+        Head::of(|head| {
+            head.0.element(ICC_PROFILE, VR::OB, b"one ");
+            head.sequence(Tag(0x0048, 0x0105), |head| {
+                for path in paths {
+                    head.item(|head| head.0.element(ICC_PROFILE, VR::OB, path));
+                }
+            });
+            head.sequence(Tag(0x0048, 0x0200), |head| {
+                head.item(|head| head.0.element(ICC_PROFILE, VR::OB, b"else"));
+            });
+        })
+    };
+    let found = |paths: &[&[u8]]| Look::of(&layout(paths), 0).unwrap().profiles().to_vec();
+    assert_eq!(found(&[]), [b"one "]);
+    assert_eq!(found(&[b"one ", b""]), [b"one "]);
+    assert_eq!(found(&[b"one ", b"two ", b"more"]), [b"one ", b"two "]);
+}
+
+#[test]
 fn the_last_of_5000_frames_has_its_own_window() {
     let layout = Head::of(|head| {
         head.sequence(Tag(0x5200, 0x9230), |head| {

@@ -168,9 +168,9 @@ fn rend_04_05_06_07_08_parameters_are_obeyed_or_refused() {
     let ignored = ask("annotation=patient,technique");
     assert!(ignored.status == 200 && ignored.header("warning").unwrap().starts_with("299 "));
     assert!(ignored.header("warning").unwrap().ends_with("ignored: annotation\""), "only what was sent");
-    let both = ask("annotation=patient&iccprofile=yes");
-    assert!(both.header("warning").unwrap().ends_with("ignored: annotation, iccprofile\""));
-    assert_eq!(ask("iccprofile=no").header("warning"), None);
+    for profile in ["no", "yes", "srgb", "adobergb", "rommrgb"] {
+        assert_eq!(ask(&format!("iccprofile={profile}")).header("warning"), None);
+    }
     let gif = |query: &str| get(&server, &format!("{}/rendered?{query}", one.path), "image/gif").status;
     assert_eq!((gif("iccprofile=yes"), gif("iccprofile=no"), gif("")), (400, 200, 200));
     let size = |quality: u8| {
@@ -178,6 +178,39 @@ fn rend_04_05_06_07_08_parameters_are_obeyed_or_refused() {
         get(&server, &target, "image/jpeg").body.len()
     };
     assert!(size(10) < size(95));
+}
+
+/// The profile in a PNG file.
+fn profile(answer: &Response) -> Option<Vec<u8>> {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let reader = png::Decoder::new(std::io::Cursor::new(&answer.body)).read_info().unwrap();
+    reader.info().icc_profile.as_deref().map(<[u8]>::to_vec)
+}
+
+#[test]
+fn rend_08_pictures_have_the_colour_profile_that_is_asked_for() {
+    let server = lenient();
+    for name in ["SC_rgb_small_odd.dcm", "examples_palette.dcm", "CT_small.dcm"] {
+        let one = put(&server, &files::fixture(name));
+        let ask = |query: &str, accept| get(&server, &format!("{}/rendered{query}", one.path), accept);
+        let plain = ask("", "image/png");
+        assert_eq!((profile(&plain), profile(&ask("?iccprofile=no", "image/png"))), (None, None));
+        let mut seen = Vec::new();
+        for wanted in ["srgb", "adobergb", "rommrgb"] {
+            let answer = ask(&format!("?iccprofile={wanted}"), "image/png");
+            let found = (profile(&answer).unwrap(), picture(&answer).2);
+            assert_eq!(found.0.get(36..40), Some(&b"acsp"[..]));
+            assert!(!seen.contains(&found.0), "{name} {wanted}");
+            seen.push(found.0);
+            let jpeg = ask(&format!("?iccprofile={wanted}"), "image/jpeg");
+            assert!(jpeg.body.windows(11).any(|bytes| bytes == b"ICC_PROFILE"), "{name} {wanted}");
+        }
+        assert_eq!(profile(&ask("?iccprofile=yes", "image/png")).as_ref(), seen.first(), "none of its own");
+        let srgb = picture(&ask("?iccprofile=srgb", "image/png")).2;
+        let grey = picture(&plain).2.len() < srgb.len();
+        let plain = picture(&plain).2.into_iter().flat_map(|it| vec![it; if grey { 3 } else { 1 }]);
+        assert!(plain.eq(srgb), "{name}: colours without a profile are sRGB");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::origin::part::{Content, Part, Parts};
 use crate::origin::{Fault, Place};
 use crate::raster::scale::Viewport;
 use crate::raster::window::{Function, Window};
-use crate::raster::wish::Wish;
+use crate::raster::wish::{Profile, Wish};
 use futures_util::stream::{StreamExt, TryStreamExt};
 
 /// Instances among which one is chosen to stand for a series or study.
@@ -86,6 +86,10 @@ impl RemoteOrigin {
     /// A picture of one instance.
     async fn picture(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Parts, Fault> {
         use downstream::Fault::{Failing, Nonsense, Unsupported};
+        // Servers that know no profiles ignore the parameter, and their picture would not tell.
+        if wish.profile != Profile::No {
+            return self.pull(place).await?.rendered(&place.path(), frame, wish).await;
+        }
         match self.remote.rendered(place, frame, wish).await {
             Ok(part) => Ok(Parts::one(part)),
             // There is no such instance, or the server does not render.

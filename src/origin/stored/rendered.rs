@@ -7,7 +7,7 @@ use crate::origin::Fault;
 use crate::origin::part::{Content, Part, Parts};
 use crate::raster::look::Look;
 use crate::raster::wish::{File, Wish};
-use crate::raster::{Raster, Unfit, encode, scale};
+use crate::raster::{Raster, Unfit, encode, icc, scale};
 use std::sync::Arc;
 
 /// Largest frame that is made a picture, in bytes.
@@ -91,9 +91,10 @@ impl Stored {
         if let Some(viewport) = &wish.viewport {
             picture = scale::fit(&picture, viewport);
         }
+        let (picture, profile) = icc::apply(picture, look.profiles(), wish.profile)?;
         match wish.file {
-            File::Jpeg => encode::jpeg(&picture, wish.quality),
-            File::Png => encode::png(&picture),
+            File::Jpeg => encode::jpeg(&picture, wish.quality, profile),
+            File::Png => encode::png(&picture, profile),
             File::Gif => encode::gif(&picture),
         }
     }
