@@ -16,6 +16,8 @@ mod metadata;
 mod pixels;
 #[path = "retrieve/rendered.rs"]
 mod rendered;
+#[path = "retrieve/reports.rs"]
+mod reports;
 
 use std::sync::OnceLock;
 use stow::{RESPOND, push};

@@ -211,6 +211,32 @@ fn headers_and_links_of_the_server_are_not_passed_on() {
 }
 
 #[test]
+fn rend_02_a_report_is_told_from_what_was_let_out_and_never_by_the_server() {
+    let mut told = set();
+    told.as_object_mut().unwrap().retain(|tag, _| !tag.starts_with("0028"));
+    told["00080016"]["Value"][0] = json!(samples::sop::KEY_OBJECT);
+    told["00080018"]["Value"][0] = json!("2.25.70003");
+    told["00080060"]["Value"][0] = json!("KO");
+    let found_by_search = json!([told]);
+    let rig = rig_of(found_by_search, move |target| match target {
+        target if target.ends_with("/metadata") => found(&told),
+        target if target.contains("/rendered") => ok("text/html", b"<html>For Rigpatient^Rosa</html>"),
+        _ => instances(&[samples::key_object().write()]),
+    });
+    let place = rig.place();
+    for media in ["text/html", "text/plain", "text/xml"] {
+        let text = rig.get(&format!("{place}/rendered"), media).unwrap();
+        assert_eq!(text.status, 200, "{}", text.text());
+        assert!(text.header("content-type").unwrap().starts_with(media));
+        assert!(text.text().contains("Comment"), "{}", text.text());
+    }
+    let (series, _) = place.split_once("/instances/").unwrap();
+    let many = rig.get(&format!("{series}/rendered"), "multipart/related; type=\"text/html\"").unwrap();
+    assert_eq!(many.status, 200, "{}", many.text());
+    assert!(!rig.double.asked().iter().any(|head| head.contains("/rendered")));
+}
+
+#[test]
 fn guessing_names_makes_no_load() {
     let rig = rig(|_| status(404));
     rig.place();

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use axum::http::HeaderMap;
 
 /// The media types that a request takes.
+#[derive(Clone)]
 pub(super) struct Asked {
     header: Accept,
     query: Option<Accept>,

@@ -6,6 +6,7 @@ use super::Service;
 use super::joined::Joined;
 use crate::dicomweb::boundary;
 use crate::dicomweb::links::Links;
+use crate::dicomweb::media::essence;
 use crate::dicomweb::multipart_out::{Multipart, PartHead};
 use crate::dicomweb::range::{self, Wanted};
 use crate::dicomweb::zip_out::{self, ZipOut};
@@ -51,9 +52,20 @@ impl Begun {
     }
 
     /// As multipart/related with parts of type `root` (PS3.18 8.6.1.2).
-    pub(super) async fn multipart(
+    pub(super) async fn multipart(self, root: &'static str, service: &Service) -> Result<Response, Problem> {
+        self.related(root, |_| root, service).await
+    }
+
+    /// The same, where each part says what it is; the whole is called by its first (RFC 2387 3.1).
+    pub(super) async fn mixed(self, service: &Service) -> Result<Response, Problem> {
+        let root = essence(self.first.media);
+        self.related(root, |part| part.media, service).await
+    }
+
+    async fn related(
         mut self,
         root: &'static str,
+        media: impl Fn(&Part) -> &'static str + Send + 'static,
         service: &Service,
     ) -> Result<Response, Problem> {
         self.first.content = self.first.content.begun().await?;
@@ -62,7 +74,7 @@ impl Begun {
         let (content_type, close) = (framing.content_type(), framing.clone().close());
         let links = service.links.clone();
         let framed = self.all().map_ok(move |part| {
-            let head = head(&mut framing, root, &part, &links);
+            let head = head(&mut framing, media(&part), &part, &links);
             stream::iter([Ok(head)]).chain(part.content.whole())
         });
         let body = framed.try_flatten().chain(stream::iter([Ok(close)]));

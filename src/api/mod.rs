@@ -27,6 +27,7 @@ mod preview;
 mod profile;
 mod pseudonyms;
 mod rendered;
+mod report;
 mod restore;
 mod retrieve;
 mod search;

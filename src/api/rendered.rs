@@ -2,10 +2,11 @@
 
 use super::ask::{self, Asked, not_acceptable, parameter};
 use super::framing::Begun;
-use super::{Service, State, frames};
-use crate::dicomweb::accept::Offer;
+use super::{Service, State, frames, report};
+use crate::dicomweb::accept::{AcceptError, Offer};
+use crate::dicomweb::media::essence;
 use crate::layer::context::Caller;
-use crate::origin::Place;
+use crate::origin::{Part, Parts, Place};
 use crate::problem::Problem;
 use crate::raster::scale::Viewport;
 use crate::raster::wish::{self, File, Profile, Wish};
@@ -13,6 +14,8 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use futures_util::future::ready;
+use futures_util::stream::{StreamExt, TryStreamExt};
 
 const JPEG: Offer = Offer { default: true, ..Offer::single("image/jpeg") };
 const PNG: Offer = Offer::single("image/png");
@@ -65,7 +68,7 @@ pub(super) async fn rendered(
     answer.map(|response| warned(response, &ignored))
 }
 
-/// The picture, document or video, as the client takes it.
+/// The picture, document, video or text of a report, as the client takes it.
 pub(super) async fn answer(
     service: &Service,
     caller: &Caller,
@@ -77,28 +80,47 @@ pub(super) async fn answer(
     // One part only where one item is to come (PS3.18 10.4.4 note 3).
     let many = shown.place.instance.is_none();
     let offers = if many { [JPEGS, PNGS, GIFS] } else { [JPEG, PNG, GIF] };
-    let chosen = asked.choose(&offers);
-    if chosen == Err(crate::dicomweb::accept::AcceptError::Mixed.into()) || (many && chosen.is_err()) {
-        return Err(chosen.err().unwrap_or(Problem::NotFound));
+    let texts = report::offers(many);
+    match asked.choose(&[offers.as_slice(), &texts].concat()) {
+        Err(problem) if many || problem == AcceptError::Mixed.into() => return Err(problem),
+        _ => {}
     }
-    wish.file = chosen.map_or(File::Jpeg, |(offer, _)| file(&offer));
+    let chosen = asked.choose(&offers);
+    wish.pictures = !many || chosen.is_ok();
+    wish.file = chosen.as_ref().map_or(File::Jpeg, |(offer, _)| file(offer));
     legal(&wish)?;
+    // Of one that is asked for as something else, the refusal names the texts that there are.
+    let text = asked.choose(&texts).ok().and_then(|(offer, _)| report::form(&offer));
+    wish.report = if many { text } else { text.or(wish.report) };
     let parts = caller.origin.rendered(&shown.place, shown.frame, wish).await;
     let parts = parts.map_err(|fault| shown.missing(fault.into()))?;
+    let parts = if many { taken(parts, asked) } else { parts };
     let parts = match Begun::of(&shown.place, parts).await {
         Err(Problem::NotFound) if many => return Err(Problem::Undecodable("no instance has a picture")),
         begun => begun.map_err(|problem| shown.missing(problem))?,
     };
-    let own = parts.media();
     if many {
-        return parts.multipart(wish.file.media(), service).await;
+        return parts.mixed(service).await;
     }
     // Documents and video are what they are, whatever picture was hoped for.
-    let offer = [Offer { default: true, ..Offer::single(own) }];
+    let own = parts.media();
+    let offer = [Offer { default: true, ..Offer::single(essence(own)) }];
     let picture = offers.iter().any(|offer| offer.media == own);
-    let given = if picture { offers.as_slice() } else { offer.as_slice() };
+    let given = match report::is_text(own) {
+        true => texts.as_slice(),
+        false if picture => offers.as_slice(),
+        false => offer.as_slice(),
+    };
     asked.choose(&offer).map_err(|_| not_acceptable(given))?;
-    parts.single(own, headers).await
+    let response = parts.single(own, headers).await?;
+    Ok(if report::is_text(own) { report::guarded(response) } else { response })
+}
+
+/// Of many those that the client takes: what has no form that it takes, is left out (PS3.18 10.4.3.3.3).
+fn taken(parts: Parts, asked: &Asked) -> Parts {
+    let asked = asked.clone();
+    let takes = move |part: &Part| ready(asked.choose(&[Offer::related(essence(part.media))]).is_ok());
+    Parts { parts: parts.parts.try_filter(takes).boxed(), ..parts }
 }
 
 /// GET …/thumbnail.

@@ -69,6 +69,11 @@ impl MediaType {
     }
 }
 
+/// A media type that is written here, without its parameters.
+pub fn essence(media: &'static str) -> &'static str {
+    media.split_once(';').map_or(media, |(essence, _)| essence)
+}
+
 /// Splits at `separator` outside quoted strings. A quote that never closes runs to the end.
 pub(super) fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);

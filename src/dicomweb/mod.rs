@@ -12,6 +12,7 @@
 //! | answer a store request | [`store_response`], [`xml_out`] |
 //! | read a downstream server's answer | [`store_answer`] |
 //! | write a stored data set as JSON or XML | [`model`], [`json_form`], [`xml_form`] |
+//! | write a structured report for people | [`report`] |
 //! | frame an answer | [`multipart_out`], [`zip_out`], [`boundary`] |
 //! | read a ZIP archive | [`zip_in`] |
 //! | name the files of an archive, tell what became of them | [`zip_names`], [`manifest`] |
@@ -53,6 +54,7 @@ mod pixels;
 mod private_blocks;
 pub mod query;
 pub mod range;
+pub mod report;
 pub mod representation;
 pub mod retold;
 pub mod store_answer;

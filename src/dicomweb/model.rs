@@ -20,7 +20,7 @@ const INLINE_BINARY: usize = 1024;
 const INLINE_OTHER: usize = 64 << 10;
 
 /// Nesting of a stored data set is bounded when it is written.
-const DEPTH: usize = 64;
+pub(super) const DEPTH: usize = 64;
 
 const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 

@@ -135,10 +135,18 @@ fn person_name(out: &mut String, name: &str) {
     }
 }
 
-/// Escaped, and without the control characters that XML 1.0 cannot hold.
+/// Escaped, and without the characters that XML 1.0 cannot hold.
 pub(super) fn text(raw: &str) -> String {
-    let legal = |letter: &char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r');
-    escape(raw.chars().filter(legal).collect::<String>()).into_owned()
+    escape(raw.chars().filter(is_legal).collect::<String>()).into_owned()
+}
+
+/// Not a control character that XML 1.0 cannot hold, nor one that Unicode keeps free (XML 1.0 2.2).
+pub(super) fn is_legal(letter: &char) -> bool {
+    match letter {
+        '\t' | '\n' | '\r' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        letter => !letter.is_control(),
+    }
 }
 
 #[cfg(test)]

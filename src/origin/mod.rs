@@ -74,7 +74,7 @@ pub trait Origin: Send + Sync {
     fn bulk<'a>(&'a self, place: &'a Place, path: &'a BulkPath, given: As) -> Answer<'a, Parts>;
 
     /// Pictures of the instances below a place, one each (PS3.18 10.4.1.1.3): of a frame by its number from 1, else of
-    /// the first. Of an instance that is a document or a video, that itself.
+    /// the first. Of an instance that is a document or a video, that itself; of a report, its text.
     ///
     /// # Errors
     /// There is no such instance or frame, it has no picture, or the origin fails.

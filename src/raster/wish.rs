@@ -3,6 +3,7 @@
 
 use super::scale::Viewport;
 use super::window::{Function, Window};
+use crate::dicomweb::report::Form;
 
 /// Longest side of a picture that is made, in pixels.
 const MOST: u32 = 16_384;
@@ -60,11 +61,23 @@ pub struct Wish {
     pub window: Option<Window>,
     /// The profile of its colours.
     pub profile: Profile,
+    /// Images are wanted: of many instances perhaps the reports alone are.
+    pub pictures: bool,
+    /// What reports become; none if they are not wanted.
+    pub report: Option<Form>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { file: File::Jpeg, quality: QUALITY, viewport: None, window: None, profile: Profile::No }
+        Self {
+            file: File::Jpeg,
+            quality: QUALITY,
+            viewport: None,
+            window: None,
+            profile: Profile::No,
+            pictures: true,
+            report: Some(Form::Html),
+        }
     }
 }
 

@@ -15,8 +15,9 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 /// Instances among which one is chosen to stand for a series or study.
 const CHOICE: usize = 500;
 
-/// What else than pictures may come: documents and videos, as they are (PS3.18 8.7.4).
-const OTHERS: [&str; 5] = ["application/pdf", "video/mpeg", "video/mp4", "video/h265", "text/xml"];
+/// What else than pictures may come: documents and videos, as they are (PS3.18 8.7.4). No text: nobody could tell a
+/// document of that type from the server's own rendering of a report, and reports are rendered here.
+const OTHERS: [&str; 4] = ["application/pdf", "video/mpeg", "video/mp4", "video/h265"];
 
 impl Remote {
     /// What the server renders of an instance, or of a frame of it.

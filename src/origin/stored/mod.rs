@@ -8,6 +8,7 @@
 //! | change how frames and bulk data go out | `pixels`, `native` |
 //! | change metadata, or what stands in an attribute | `described` |
 //! | change pictures | `rendered` |
+//! | change what becomes of reports | `report` |
 //! | make a picture of an instance in memory | [`still`] |
 
 mod described;
@@ -15,6 +16,7 @@ mod native;
 mod pixels;
 mod pulled;
 mod rendered;
+mod report;
 mod spans;
 mod still;
 #[cfg(test)]

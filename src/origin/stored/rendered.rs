@@ -1,4 +1,4 @@
-//! Pictures of an instance (PS3.18 10.4.1.1.3, 10.4.1.1.4). Documents and video are given as they are.
+//! Pictures of an instance (PS3.18 10.4.1.1.3, 10.4.1.1.4). Documents and video are given as they are, reports as text.
 
 use super::Stored;
 use crate::dicom::image::{Image, aligned};
@@ -16,7 +16,7 @@ const MOST: u64 = 512 << 20;
 const NO_PICTURE: Fault = Fault::Undecodable("the instance has no picture");
 
 impl Stored {
-    /// A picture of one frame, or of the first, of the instance that is the resource `path`.
+    /// A picture of one frame, or of the first, of the instance that is the resource `path`; or its text.
     pub(in crate::origin) async fn rendered(
         self: &Arc<Self>,
         path: &str,
@@ -27,14 +27,25 @@ impl Stored {
             return self.bulk_pixels(format!("{path}/rendered"), As::Stored).await;
         }
         if self.layout.bulk.is_none() {
-            let document = self.document(format!("{path}/rendered")).await?;
-            return Ok(Parts::one(document.ok_or(NO_PICTURE)?));
+            return Ok(Parts::one(self.words(format!("{path}/rendered"), frame, wish).await?));
+        }
+        if !wish.pictures {
+            return Err(NO_PICTURE);
         }
         let path = match frame {
             Some(number) => format!("{path}/frames/{number}/rendered"),
             None => format!("{path}/rendered"),
         };
         Ok(Parts::one(self.picture(frame.unwrap_or(1), wish, path).await?))
+    }
+
+    /// The document that the instance holds, or the text of its report, which has no frames.
+    async fn words(self: &Arc<Self>, path: String, frame: Option<u32>, wish: Wish) -> Result<Part, Fault> {
+        if let Some(document) = self.document(path.clone()).await? {
+            return Ok(document);
+        }
+        let form = wish.report.filter(|_| frame.is_none()).ok_or(NO_PICTURE)?;
+        self.report(path, form).await?.ok_or(NO_PICTURE)
     }
 
     /// A picture of one frame, or of the one in the middle, that stands for the instance.

@@ -1,4 +1,4 @@
-//! Pictures, made here from rewritten instances: an origin's own might show what was taken out of the data set.
+//! Pictures and texts, made here from rewritten instances: an origin's own might show what was taken out of the data set.
 
 use super::pixels::path;
 use super::{Fault, Parts, Place, Veil};
@@ -15,6 +15,8 @@ const CHOICE: u64 = 500;
 
 /// Most instances of which pictures are given at once.
 const MOST: u64 = 5000;
+
+const NO_PICTURE: Fault = Fault::Undecodable("the instance has no picture");
 
 impl Veil {
     /// Pictures of the instances below a place; of one frame, or of the first of each.
@@ -56,7 +58,10 @@ impl Veil {
 
     async fn shown(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Parts, Fault> {
         let original = self.original(place).await?;
-        self.passed(&original).await?;
+        let verdict = self.passed(&original).await?;
+        if verdict.has_pixels && !wish.pictures {
+            return Err(NO_PICTURE);
+        }
         self.rewritten(&original).await?.rendered(&path(place), frame, wish).await
     }
 
@@ -76,7 +81,7 @@ impl Veil {
             let original = self.original(place).await?;
             let thumbnail = async {
                 if !self.passed(&original).await?.has_pixels {
-                    return Err(Fault::Undecodable("the instance has no picture"));
+                    return Err(NO_PICTURE);
                 }
                 self.rewritten(&original).await?.thumbnail(&path(place), frame, wish).await
             };

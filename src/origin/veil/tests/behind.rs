@@ -44,10 +44,13 @@ pub struct Image {
     pub overlay: bool,
     /// The file holds a document and no pixels.
     pub document: bool,
+    /// The file holds a report and no pixels.
+    pub report: bool,
 }
 
 pub const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 pub const US: &str = "1.2.840.10008.5.1.4.1.1.6.1";
+pub const SR: &str = "1.2.840.10008.5.1.4.1.1.88.33";
 pub const PDF: &str = "1.2.840.10008.5.1.4.1.1.104.1";
 
 /// A CT image of this patient.
@@ -64,6 +67,7 @@ pub fn ct(study: u32, series: u32, number: u32, patient: &'static str) -> Image 
         burned_in: "NO",
         overlay: false,
         document: false,
+        report: false,
     }
 }
 
@@ -110,6 +114,8 @@ impl Image {
             out.text(Tag(0x0028, 0x0301), VR::CS, self.burned_in);
             out.element(Tag(0x0042, 0x0011), VR::OB, &[b"%PDF-1.4 MARKNAME ".as_slice(); 100].concat());
             out.text(Tag(0x0042, 0x0012), VR::LO, "application/pdf");
+        } else if self.report {
+            report(&mut out);
         } else {
             self.image(&mut out);
         }
@@ -135,6 +141,34 @@ impl Image {
         }
         out.element(Tag(0x7FE0, 0x0010), VR::OW, &[0x34, 0x12].repeat(16));
     }
+}
+
+/// A report that says of whom, by whom, when, of which image and device it is.
+fn report(out: &mut Writer) {
+    out.text(Tag(0x0040, 0xA040), VR::CS, "CONTAINER");
+    out.text(Tag(0x0040, 0xA491), VR::CS, "COMPLETE");
+    out.begin_sequence(Tag(0x0040, 0xA730), true);
+    for (kind, tag, vr, value) in [
+        ("TEXT", 0xA160, VR::UT, "MARKNEST lives on"),
+        ("PNAME", 0xA123, VR::PN, "MARKNAME^Jane"),
+        ("DATE", 0xA121, VR::DA, "20240310"),
+        ("UIDREF", 0xA124, VR::UI, "1.2.826.98"),
+    ] {
+        out.begin_item(true);
+        out.text(Tag(0x0040, 0xA040), VR::CS, kind);
+        out.text(Tag(0x0040, tag), vr, value);
+        out.end_item();
+    }
+    out.begin_item(true);
+    out.begin_sequence(Tag(0x0008, 0x1199), true);
+    out.begin_item(true);
+    out.text(Tag(0x0008, 0x1150), VR::UI, CT);
+    out.text(Tag(0x0008, 0x1155), VR::UI, "1.2.826.99");
+    out.end_item();
+    out.end_sequence();
+    out.text(Tag(0x0040, 0xA040), VR::CS, "IMAGE");
+    out.end_item();
+    out.end_sequence();
 }
 
 /// Enters images under their original names.

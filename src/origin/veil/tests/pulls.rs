@@ -1,10 +1,11 @@
 //! What is pulled through the veil: data sets, instances, pixels, pictures.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::behind::{PDF, US, ct};
+use super::behind::{PDF, SR, US, ct};
 use super::*;
 use crate::db::crosswalk::Kind;
 use crate::deid::refusal::Refusal;
+use crate::dicomweb::report::Form;
 use dicom_object::DefaultDicomObject;
 
 fn us(number: u32) -> Image {
@@ -160,6 +161,29 @@ async fn values_by_reference_are_what_they_would_be_inline() {
     }
     let shown = rig.veil.rendered(&document, None, Wish::default()).await.unwrap();
     assert!(given(shown).await.unwrap()[0].starts_with(b"%PDF"));
+}
+
+#[tokio::test]
+async fn rend_02_the_text_of_a_report_holds_what_is_let_out_of_it_and_no_more() {
+    let report = Image { report: true, sop_class: SR, modality: "SR", ..ct(1, 1, 1, "MARKID-A") };
+    let images = [report.clone(), ct(1, 1, 2, "MARKID-A")];
+    let rule = |keyword: &str, more: &str| format!("\n[[rule]]\nkeyword = \"{keyword}\"\naction = {more}");
+    let kept = [rule("ContentSequence", "\"keep\""), rule("TextValue", "\"replace\"\nvalue = \"said\"")];
+    for (profile, told) in
+        [(RESEARCH.to_owned(), "Comment"), (format!("{RESEARCH}{}", kept.concat()), "CT Image Storage 2.25.")]
+    {
+        let rig = rig(&profile, &images).await;
+        let place = rig.place(&report);
+        for form in Form::ALL {
+            let wish = Wish { report: Some(form), ..Wish::default() };
+            let text = given(rig.veil.rendered(&place, None, wish).await.unwrap()).await.unwrap().remove(0);
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.contains(told), "{form:?}: {text}");
+        }
+        let reports = Wish { pictures: false, ..Wish::default() };
+        let parts = collect(rig.veil.rendered(&series(&place), None, reports).await.unwrap()).await.unwrap();
+        assert_eq!(parts.iter().map(|part| part.media).collect::<Vec<_>>(), [Form::Html.media()]);
+    }
 }
 
 #[tokio::test]
