@@ -21,6 +21,7 @@
 //! | change how another server is asked, which of its answers are believed | `downstream/read.rs`, then `origin/remote` |
 //! | change what a clinical server's data look like through the veil | `origin/veil.rs`, then the file it names |
 //! | decode another transfer syntax, change how pictures look | `raster` |
+//! | change what is read of structured reports, or how they look | `dicomweb/report.rs`, `dicomweb/report` |
 //! | add a route | `api/mod.rs`, one file in `api/`, one test |
 //! | change the web page | `page`, which says what stands in which of its files |
 //! | change what the page asks of the server | `api/deidentify.rs`, `api/preview.rs`, `api/profile.rs` |

@@ -50,12 +50,19 @@ const BYTES_GIVE: &[&str] = &[
     "multipart/related; type=\"image/*\"",
     "multipart/related; type=\"video/*\"",
 ];
-const PICTURES_GIVE: &[&str] = &[
+const PICTURE_GIVES: &[&str] = &["image/jpeg", "image/png", "image/gif"];
+
+/// Of instances that are reports, what is rendered is text.
+const RENDERED_GIVE: &[&str] = &[
     "multipart/related; type=\"image/jpeg\"",
     "multipart/related; type=\"image/png\"",
     "multipart/related; type=\"image/gif\"",
+    "multipart/related; type=\"text/html\"",
+    "multipart/related; type=\"text/plain\"",
+    "multipart/related; type=\"text/xml\"",
 ];
-const PICTURE_GIVES: &[&str] = &["image/jpeg", "image/png", "image/gif"];
+const RENDERED_GIVES: &[&str] =
+    &["image/jpeg", "image/png", "image/gif", "text/html", "text/plain", "text/xml"];
 
 /// A service of the standard.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,18 +78,18 @@ pub(super) const RESOURCES: [(&str, &[Does]); 22] = [
     ("/studies", &[Does::Store, Does::Search]),
     ("/studies/{study}", &[Does::Store, Does::Retrieve(INSTANCES_GIVE)]),
     ("/studies/{study}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
-    ("/studies/{study}/rendered", &[Does::Retrieve(PICTURES_GIVE)]),
+    ("/studies/{study}/rendered", &[Does::Retrieve(RENDERED_GIVE)]),
     ("/studies/{study}/thumbnail", &[Does::Retrieve(PICTURE_GIVES)]),
     ("/studies/{study}/series", &[Does::Search]),
     ("/studies/{study}/instances", &[Does::Search]),
     ("/studies/{study}/series/{series}", &[Does::Retrieve(INSTANCES_GIVE)]),
     ("/studies/{study}/series/{series}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
-    ("/studies/{study}/series/{series}/rendered", &[Does::Retrieve(PICTURES_GIVE)]),
+    ("/studies/{study}/series/{series}/rendered", &[Does::Retrieve(RENDERED_GIVE)]),
     ("/studies/{study}/series/{series}/thumbnail", &[Does::Retrieve(PICTURE_GIVES)]),
     ("/studies/{study}/series/{series}/instances", &[Does::Search]),
     ("/studies/{study}/series/{series}/instances/{instance}", &[Does::Retrieve(INSTANCE_GIVES)]),
     ("/studies/{study}/series/{series}/instances/{instance}/metadata", &[Does::Retrieve(METADATA_GIVES)]),
-    ("/studies/{study}/series/{series}/instances/{instance}/rendered", &[Does::Retrieve(PICTURE_GIVES)]),
+    ("/studies/{study}/series/{series}/instances/{instance}/rendered", &[Does::Retrieve(RENDERED_GIVES)]),
     ("/studies/{study}/series/{series}/instances/{instance}/thumbnail", &[Does::Retrieve(PICTURE_GIVES)]),
     ("/studies/{study}/series/{series}/instances/{instance}/bulk/{*path}", &[Does::Retrieve(BYTES_GIVE)]),
     ("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", &[Does::Retrieve(BYTES_GIVE)]),

@@ -259,10 +259,7 @@ impl Reading {
 
     fn value(&mut self, number: usize, text: String) -> Result<(), Unreadable> {
         let unit = std::mem::take(&mut self.unit);
-        let Some(item) = self.report.items.get_mut(number.wrapping_sub(1)).filter(|_| !text.is_empty())
-        else {
-            return Ok(());
-        };
+        let Some(item) = self.item(number).filter(|_| !text.is_empty()) else { return Ok(()) };
         item.values.push(Value { text, unit });
         self.values += 1;
         if self.values > MOST_ITEMS { Err(TOO_LARGE) } else { Ok(()) }
