@@ -76,7 +76,9 @@ fn a_document_is_rendered_as_itself_and_what_has_no_picture_says_so() {
     let answer = rig.get(&format!("{}/rendered", path(&pdf)), "application/pdf");
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/pdf")));
     assert!(answer.body.starts_with(b"%PDF-1.4"));
-    for target in ["rendered", "thumbnail"] {
-        assert_eq!(rig.get(&format!("{}/{target}", path(&report)), "image/jpeg").status, 406, "{target}");
+    for (instance, target) in [(&report, "rendered"), (&report, "thumbnail"), (&pdf, "thumbnail")] {
+        assert_eq!(rig.get(&format!("{}/{target}", path(instance)), "image/jpeg").status, 406, "{target}");
     }
+    let text = rig.get(&format!("{}/rendered", path(&report)), "text/html");
+    assert_eq!((text.status, text.header("content-type")), (200, Some("text/html; charset=utf-8")));
 }

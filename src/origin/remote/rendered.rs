@@ -72,31 +72,45 @@ impl RemoteOrigin {
         let mut failed = Fault::NotFound;
         for one in [below.get(below.len() / 2), below.first(), below.last()].into_iter().flatten() {
             let middle = one.frames.map(|frames| (frames / 2 + 1).min(frames.max(1)));
-            match self.picture(&one.place, frame.or(middle.filter(|middle| *middle > 1)), wish).await {
+            match self.still(&one.place, frame.or(middle.filter(|middle| *middle > 1)), wish).await {
                 Err(fault @ Fault::Undecodable(_)) => failed = fault,
                 shown => {
                     let path = format!("{}/thumbnail", one.place.path());
-                    let parts = shown?.parts.map_ok(move |part| Part { path: path.clone(), ..part });
-                    return Ok(Parts::of_one(parts.boxed()));
+                    return Ok(Parts::one(Part { path, ..shown? }));
                 }
             }
         }
         Err(failed)
     }
 
-    /// A picture of one instance.
+    /// A picture of one instance, or its document, video or text.
     async fn picture(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Parts, Fault> {
+        match self.theirs(place, frame, wish).await? {
+            Some(part) => Ok(Parts::one(part)),
+            None => self.pull(place).await?.rendered(&place.path(), frame, wish).await,
+        }
+    }
+
+    /// A picture of one instance and nothing else.
+    async fn still(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Part, Fault> {
+        match self.theirs(place, frame, wish).await? {
+            Some(part) if part.media == wish.file.media() => Ok(part),
+            Some(_) => Err(Fault::Undecodable("the instance has no picture")),
+            None => self.pull(place).await?.thumbnail(&place.path(), frame, wish).await,
+        }
+    }
+
+    /// What the server renders; nothing where it is made here.
+    async fn theirs(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Option<Part>, Fault> {
         use downstream::Fault::{Failing, Nonsense, Unsupported};
         // Servers that know no profiles ignore the parameter, and their picture would not tell.
         if wish.profile != Profile::No {
-            return self.pull(place).await?.rendered(&place.path(), frame, wish).await;
+            return Ok(None);
         }
         match self.remote.rendered(place, frame, wish).await {
-            Ok(part) => Ok(Parts::one(part)),
+            Ok(part) => Ok(Some(part)),
             // There is no such instance, or the server does not render.
-            Err(Fault::NotFound | Fault::Downstream(Failing | Nonsense | Unsupported)) => {
-                self.pull(place).await?.rendered(&place.path(), frame, wish).await
-            }
+            Err(Fault::NotFound | Fault::Downstream(Failing | Nonsense | Unsupported)) => Ok(None),
             Err(fault) => Err(fault),
         }
     }
