@@ -8,11 +8,11 @@ use std::time::Instant;
 /// Longer than it takes with much to spare.
 const SOON: Duration = Duration::from_secs(20);
 
-fn files(rig: &Rig) -> Option<(PathBuf, PathBuf)> {
-    let log = fs::read_dir(rig.folder.path()).unwrap().map(|entry| entry.unwrap().path());
-    let log = log.into_iter().find(|path| path.to_string_lossy().ends_with("-wal"))?;
-    let file = PathBuf::from(log.to_string_lossy().trim_end_matches("-wal"));
-    Some((file, log))
+/// The database's file, if it has a log beside it: only SQLite's has.
+fn file(rig: &Rig) -> Option<PathBuf> {
+    let mut log = fs::read_dir(rig.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let log = log.find(|path| path.to_string_lossy().ends_with("-wal"))?;
+    Some(PathBuf::from(log.to_string_lossy().trim_end_matches("-wal")))
 }
 
 fn size(path: &Path) -> u64 {
@@ -22,8 +22,7 @@ fn size(path: &Path) -> u64 {
 #[tokio::test]
 async fn what_is_committed_is_brought_into_the_file_beside_the_commits() {
     let rig = rig(None).await;
-    // Only SQLite has such a log.
-    let Some((file, log)) = files(&rig) else { return };
+    let Some(file) = file(&rig) else { return };
     let writer = rig.writer("one");
     let before = size(&file);
     for number in 0..60 {
@@ -31,7 +30,6 @@ async fn what_is_committed_is_brought_into_the_file_beside_the_commits() {
         ticket.reserves = false;
         writer.settle(rig.settlement(Some(ticket), 1)).await.unwrap();
     }
-    assert!(size(&log) < 4000 * 4096, "no commit has done it yet");
     let started = Instant::now();
     while size(&file) <= before {
         assert!(started.elapsed() < SOON, "it is still in the log alone");
