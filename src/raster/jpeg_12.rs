@@ -3,6 +3,7 @@
 
 use super::Unfit;
 use super::jpeg_12_block::{Bits, Block, Codes};
+use super::segments::segment;
 
 const BAD: Unfit = Unfit("a JPEG frame of 12 bits is damaged");
 
@@ -29,14 +30,7 @@ pub fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u16>, Unf
     let mut frame = Frame::default();
     let mut at = 2;
     loop {
-        let &[0xFF, marker] = bytes.get(at..at + 2).ok_or(BAD)? else { return Err(BAD) };
-        if marker == 0xFF {
-            at += 1;
-            continue;
-        }
-        let length = bytes.get(at + 2..at + 4).and_then(|raw| raw.try_into().ok()).map(u16::from_be_bytes);
-        let end = at + 2 + usize::from(length.ok_or(BAD)?);
-        let body = bytes.get(at + 4..end).ok_or(BAD)?;
+        let (marker, body, end) = segment(bytes, at).ok_or(BAD)?;
         at = end;
         match marker {
             0xC1 => frame.begin(body)?,

@@ -3,6 +3,7 @@
 
 use super::Unfit;
 use super::jpeg_ls_scan::{Coder, Preset};
+use super::segments::segment;
 
 const BAD: Unfit = Unfit("a JPEG-LS frame is damaged");
 
@@ -33,14 +34,7 @@ pub fn decode(bytes: &[u8], width: usize, height: usize, components: usize) -> R
     let mut planes: Vec<Vec<u16>> = vec![Vec::new(); components];
     let mut at = 2;
     while planes.iter().any(Vec::is_empty) {
-        let &[0xFF, marker] = bytes.get(at..at + 2).ok_or(BAD)? else { return Err(BAD) };
-        if marker == 0xFF {
-            at += 1;
-            continue;
-        }
-        let length = bytes.get(at + 2..at + 4).and_then(|raw| raw.try_into().ok()).map(u16::from_be_bytes);
-        let end = at + 2 + usize::from(length.ok_or(BAD)?);
-        let body = bytes.get(at + 4..end).ok_or(BAD)?;
+        let (marker, body, end) = segment(bytes, at).ok_or(BAD)?;
         at = end;
         match marker {
             0xF7 => frame.read(body).filter(|()| frame_fits(&frame, width, height, components)).ok_or(BAD)?,

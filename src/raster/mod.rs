@@ -22,6 +22,7 @@ pub mod lut;
 pub mod picture;
 pub mod rle;
 pub mod scale;
+mod segments;
 #[cfg(test)]
 mod tests;
 pub mod window;
