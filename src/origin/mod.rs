@@ -183,6 +183,9 @@ pub enum Fault {
     Memory(#[from] crate::budget::Spent),
 }
 
+/// Of an instance that holds no pixels, or none of a kind that a picture is made of.
+const NO_PICTURE: Fault = Fault::Undecodable("the instance has no picture");
+
 impl From<crate::downstream::Fault> for Fault {
     fn from(fault: crate::downstream::Fault) -> Self {
         match fault {

@@ -6,7 +6,7 @@ use super::{Remote, RemoteOrigin, bytes};
 use crate::dicomweb::media::MediaType;
 use crate::downstream;
 use crate::origin::part::{Content, Part, Parts};
-use crate::origin::{Fault, Place};
+use crate::origin::{Fault, NO_PICTURE, Place};
 use crate::raster::scale::Viewport;
 use crate::raster::window::{Function, Window};
 use crate::raster::wish::{Profile, Wish};
@@ -95,7 +95,7 @@ impl RemoteOrigin {
     async fn still(&self, place: &Place, frame: Option<u32>, wish: Wish) -> Result<Part, Fault> {
         match self.theirs(place, frame, wish).await? {
             Some(part) if part.media == wish.file.media() => Ok(part),
-            Some(_) => Err(Fault::Undecodable("the instance has no picture")),
+            Some(_) => Err(NO_PICTURE),
             None => self.pull(place).await?.thumbnail(&place.path(), frame, wish).await,
         }
     }

@@ -3,8 +3,8 @@
 use super::Stored;
 use crate::dicom::image::{Image, aligned};
 use crate::dicomweb::representation::As;
-use crate::origin::Fault;
 use crate::origin::part::{Content, Part, Parts};
+use crate::origin::{Fault, NO_PICTURE};
 use crate::raster::look::Look;
 use crate::raster::wish::{File, Wish};
 use crate::raster::{Raster, Unfit, encode, icc, scale};
@@ -12,8 +12,6 @@ use std::sync::Arc;
 
 /// Largest frame that is made a picture, in bytes.
 const MOST: u64 = 512 << 20;
-
-const NO_PICTURE: Fault = Fault::Undecodable("the instance has no picture");
 
 impl Stored {
     /// A picture of one frame, or of the first, of the instance that is the resource `path`; or its text.

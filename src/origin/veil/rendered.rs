@@ -6,7 +6,7 @@ use crate::deid::engine::{SERIES, SOP_INSTANCE, STUDY};
 use crate::dicomweb::data_set::DataSet;
 use crate::dicomweb::levels::Level;
 use crate::dicomweb::query::{Include, Query};
-use crate::origin::Remaining;
+use crate::origin::{NO_PICTURE, Remaining};
 use crate::raster::wish::Wish;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -15,8 +15,6 @@ const CHOICE: u64 = 500;
 
 /// Most instances of which pictures are given at once.
 const MOST: u64 = 5000;
-
-const NO_PICTURE: Fault = Fault::Undecodable("the instance has no picture");
 
 impl Veil {
     /// Pictures of the instances below a place; of one frame, or of the first of each.
